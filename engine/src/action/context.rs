@@ -1,0 +1,272 @@
+//! What an action is handed: read handles or write handles, the call, the clock, secrets, files, Web sessions.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::{Inputs, Outputs};
+use crate::backend::{BackendError, CaRead, Call, ReadBackends, SecretSink, Session, WriteBackends};
+use crate::dsl::{CertInfo, FileRef, Type, Value};
+use crate::secret::{Secret, SecretRef};
+use crate::text::Text;
+
+/// Gives secret values where they are used. The only way from a reference to a value.
+pub trait Secrets {
+    /// The value of a [`Value::Secret`] or [`Value::DeclaredSecret`].
+    ///
+    /// # Errors
+    /// `SECRET.MISSING`, `SECRET.UNFIT`, `VAULT.UNREADABLE`.
+    fn value(&self, of: &Value) -> Result<Secret, BackendError>;
+    /// The same from sources that ask nobody; `None` when a person would have to be asked or it is not made yet.
+    ///
+    /// # Errors
+    /// As [`Secrets::value`].
+    fn unattended(&self, of: &Value) -> Result<Option<Secret>, BackendError>;
+}
+
+/// Files the engine holds for runs.
+pub trait Blobs {
+    /// Content of a file handle.
+    ///
+    /// # Errors
+    /// `FILE.NOT_FOUND`, `VAULT.UNREADABLE`.
+    fn read(&self, file: &FileRef) -> Result<Secret, BackendError>;
+    /// Takes a file in: into the vault when it may hold a key, else among the blobs. Durable when it returns.
+    ///
+    /// # Errors
+    /// `FOLDER.FULL`, `FOLDER.READONLY`.
+    fn keep(&self, name: &str, content: &Secret, may_hold_key: bool) -> Result<FileRef, BackendError>;
+}
+
+/// The Web sessions of one attempt of one step, so that a look and the sending after it share one.
+#[derive(Default)]
+pub struct Sessions(RefCell<BTreeMap<(String, String), Box<dyn Session>>>);
+
+impl Sessions {
+    /// Runs `work` in the session of this portal and certificate, opening it first if needed.
+    /// The key is taken from the certificate's holder.
+    ///
+    /// # Errors
+    /// Of opening, and of `work`.
+    pub fn with<T>(
+        &self,
+        cx: &ReadCx<'_>,
+        ca: &dyn CaRead,
+        client: Option<&CertInfo>,
+        work: impl FnOnce(&mut dyn Session) -> Result<T, BackendError>,
+    ) -> Result<T, BackendError> {
+        let key = (ca.id().to_owned(), client.map_or_else(String::new, |cert| cert.sha1.clone()));
+        let known = self.0.borrow_mut().remove(&key);
+        let mut session = match known {
+            Some(session) => session,
+            None => {
+                let signer = client.map(|cert| cx.backends.holder(&cert.holder)?.signer(&cx.call, &cert.sha1)).transpose()?;
+                ca.open(&cx.call, signer)?
+            }
+        };
+        let result = work(&mut *session);
+        self.0.borrow_mut().insert(key, session);
+        result
+    }
+}
+
+/// What a reading action, a look or a preflight is handed.
+pub struct ReadCx<'a> {
+    /// Expressions' "now": the run's start.
+    pub now: Timestamp,
+    /// The wall clock now, for proofs and evidence.
+    pub wall: Timestamp,
+    /// The site's time zone.
+    pub zone: &'a TimeZone,
+    /// Read handles.
+    pub backends: ReadBackends<'a>,
+    /// The circumstances of the call.
+    pub call: Call,
+    /// Secret values.
+    pub secrets: &'a dyn Secrets,
+    /// Files.
+    pub blobs: &'a dyn Blobs,
+    /// Web sessions of this attempt.
+    pub sessions: &'a Sessions,
+    /// Request IDs that earlier runs committed for the credential at hand.
+    pub committed: &'a [String],
+    /// How old an `accepted` proof may be.
+    pub fresh_for: Duration,
+}
+
+/// What a writing action is handed.
+pub struct WriteCx<'a> {
+    /// Everything a read gets.
+    pub read: ReadCx<'a>,
+    /// Write handles.
+    pub writes: WriteBackends<'a>,
+    /// Keeps secrets that the other side shows.
+    pub sink: &'a RefCell<dyn SecretSink + 'a>,
+    /// What the call before it handed back with `Progress::Pending`.
+    pub cookie: Option<Vec<u8>>,
+}
+
+/// That the intent is on disk. Only the driver can make one.
+#[derive(Clone, Debug)]
+pub struct IntentOnDisk(pub(crate) Intent);
+
+impl IntentOnDisk {
+    /// The intent.
+    pub fn intent(&self) -> &Intent {
+        &self.0
+    }
+}
+
+/// What was written down before the effect.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent {
+    /// From 1; the attempt that was about to act.
+    pub attempt: u32,
+    /// When.
+    pub at: Timestamp,
+    /// What the look just before saw (request IDs, serials, rows), in the action's own shape.
+    pub baseline: Json,
+}
+
+/// The answer of a look.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Observed {
+    /// It happened.
+    Done {
+        /// The outputs that the look can give back.
+        outputs: Outputs,
+        /// What was seen, one line.
+        evidence: Text,
+    },
+    /// It is not there.
+    NotDone {
+        /// Whether that settles it; else see `absent_after`.
+        conclusive: bool,
+        /// What was seen, for the intent and for comparing two looks.
+        baseline: Json,
+    },
+    /// It cannot be told.
+    CannotTell {
+        /// Why, as a code.
+        code: String,
+        /// Why, in words.
+        why: Text,
+    },
+}
+
+/// A look with its time, as the core compares them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Look {
+    /// When.
+    pub at: Timestamp,
+    /// What was seen.
+    pub baseline: Json,
+}
+
+/// A question to a person.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Question {
+    /// What is asked.
+    pub ask: Text,
+    /// Role of the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// Where it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<Text>,
+    /// Checklist.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub items: Vec<Text>,
+    /// Values to give with the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fields: Vec<QuestionField>,
+    /// Evidence must be given (a sentence, a file).
+    #[serde(default)]
+    pub evidence: bool,
+}
+
+/// A value that an answer holds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct QuestionField {
+    /// Its name.
+    pub name: String,
+    /// Its type as written in documents.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Its title.
+    pub title: Text,
+    /// A value that fits, for rehearsals.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example: Option<String>,
+}
+
+/// A person's answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    /// Yes, it is so; or no.
+    pub yes: bool,
+    /// Values by field name, as typed and folded.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<String, String>,
+    /// Evidence in words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
+    /// Who answered: the name given (a claim) and the OS account.
+    pub by: String,
+    /// The OS account.
+    pub account: String,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Question {
+    /// Whether an answer fits: every field there and of its type, evidence where it is asked for.
+    ///
+    /// # Errors
+    /// What does not fit, one sentence.
+    pub fn accepts(&self, answer: &Answer) -> Result<(), Text> {
+        if !answer.yes {
+            return Ok(());
+        }
+        if self.evidence && answer.evidence.as_deref().is_none_or(|words| words.trim().is_empty()) {
+            return Err(Text::new("証拠(見たもの)を書いてください。", "say what was seen, as evidence."));
+        }
+        for field in &self.fields {
+            let given = answer
+                .fields
+                .get(&field.name)
+                .ok_or_else(|| Text::new(format!("{}({})が入力されていません。", field.title.ja, field.name), format!("field `{}` is missing.", field.name)))?;
+            let fits = Type::parse(&field.ty).is_some_and(|ty| crate::dsl::read_scalar(&ty, given).is_ok());
+            if !fits {
+                return Err(Text::new(
+                    format!("{}({})は {} の形で入れてください。", field.title.ja, field.name, field.ty),
+                    format!("field `{}` must be {}.", field.name, field.ty),
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ReadCx<'_> {
+    /// The value of a secret input.
+    ///
+    /// # Errors
+    /// As [`Secrets::value`]; `INPUT.UNKNOWN` when it is not given.
+    pub fn secret(&self, inputs: &Inputs, name: &str) -> Result<Secret, BackendError> {
+        let reference = inputs.0.get(name).ok_or_else(|| Inputs::unknown(name))?;
+        self.secrets.value(reference)
+    }
+}
+
+impl SecretRef {
+    /// As a value of the language.
+    pub fn into_value(self) -> Value {
+        Value::Secret(self)
+    }
+}

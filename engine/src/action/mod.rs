@@ -1,0 +1,88 @@
+//! What a step can do: one file per action, one explicit registry.
+//!
+//! May use: `backend` ports, `dsl` values, `secret`, `text`. Must not: know playbooks, plans, runs;
+//! touch the world other than through the handles it is given.
+
+mod context;
+mod inputs;
+mod manifest;
+mod registry;
+
+pub use context::{Answer, Blobs, Intent, IntentOnDisk, Look, Observed, Question, QuestionField, ReadCx, Secrets, Sessions, WriteCx};
+pub use inputs::{Inputs, Outputs};
+pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
+pub use registry::{Registry, registry};
+
+use crate::backend::{BackendError, Progress};
+
+/// An action: its manifest and, by effect, how it reads or writes.
+pub trait Action: Sync + Send {
+    /// What it says of itself. Called once, by the registry.
+    fn manifest(&self) -> Manifest;
+
+    /// How it is carried out.
+    fn kind(&self) -> Kind<'_>;
+}
+
+/// The three ways of carrying out an action.
+pub enum Kind<'a> {
+    /// It reads.
+    Read(&'a dyn ReadAction),
+    /// It writes.
+    Write(&'a dyn WriteAction),
+    /// It asks a person.
+    Ask(&'a dyn AskAction),
+}
+
+/// An action that only reads.
+pub trait ReadAction: Sync {
+    /// Looks, and gives the outputs.
+    ///
+    /// # Errors
+    /// The codes of the manifest and of its backends.
+    fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError>;
+
+    /// For a dry run: whether `read` would work, as far as can be told without inputs that are not known yet.
+    ///
+    /// # Errors
+    /// Why it would not.
+    fn preflight(&self, _cx: &ReadCx<'_>, _inputs: &Inputs) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+/// An action that writes: it looks, the intent goes to disk, it acts.
+pub trait WriteAction: Sync {
+    /// Whether it happened (`runs.md` 2). Reads only. Without an intent: the look before the first sending.
+    ///
+    /// # Errors
+    /// When the look itself fails.
+    fn observe(&self, cx: &ReadCx<'_>, inputs: &Inputs, intent: Option<&Intent>) -> Result<Observed, BackendError>;
+
+    /// Acts, once. The driver calls it only after the intent is on disk.
+    ///
+    /// # Errors
+    /// The codes of the manifest and of its backends; ambiguous ones lead to `observe`.
+    fn perform(&self, cx: &WriteCx<'_>, inputs: &Inputs, intent: &IntentOnDisk) -> Result<Progress<Outputs>, BackendError>;
+
+    /// For a dry run: everything that can be told without writing. `inputs` holds what is known.
+    ///
+    /// # Errors
+    /// Why it would not work.
+    fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError>;
+}
+
+/// An action whose work is done by a person's answer.
+pub trait AskAction: Sync {
+    /// The question.
+    ///
+    /// # Errors
+    /// Inputs that do not fit.
+    fn question(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Question, BackendError>;
+
+    /// The outputs of an answer that fits the question.
+    ///
+    /// # Errors
+    /// `HUMAN.DECLINED`.
+    fn answered(&self, cx: &ReadCx<'_>, inputs: &Inputs, answer: &Answer) -> Result<Outputs, BackendError>;
+}

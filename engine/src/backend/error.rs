@@ -1,0 +1,433 @@
+//! Errors of backends and steps: code, class, cause, cure, data; and the table of codes.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::text::{Phrase, Text};
+
+/// What kind of trouble, and so who acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    /// It may go away; nothing happened; trying again is safe.
+    Transient,
+    /// Trying again gives the same answer.
+    Permanent,
+    /// Whether it happened is not known. Only from writes.
+    Ambiguous,
+    /// A person has to act first; nothing happened.
+    Human,
+}
+
+/// An error of a backend or a step, as a value. It never holds a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackendError {
+    /// `AREA.CAUSE`.
+    pub code: String,
+    /// Who acts.
+    pub class: Class,
+    /// What happened and why, with the values.
+    pub cause: Text,
+    /// What to do.
+    pub cure: Text,
+    /// Facts for machines (`shown`: text from a page; `candidates`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub data: BTreeMap<String, String>,
+}
+
+impl BackendError {
+    /// An error of a code of [`ERROR_CODES`], with its class and cure, and this cause.
+    pub fn new(code: &str, cause: Text) -> Self {
+        let info = code_info(code);
+        Self {
+            code: code.to_owned(),
+            class: info.map_or(Class::Permanent, |info| info.class),
+            cause,
+            cure: info.map_or_else(Text::default, |info| info.cure.into()),
+            data: BTreeMap::new(),
+        }
+    }
+
+    /// The same with another class (a portal profile's own codes).
+    pub fn class(mut self, class: Class) -> Self {
+        self.class = class;
+        self
+    }
+
+    /// The same with another cure.
+    pub fn cure(mut self, cure: Text) -> Self {
+        self.cure = cure;
+        self
+    }
+
+    /// The same with one more fact.
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.data.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+impl fmt::Display for BackendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.cause.get(crate::text::Lang::En))
+    }
+}
+
+impl std::error::Error for BackendError {}
+
+/// A code that backends and actions give, with its class and default cure.
+#[derive(Clone, Copy, Debug)]
+pub struct CodeInfo {
+    /// `AREA.CAUSE`.
+    pub code: &'static str,
+    /// Who acts.
+    pub class: Class,
+    /// What it means, one line.
+    pub title: Phrase,
+    /// What to do about it.
+    pub cure: Phrase,
+}
+
+/// The entry of a code in [`ERROR_CODES`].
+pub fn code_info(code: &str) -> Option<&'static CodeInfo> {
+    ERROR_CODES.iter().find(|info| info.code == code)
+}
+
+const fn code(code: &'static str, class: Class, title: Phrase, cure: Phrase) -> CodeInfo {
+    CodeInfo { code, class, title, cure }
+}
+
+const fn p(ja: &'static str, en: &'static str) -> Phrase {
+    Phrase { ja, en }
+}
+
+/// Every code that can end a step, in alphabetical order.
+pub const ERROR_CODES: &[CodeInfo] = &[
+    code(
+        "BACKEND.MISSING",
+        Class::Human,
+        p("その役割の保管先などがサイトファイルにない", "the site has no backend for the role"),
+        p("サイトファイルの backends にその名前を加えてください。", "add the role to `backends` in the site file."),
+    ),
+    code(
+        "BACKEND.UNSUPPORTED",
+        Class::Human,
+        p("この保管先ではできない", "the backend cannot do this"),
+        p("kirikae backends で、できることを確かめてください。", "see `kirikae backends` for what it can do."),
+    ),
+    code(
+        "CERT.AMBIGUOUS",
+        Class::Human,
+        p("当てはまる証明書が複数ある", "several certificates match"),
+        p("kirikae certs で一覧を見て、使わないものを片付けてください。", "list them with `kirikae certs` and tidy up those not in use."),
+    ),
+    code("CERT.GONE", Class::Permanent, p("証明書がもう無い", "the certificate is gone"), p("保管先を確かめてください。", "look at the store.")),
+    code(
+        "CERT.LAST",
+        Class::Permanent,
+        p("その名前の最後の証明書なので消さない", "it is the last certificate of its name"),
+        p("代わりの証明書を先に入れてください。", "install its replacement first."),
+    ),
+    code(
+        "CERT.NEWER",
+        Class::Permanent,
+        p("消そうとしている方が期限が新しい", "the one to delete expires later"),
+        p("どちらを残すか確かめてください。", "check which one to keep."),
+    ),
+    code(
+        "CERT.NOT_FOUND",
+        Class::Human,
+        p("当てはまる証明書が無い", "no certificate matches"),
+        p("この端末に証明書が入っているか、発行先と発行者を確かめてください。", "check that the certificate is on this terminal, and its subject and issuer."),
+    ),
+    code(
+        "CERT.NOT_NEWER",
+        Class::Permanent,
+        p("証明書の期限が新しくなっていない", "the certificate does not expire later than the old one"),
+        p(
+            "前回の証明書を受け取った可能性があります。一覧で正しい行を確かめてください。",
+            "the previous certificate may have been fetched; check the row in the list.",
+        ),
+    ),
+    code(
+        "CLOCK.WRONG",
+        Class::Human,
+        p("時計が合っていない", "the clock is wrong"),
+        p("この端末の日付と時刻を合わせてから、kirikae resume を実行してください。", "set the date and time of this terminal, then run `kirikae resume`."),
+    ),
+    code(
+        "EXPECT.FAILED",
+        Class::Permanent,
+        p("確かめた結果が合わない", "a check did not hold"),
+        p("表示された理由を確かめてください。", "see the reason given."),
+    ),
+    code(
+        "FILE.AMBIGUOUS",
+        Class::Human,
+        p("当てはまるファイルが複数ある", "several files match"),
+        p("使わないファイルを別の場所に移してください。", "move the files not wanted elsewhere."),
+    ),
+    code(
+        "FILE.DIFFERENT",
+        Class::Permanent,
+        p("同じ名前で内容の違うファイルがある", "a different file of that name exists"),
+        p("前のファイルを別の名前にしてください。上書きはしません。", "rename the older file; it is never overwritten."),
+    ),
+    code("FILE.NOT_FOUND", Class::Human, p("ファイルが無い", "no such file"), p("ファイルをその場所に置いてください。", "put the file there.")),
+    code(
+        "FILE.TOO_BIG",
+        Class::Permanent,
+        p("ファイルが大きすぎる", "the file is too big"),
+        p("正しいファイルか確かめてください。", "check that it is the right file."),
+    ),
+    code(
+        "FOLDER.ABSENT",
+        Class::Human,
+        p("控えなどの場所が見つからない", "the folder is not there"),
+        p("USBメモリなどの媒体を挿し、場所を確かめてください。", "insert the medium and check the path in the site file."),
+    ),
+    code(
+        "FOLDER.FULL",
+        Class::Human,
+        p("空きが足りない", "no space left"),
+        p("空きを作ってから、kirikae resume を実行してください。", "free some space, then run `kirikae resume`."),
+    ),
+    code("FOLDER.READONLY", Class::Human, p("書き込めない", "not writable"), p("書き込みの許可を確かめてください。", "check that you may write there.")),
+    code(
+        "HUMAN.DECLINED",
+        Class::Human,
+        p("担当者が「いいえ」と答えた", "the person answered no"),
+        p("理由を確かめてから、kirikae resume を実行してください。", "find out why, then run `kirikae resume`."),
+    ),
+    code(
+        "HUMAN.LAPSED",
+        Class::Human,
+        p("答えの期限が過ぎた", "nobody answered in time"),
+        p("kirikae resume でもう一度尋ねます。", "`kirikae resume` asks again."),
+    ),
+    code(
+        "KEY.MISMATCH",
+        Class::Permanent,
+        p("秘密鍵と証明書が合わない", "key and certificate do not match"),
+        p("正しいファイルか確かめてください。", "check that it is the right file."),
+    ),
+    code(
+        "KEY.NOT_EXPORTABLE",
+        Class::Human,
+        p("鍵を書き出せない", "the key cannot be exported"),
+        p("取り込むときに「エクスポート可能」にする必要があります。", "it has to be imported as exportable."),
+    ),
+    code(
+        "KEY.UNUSABLE",
+        Class::Permanent,
+        p("秘密鍵が使えない", "the key cannot be used"),
+        p("控えから取り込み直してください。", "import it again from the backup."),
+    ),
+    code(
+        "NET.UNREACHABLE",
+        Class::Transient,
+        p("つながらない", "cannot connect"),
+        p("ネットワーク、DNS、プロキシを確かめてください。まだ何も送っていません。", "check network, DNS and proxy; nothing was sent."),
+    ),
+    code(
+        "NET.UNTRUSTED",
+        Class::Human,
+        p("サイトの証明書を信頼できない", "the site's certificate is not trusted"),
+        p(
+            "サイトファイルの portals.….roots に正しいルート証明書を指定してください。",
+            "give the right root certificate in `portals.….roots` of the site file.",
+        ),
+    ),
+    code(
+        "NOTIFY.UNREACHABLE",
+        Class::Transient,
+        p("知らせを送れない", "the notice could not be sent"),
+        p("知らせ先を確かめてください。", "check where notices go."),
+    ),
+    code(
+        "P12.BAD_PASSWORD",
+        Class::Human,
+        p("証明書ファイルのパスワードが違う", "wrong password for the file"),
+        p(
+            "受け取ったときに決めたパスワードを確かめてください。ファイルは何回でも開き直せます。",
+            "check the password chosen when it was fetched; opening the file again costs nothing.",
+        ),
+    ),
+    code(
+        "P12.MANY_KEYS",
+        Class::Permanent,
+        p("秘密鍵が複数入っている", "more than one private key"),
+        p("証明書を1枚だけ含むファイルを使ってください。", "use a file with one credential."),
+    ),
+    code(
+        "P12.NO_KEY",
+        Class::Permanent,
+        p("秘密鍵が入っていない", "no private key in the file"),
+        p("秘密鍵を含めて書き出したファイルを使ってください。", "use a file that was exported with its key."),
+    ),
+    code(
+        "P12.UNREADABLE",
+        Class::Permanent,
+        p("PKCS#12 として読めない", "not readable as PKCS#12"),
+        p("ファイルを受け取り直してください。", "fetch the file again."),
+    ),
+    code(
+        "PORTAL.BUSY",
+        Class::Transient,
+        p("サイトが混み合っている", "the site is busy"),
+        p("時間を置いて kirikae resume を実行してください。", "run `kirikae resume` later."),
+    ),
+    code(
+        "PORTAL.CERT_REJECTED",
+        Class::Human,
+        p("サイトが証明書を受け付けない", "the site does not accept the certificate"),
+        p("失効していないか、正しい証明書かを確かめてください。", "check that it is the right one and not revoked."),
+    ),
+    code(
+        "PORTAL.CLOSED",
+        Class::Transient,
+        p("サイトの受付時間外", "the site is closed"),
+        p("受付時間に kirikae resume を実行してください。", "run `kirikae resume` in its opening hours."),
+    ),
+    code(
+        "PORTAL.FILE_BAD",
+        Class::Transient,
+        p("受け取ったファイルが正しくない", "what was received is not the right file"),
+        p("kirikae resume で受け取り直します。申請は繰り返しません。", "`kirikae resume` fetches it again; nothing is requested twice."),
+    ),
+    code(
+        "PORTAL.MANY_ROWS",
+        Class::Human,
+        p("一覧に当てはまる行が複数ある", "several rows match"),
+        p("一覧を見て、対象の行を確かめてください。", "look at the list and find the row."),
+    ),
+    code(
+        "PORTAL.NEEDS_SCRIPT",
+        Class::Human,
+        p("画面がスクリプトを必要とする", "the page needs script"),
+        p("サイトファイルで hands: person とし、人がブラウザで操作してください。", "set `hands: person` in the site file and let a person do the page."),
+    ),
+    code(
+        "PORTAL.NO_ROW",
+        Class::Human,
+        p("一覧に行が無い", "no such row in the list"),
+        p(
+            "申請が届いていないか、まだ発行中です。二重に申請しないよう、一覧を確かめてください。",
+            "the request did not arrive or is still being issued; look at the list before requesting again.",
+        ),
+    ),
+    code(
+        "PORTAL.PAGE_UNKNOWN",
+        Class::Human,
+        p("画面が手順書と違う(まだ何も送っていない)", "the page is not as the manual says (nothing was sent)"),
+        p(
+            "画面を見て、プロファイルの言葉を直してください。kirikae resume で続けられます。",
+            "look at the page and mend the labels of the profile; `kirikae resume` goes on.",
+        ),
+    ),
+    code(
+        "PORTAL.REDIRECTED_WRITE",
+        Class::Ambiguous,
+        p("送った先が別の場所への送り直しを求めた", "the site asked to send the request elsewhere"),
+        p("送り直しません。届いたかどうかを一覧で確かめてください。", "it is not sent again; look at the list whether it arrived."),
+    ),
+    code("PORTAL.REFUSED", Class::Permanent, p("サイトが断った", "the site refused"), p("画面の理由を確かめてください。", "see the reason on the page.")),
+    code(
+        "PORTAL.RESULT_UNKNOWN",
+        Class::Ambiguous,
+        p("送ったあと、結果が分からない", "sent, but the result is not known"),
+        p("送り直しません。届いたかどうかを一覧で確かめます。", "it is not sent again; the list is looked at first."),
+    ),
+    code(
+        "PORTAL.SESSION_EXPIRED",
+        Class::Transient,
+        p("画面の有効時間が切れた", "the web session timed out"),
+        p("kirikae resume で最初のページから続けます。", "`kirikae resume` starts again from the first page."),
+    ),
+    code(
+        "PORTAL.WRONG_ID",
+        Class::Human,
+        p("番号が違うと言われた", "the site does not know the IDs"),
+        p("通知書のリクエストIDとリファレンスIDを確かめてください。", "check request ID and reference ID on the notice."),
+    ),
+    code(
+        "PROOF.MISMATCH",
+        Class::Permanent,
+        p("確かめた証明書と消す証明書の関係が正しくない", "the proof does not fit the credential to delete"),
+        p("消しません。どの証明書を確かめたか見てください。", "nothing is deleted; see which certificate was proved."),
+    ),
+    code(
+        "PROOF.STALE",
+        Class::Human,
+        p("確かめてから時間がたちすぎた", "the proof is too old"),
+        p("kirikae resume でもう一度確かめます。", "`kirikae resume` proves it again."),
+    ),
+    code(
+        "SECRET.MISSING",
+        Class::Human,
+        p("秘密の値が無い", "a secret value is missing"),
+        p("端末で実行するか、サイトファイルの secrets に置き場所を書いてください。", "run at a terminal, or name a source under `secrets` in the site file."),
+    ),
+    code(
+        "SECRET.UNFIT",
+        Class::Human,
+        p("秘密の値の形が違う", "a secret value has the wrong shape"),
+        p("桁数と文字の種類を確かめてください。どこにも送っていません。", "check length and characters; it was not sent anywhere."),
+    ),
+    code(
+        "STEP.UNCERTAIN",
+        Class::Ambiguous,
+        p("行われたかどうか分からない", "whether it happened is not known"),
+        p("サイトの一覧を見て、kirikae answer で答えてください。", "look at the site's list and answer with `kirikae answer`."),
+    ),
+    code(
+        "STORE.LOCKED",
+        Class::Transient,
+        p("ほかのプログラムが保管先を使っている", "another program holds the store"),
+        p("そのプログラムを閉じてください。", "close that program."),
+    ),
+    code(
+        "STORE.READONLY",
+        Class::Human,
+        p("保管先に書き込めない", "the store is not writable"),
+        p("書き込みの許可と空きを確かめてから、kirikae resume を実行してください。", "check permissions and space, then run `kirikae resume`."),
+    ),
+    code(
+        "STORE.ROOT_REFUSED",
+        Class::Human,
+        p("ルート証明書の追加が断られた", "adding the root certificate was refused"),
+        p("拇印を確かめて、取り込みをやり直してください。", "compare the thumbprint and import again."),
+    ),
+    code(
+        "STORE.UNREADABLE",
+        Class::Human,
+        p("保管先を読めない", "the store cannot be read"),
+        p("場所とパスワードを確かめてください。", "check its path and password."),
+    ),
+    code("TOKEN.ABSENT", Class::Human, p("USBキーが挿さっていない", "no token is inserted"), p("USBキーを挿してください。", "insert the token.")),
+    code(
+        "VAULT.UNREADABLE",
+        Class::Human,
+        p("保管庫を読めない", "the vault cannot be read"),
+        p("状態フォルダの vault と鍵ファイルを確かめてください。", "check the vault and its identity file in the state folder."),
+    ),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_sorted_unique_and_in_both_languages() {
+        for pair in ERROR_CODES.windows(2) {
+            assert!(pair[0].code < pair[1].code, "{} before {}", pair[0].code, pair[1].code);
+        }
+        for info in ERROR_CODES {
+            for text in [info.title.ja, info.title.en, info.cure.ja, info.cure.en] {
+                assert!(!text.is_empty(), "{}", info.code);
+            }
+        }
+    }
+}

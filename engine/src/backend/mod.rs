@@ -1,0 +1,25 @@
+//! Ports: what the engine needs of a store, a portal, a folder, a vault, as plain traits and data.
+//!
+//! May use: `dsl` values, `secret`, `text`. Must not: know playbooks, plans, runs or a concrete backend.
+//! Reads and writes are different handle types; a planner that holds `StoreRead` cannot write.
+
+mod ca;
+mod call;
+mod capability;
+mod error;
+mod folder;
+mod notify;
+pub mod profile;
+mod set;
+mod store;
+mod vault;
+
+pub use ca::{CaRead, CaWrite, Gives, Request, Row, SecretSink, Session};
+pub use call::{Call, CancelToken, IdempotencyKey, Progress};
+pub use capability::{Capabilities, ImportOption, Locality, OptionSupport, Verb};
+pub use error::{BackendError, Class, CodeInfo, ERROR_CODES, code_info};
+pub use folder::{FileEntry, FolderRead, FolderWrite};
+pub use notify::{Notice, Notifier};
+pub use set::{BackendSet, ReadBackends, WriteBackends};
+pub use store::{ImportRequest, OpenedP12, P12, Signer, StoreLock, StoreRead, StoreWrite, StoredCert};
+pub use vault::{EntryInfo, Vault};

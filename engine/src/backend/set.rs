@@ -1,0 +1,143 @@
+//! The backends of one site, by role, as read handles or write handles.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{BackendError, CaRead, CaWrite, FolderRead, FolderWrite, Notifier, P12, StoreRead, StoreWrite, Vault};
+use crate::text::Text;
+
+/// Everything that the site binds, by the root playbook's role names.
+#[derive(Clone, Debug)]
+pub struct BackendSet {
+    /// Stores by role.
+    pub stores: BTreeMap<String, Arc<dyn StoreWrite>>,
+    /// Portals by role (kinds `ca` and `web`).
+    pub cas: BTreeMap<String, Arc<dyn CaWrite>>,
+    /// Folders by role.
+    pub folders: BTreeMap<String, Arc<dyn FolderWrite>>,
+    /// Opens PKCS#12 files.
+    pub p12: Arc<dyn P12>,
+    /// The vault.
+    pub vault: Arc<dyn Vault>,
+    /// Where notices go.
+    pub notifier: Arc<dyn Notifier>,
+}
+
+/// The read handles of a [`BackendSet`]: all that a planner or a reading action gets.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadBackends<'a>(&'a BackendSet);
+
+/// The write handles of a [`BackendSet`].
+#[derive(Clone, Copy, Debug)]
+pub struct WriteBackends<'a>(&'a BackendSet);
+
+fn missing(kind: &str, role: &str) -> BackendError {
+    BackendError::new(
+        "BACKEND.MISSING",
+        Text::new(format!("役割 {role}({kind})の相手が決まっていません。"), format!("role `{role}` ({kind}) is bound to nothing.")),
+    )
+}
+
+impl BackendSet {
+    /// Read handles.
+    pub fn reads(&self) -> ReadBackends<'_> {
+        ReadBackends(self)
+    }
+
+    /// Write handles.
+    pub fn writes(&self) -> WriteBackends<'_> {
+        WriteBackends(self)
+    }
+}
+
+impl<'a> ReadBackends<'a> {
+    /// The store of a role.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn store(self, role: &str) -> Result<&'a dyn StoreRead, BackendError> {
+        let store = self.0.stores.get(role).ok_or_else(|| missing("store", role))?;
+        Ok(&**store)
+    }
+
+    /// The store with this identity ([`StoreRead::id`]): where a certificate handle was found.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn holder(self, id: &str) -> Result<&'a dyn StoreRead, BackendError> {
+        let store = self.0.stores.values().find(|store| store.id() == id).ok_or_else(|| missing("store", id))?;
+        Ok(&**store)
+    }
+
+    /// The portal of a role.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn ca(self, role: &str) -> Result<&'a dyn CaRead, BackendError> {
+        let ca = self.0.cas.get(role).ok_or_else(|| missing("ca", role))?;
+        Ok(&**ca)
+    }
+
+    /// The folder of a role.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn folder(self, role: &str) -> Result<&'a dyn FolderRead, BackendError> {
+        let folder = self.0.folders.get(role).ok_or_else(|| missing("folder", role))?;
+        Ok(&**folder)
+    }
+
+    /// Opens PKCS#12 files.
+    pub fn p12(self) -> &'a dyn P12 {
+        &*self.0.p12
+    }
+
+    /// The vault's entries can be read by actions that are given a reference.
+    pub(crate) fn vault(self) -> &'a dyn Vault {
+        &*self.0.vault
+    }
+}
+
+impl<'a> WriteBackends<'a> {
+    /// The same backends as read handles.
+    pub fn reads(self) -> ReadBackends<'a> {
+        ReadBackends(self.0)
+    }
+
+    /// The store of a role.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn store(self, role: &str) -> Result<&'a dyn StoreWrite, BackendError> {
+        let store = self.0.stores.get(role).ok_or_else(|| missing("store", role))?;
+        Ok(&**store)
+    }
+
+    /// The portal of a role.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn ca(self, role: &str) -> Result<&'a dyn CaWrite, BackendError> {
+        let ca = self.0.cas.get(role).ok_or_else(|| missing("ca", role))?;
+        Ok(&**ca)
+    }
+
+    /// The folder of a role.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn folder(self, role: &str) -> Result<&'a dyn FolderWrite, BackendError> {
+        let folder = self.0.folders.get(role).ok_or_else(|| missing("folder", role))?;
+        Ok(&**folder)
+    }
+
+    /// The vault.
+    pub fn vault(self) -> &'a dyn Vault {
+        &*self.0.vault
+    }
+
+    /// Where notices go.
+    pub fn notifier(self) -> &'a dyn Notifier {
+        &*self.0.notifier
+    }
+}

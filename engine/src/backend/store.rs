@@ -1,0 +1,122 @@
+//! The store port: certificates with their keys.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use super::{BackendError, Call, Capabilities, ImportOption};
+use crate::dsl::CertInfo;
+use crate::secret::Secret;
+
+/// A certificate in a store, with its DER.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredCert {
+    /// What the language sees.
+    pub info: CertInfo,
+    /// The certificate.
+    pub der: Vec<u8>,
+}
+
+/// A credential that signs: chain and key, the key staying where it is (for mutual TLS and proofs).
+pub trait Signer: Debug + Send + Sync {
+    /// What the language sees of the certificate.
+    fn info(&self) -> &CertInfo;
+    /// DER of the certificate, then its intermediates; no root.
+    fn chain(&self) -> &[Vec<u8>];
+    /// TLS signature schemes (RFC 8446 4.2.3 code points) that the key can do, best first.
+    fn schemes(&self) -> Vec<u16>;
+    /// Signs `message` (hashing it as the scheme says). The signature as TLS sends it.
+    ///
+    /// # Errors
+    /// `KEY.UNUSABLE`.
+    fn sign(&self, scheme: u16, message: &[u8]) -> Result<Vec<u8>, BackendError>;
+}
+
+/// Reads of a store.
+pub trait StoreRead: Debug + Send + Sync {
+    /// Stable identity, also in journals: kind and place (`dir:/path`).
+    fn id(&self) -> &str;
+    /// What it can do.
+    fn capabilities(&self) -> Capabilities;
+    /// Every certificate in it, keys or not, in a stable order.
+    ///
+    /// # Errors
+    /// `STORE.UNREADABLE`.
+    fn list(&self, call: &Call) -> Result<Vec<StoredCert>, BackendError>;
+    /// The credential with this SHA-1 thumbprint, key taken from this store.
+    ///
+    /// # Errors
+    /// `CERT.GONE`, `KEY.UNUSABLE`, `STORE.UNREADABLE`.
+    fn signer(&self, call: &Call, thumbprint: &str) -> Result<Arc<dyn Signer>, BackendError>;
+    /// Shows that something could be imported now: place there, writable, room left. Leaves nothing behind.
+    ///
+    /// # Errors
+    /// `STORE.READONLY`, `STORE.UNREADABLE`, `FOLDER.FULL`.
+    fn probe_writable(&self, call: &Call) -> Result<(), BackendError>;
+}
+
+/// A PKCS#12 file to import, already opened and checked by the caller.
+#[derive(Clone)]
+pub struct ImportRequest {
+    /// The file.
+    pub file: Secret,
+    /// Its password.
+    pub password: Secret,
+    /// Friendly name to keep beside it.
+    pub friendly_name: Option<String>,
+    /// The wizard's options.
+    pub options: BTreeMap<ImportOption, bool>,
+}
+
+/// Writes of a store.
+pub trait StoreWrite: StoreRead {
+    /// Imports the one credential of a PKCS#12 file. Importing one that is there already changes nothing.
+    /// After an error or a crash the store is as before or holds the whole credential.
+    ///
+    /// # Errors
+    /// `P12.*`, `STORE.READONLY`, `STORE.LOCKED`, `BACKEND.UNSUPPORTED` (an option).
+    fn import(&self, call: &Call, request: &ImportRequest) -> Result<StoredCert, BackendError>;
+    /// Takes the store's exclusive lock; it ends with the guard.
+    ///
+    /// # Errors
+    /// `STORE.LOCKED`, `STORE.UNREADABLE`.
+    fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError>;
+}
+
+/// The store under its exclusive lock: look, then delete what was looked at.
+pub trait StoreLock {
+    /// As [`StoreRead::list`].
+    ///
+    /// # Errors
+    /// As there.
+    fn list(&self) -> Result<Vec<StoredCert>, BackendError>;
+    /// Signs with the key of this certificate and checks the signature with the certificate.
+    ///
+    /// # Errors
+    /// `KEY.UNUSABLE`, `KEY.MISMATCH`, `CERT.GONE`.
+    fn prove_key(&self, thumbprint: &str) -> Result<(), BackendError>;
+    /// Deletes this certificate and its key.
+    ///
+    /// # Errors
+    /// `CERT.GONE`, `STORE.READONLY`.
+    fn delete(&self, thumbprint: &str) -> Result<(), BackendError>;
+}
+
+/// What a PKCS#12 file holds.
+#[derive(Clone, Debug)]
+pub struct OpenedP12 {
+    /// The certificate that the key belongs to.
+    pub leaf: StoredCert,
+    /// The other certificates, in file order.
+    pub others: Vec<StoredCert>,
+}
+
+/// Opening PKCS#12 files off-line. Costs no attempts anywhere.
+pub trait P12: Debug + Send + Sync {
+    /// Opens a file, finds its one key and the certificate that matches it, and checks that they belong together.
+    /// `CertInfo::holder` is `file:<sha256 of the file>`.
+    ///
+    /// # Errors
+    /// `P12.BAD_PASSWORD`, `P12.UNREADABLE`, `P12.NO_KEY`, `P12.MANY_KEYS`, `KEY.MISMATCH`.
+    fn open(&self, file: &Secret, password: &Secret) -> Result<OpenedP12, BackendError>;
+}

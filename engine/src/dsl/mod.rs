@@ -1,0 +1,11 @@
+//! What documents are made of: types, values, expressions, the decoded documents.
+//!
+//! May use: `text`. Must not: know backends' behaviour, plans or runs.
+
+mod types;
+mod value;
+
+pub use types::{RoleKind, Type};
+pub use value::{BackupRef, CertInfo, FileRef, Proof, ProofBy, ProofKind, Subject, Value, days_left};
+mod scalar;
+pub use scalar::{ScalarError, fold, read_duration, read_scalar};

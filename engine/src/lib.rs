@@ -1,0 +1,13 @@
+//! The kirikae engine: `Text -> Document -> Checked -> Plan -> Run`.
+//!
+//! Purpose: everything that decides. It reads playbooks, checks them, plans, and carries plans out
+//! against *ports* (see [`backend`]).
+//! May use: plain data, the ports, SQLite for the journal.
+//! Must not: print, read the environment, end the process, name a concrete backend.
+
+pub mod action;
+pub mod backend;
+pub mod clock;
+pub mod dsl;
+pub mod secret;
+pub mod text;
