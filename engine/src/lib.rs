@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod backend;
+pub mod check;
 pub mod clock;
 pub mod dsl;
 pub mod secret;

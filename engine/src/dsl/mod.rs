@@ -2,6 +2,8 @@
 //!
 //! May use: `text`. Must not: know backends' behaviour, plans or runs.
 
+pub mod expr;
+pub mod site;
 mod types;
 mod value;
 

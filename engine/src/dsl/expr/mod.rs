@@ -1,0 +1,9 @@
+//! Expressions (`language.md` 4): a typed, total subset of minijinja's, evaluated three-valued.
+//!
+//! May use: types, values, text. Must not: evaluate a result again, know plans or runs.
+
+mod ast;
+mod tri;
+
+pub use ast::{Binary, Expr, Node, Part, Ref, Template};
+pub use tri::{Tri, Why};
