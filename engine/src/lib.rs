@@ -10,5 +10,8 @@ pub mod backend;
 pub mod check;
 pub mod clock;
 pub mod dsl;
+pub mod journal;
+pub mod plan;
+pub mod run;
 pub mod secret;
 pub mod text;
