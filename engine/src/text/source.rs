@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 use super::{Diagnostic, MAX_BYTES, Text, traps};
 
 /// Half-open range of bytes in one source.
@@ -89,6 +91,11 @@ impl Source {
         Place { file: self.name.clone(), span }
     }
 
+    /// SHA-256 of the text, lower-case hex.
+    pub fn digest(&self) -> String {
+        hex::encode(Sha256::digest(self.text.as_bytes()))
+    }
+
     /// Line and column of a byte offset; an offset past the end is the end.
     pub fn line_column(&self, offset: usize) -> LineColumn {
         let mut at = offset.min(self.text.len());
@@ -127,10 +134,7 @@ fn not_utf8(bytes: &[u8], valid_up_to: usize) -> Diagnostic {
     } else {
         None
     };
-    let cure = Text::new(
-        "UTF-8 で保存し直してください(メモ帳では「名前を付けて保存」の「エンコード」)。",
-        "save it as UTF-8 (in Notepad: Save as, Encoding).",
-    );
+    let cure = Text::new("UTF-8 で保存し直してください(メモ帳では「名前を付けて保存」の「エンコード」)。", "save it as UTF-8 (in Notepad: Save as, Encoding).");
     let finding = Diagnostic::about_file("YAML.NOT_UTF8", what).cure(cure);
     match why {
         Some(why) => finding.why(why),

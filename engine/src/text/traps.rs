@@ -49,8 +49,10 @@ pub(super) fn tag(source: &Source, span: Span) -> Diagnostic {
 /// An anchor.
 pub(super) fn anchor(source: &Source, span: Span) -> Diagnostic {
     let written = written(source, span);
-    let what =
-        Text::new(format!("「{written}」は YAML のアンカーになります。使えません。"), format!("`{written}` is a YAML anchor, which is not part of the language."));
+    let what = Text::new(
+        format!("「{written}」は YAML のアンカーになります。使えません。"),
+        format!("`{written}` is a YAML anchor, which is not part of the language."),
+    );
     let cure = Text::new("& で始まる値は \"…\" で囲んでください。", "quote a value that starts with `&`.");
     Diagnostic::error("YAML.ANCHOR", source.place(span), what).cure(cure)
 }
@@ -58,8 +60,7 @@ pub(super) fn anchor(source: &Source, span: Span) -> Diagnostic {
 /// An alias; mostly a pattern like `*.p12`.
 pub(super) fn alias(source: &Source, span: Span) -> Diagnostic {
     let written = written(source, span);
-    let what =
-        Text::new(format!("「{written}」は YAML の別名(エイリアス)として読まれます。"), format!("`{written}` is read as a YAML alias."));
+    let what = Text::new(format!("「{written}」は YAML の別名(エイリアス)として読まれます。"), format!("`{written}` is read as a YAML alias."));
     let cure = Text::new("* で始まる値は \"…\" で囲んでください。", "quote a value that starts with `*`.");
     Diagnostic::error("YAML.ALIAS", source.place(span), what).cure(cure).fix(span, format!("\"{written}\""))
 }

@@ -20,9 +20,7 @@ pub(super) fn explain(source: &Source, error: &ScanError) -> Diagnostic {
     let here = one_character(text, at);
     match error.kind() {
         ErrorKind::TabNotAllowed | ErrorKind::TabInBlockIndentation => tab(source, at),
-        ErrorKind::RecursionLimitExceeded => {
-            Diagnostic::error("YAML.TOO_DEEP", source.place(here), Text::new("入れ子が深すぎます。", "nested too deeply."))
-        }
+        ErrorKind::RecursionLimitExceeded => Diagnostic::error("YAML.TOO_DEEP", source.place(here), Text::new("入れ子が深すぎます。", "nested too deeply.")),
         ErrorKind::UnexpectedEof
         | ErrorKind::UnexpectedEofBlockMapping
         | ErrorKind::UnexpectedEofBlockSequence
