@@ -3,13 +3,30 @@
 //! May use: `backend` ports, `dsl` values, `secret`, `text`. Must not: know playbooks, plans, runs;
 //! touch the world other than through the handles it is given.
 
+mod ca_fetch;
+mod ca_find_issued;
+mod ca_obtain;
+mod ca_renew;
+mod ca_status;
+mod cert_delete;
+mod cert_find;
+mod cert_import;
 mod context;
+mod file_find;
+mod file_save;
+mod human_confirm;
 mod inputs;
+mod later;
 mod manifest;
+mod notify_send;
+mod p12_inspect;
+mod portal;
 mod registry;
+mod secret_keep;
+mod web_probe;
 
 pub use context::{Answer, Blobs, Intent, IntentOnDisk, Look, Observed, Question, QuestionField, ReadCx, Secrets, Sessions, WriteCx};
-pub use inputs::{Inputs, Outputs};
+pub use inputs::{Inputs, NOT_KNOWN, Outputs};
 pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
 pub use registry::{Registry, registry};
 

@@ -2,7 +2,10 @@
 
 use std::sync::OnceLock;
 
-use super::{Action, Manifest};
+use super::{
+    Action, Manifest, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_status, cert_delete, cert_find, cert_import, file_find, file_save, human_confirm,
+    notify_send, p12_inspect, secret_keep, web_probe,
+};
 
 /// All actions with their manifests, by name.
 pub struct Registry(Vec<(Manifest, &'static dyn Action)>);
@@ -20,10 +23,62 @@ impl Registry {
 }
 
 /// Every action there is. A new one is one file and one line here.
-static ACTIONS: &[&dyn Action] = &[];
+static ACTIONS: &[&dyn Action] = &[
+    &ca_fetch::CaFetch,
+    &ca_find_issued::CaFindIssued,
+    &ca_obtain::CaObtain,
+    &ca_renew::CaRenew,
+    &ca_status::CaStatus,
+    &cert_delete::CertDelete,
+    &cert_find::CertFind,
+    &cert_import::CertImport,
+    &file_find::FileFind,
+    &file_save::FileSave,
+    &human_confirm::HumanConfirm,
+    &notify_send::NotifySend,
+    &p12_inspect::P12Inspect,
+    &secret_keep::SecretKeep,
+    &web_probe::WebProbe,
+];
 
 /// The registry.
 pub fn registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
     REGISTRY.get_or_init(|| Registry(ACTIONS.iter().map(|action| (action.manifest(), *action)).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::{Effect, Kind};
+    use crate::backend::code_info;
+
+    #[test]
+    fn every_manifest_is_complete_and_its_facts_fit_its_kind() {
+        for (manifest, action) in &registry().0 {
+            let name = manifest.name;
+            for help in manifest.inputs.iter().map(|input| input.help).chain(manifest.outputs.iter().map(|output| output.help)) {
+                assert!(!help.ja.is_empty() && !help.en.is_empty(), "{name}: help in both languages");
+            }
+            for code in &manifest.codes {
+                assert!(code_info(code).is_some(), "{name}: {code} is not in the table");
+            }
+            assert!(manifest.codes.is_sorted(), "{name}: codes in order");
+            match action.kind() {
+                Kind::Read(_) | Kind::Ask(_) => assert!(manifest.effect == Effect::Read && manifest.observe.is_none(), "{name}"),
+                Kind::Write(_) => assert!(manifest.effect != Effect::Read && manifest.observe.is_some(), "{name}"),
+            }
+            if let Some(claims) = manifest.claims {
+                assert!(manifest.inputs.iter().any(|input| input.name == claims), "{name}: claims an input that it has");
+            }
+        }
+    }
+
+    #[test]
+    fn names_are_sorted_and_found_by_name_and_major_version() {
+        let names: Vec<_> = registry().manifests().map(|manifest| manifest.name).collect();
+        assert!(names.is_sorted());
+        assert!(registry().find("ca.renew", 1).is_some());
+        assert!(registry().find("ca.renew", 2).is_none());
+    }
 }
