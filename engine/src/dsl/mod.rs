@@ -3,10 +3,12 @@
 //! May use: `text`. Must not: know backends' behaviour, plans or runs.
 
 pub mod expr;
+mod glob;
 pub mod site;
 mod types;
 mod value;
 
+pub use glob::glob_matches;
 pub use types::{RoleKind, Type};
 pub use value::{BackupRef, CertInfo, FileRef, Proof, ProofBy, ProofKind, Subject, Value, days_left};
 mod scalar;
