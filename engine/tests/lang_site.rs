@@ -88,7 +88,11 @@ fn secrets_are_never_values() {
 
 #[test]
 fn mistakes_are_found_in_one_pass() {
-    let text = SITE.replace("timezone: Asia/Tokyo", "timezone: Asia/Tokio").replace("store: windows", "stor: windows").replace("targets: []", "targets: [a]").replace("age1qqq", "me@example.jp");
+    let text = SITE
+        .replace("timezone: Asia/Tokyo", "timezone: Asia/Tokio")
+        .replace("store: windows", "stor: windows")
+        .replace("targets: []", "targets: [a]")
+        .replace("age1qqq", "me@example.jp");
     assert_eq!(
         refused(&text),
         [

@@ -1,10 +1,10 @@
 //! `ca.find_issued`: reads the list of issued certificates. Reads only.
 
 use super::manifest::{manifest, output};
-use super::{Action, Kind, Manifest, portal};
-use crate::backend::Verb;
+use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx, portal};
 use crate::backend::profile::Operation;
-use crate::dsl::Type;
+use crate::backend::{BackendError, Verb};
+use crate::dsl::{Type, Value};
 use crate::text::Phrase;
 
 /// The action.
@@ -28,6 +28,29 @@ impl Action for CaFindIssued {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Read(self)
+    }
+}
+
+impl ReadAction for CaFindIssued {
+    fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
+        let spec = portal::spec(portal::ca(cx, inputs)?.profile(), Operation::FindIssued)?;
+        let gives = portal::look(cx, inputs, Operation::FindIssued)?;
+        let rows = gives.rows.as_deref().unwrap_or_default();
+        let mut outputs = match rows {
+            [only] => portal::outputs_of_row(spec, only),
+            _ => Outputs::new(),
+        };
+        if !gives.plain.is_empty() {
+            outputs.extend(portal::outputs(spec, &gives, "PORTAL.PAGE_UNKNOWN")?);
+        }
+        let count = if gives.rows.is_some() { rows.len() } else { usize::from(!gives.plain.is_empty()) };
+        outputs.insert("found".to_owned(), Value::Bool(count > 0));
+        outputs.insert("count".to_owned(), Value::Int(i64::try_from(count).unwrap_or(i64::MAX)));
+        Ok(outputs)
+    }
+
+    fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
+        portal::preflight(cx, inputs, Operation::FindIssued)
     }
 }

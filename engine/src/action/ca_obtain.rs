@@ -1,9 +1,9 @@
 //! `ca.obtain`: receives a first certificate with the IDs of a notice, and checks the file before it ends.
 
 use super::manifest::manifest;
-use super::{Action, Effect, Kind, Manifest, portal};
-use crate::backend::Verb;
+use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx, portal, received};
 use crate::backend::profile::Operation;
+use crate::backend::{BackendError, Progress, Verb};
 use crate::text::Phrase;
 
 /// The action.
@@ -33,6 +33,21 @@ impl Action for CaObtain {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Write(self)
+    }
+}
+
+impl WriteAction for CaObtain {
+    /// A received file is known from the journal alone; when it is not there, receiving again is free.
+    fn observe(&self, _cx: &ReadCx<'_>, _inputs: &Inputs, _intent: Option<&Intent>) -> Result<Observed, BackendError> {
+        Ok(Observed::NotDone { conclusive: true, baseline: serde_json::Value::Null })
+    }
+
+    fn perform(&self, cx: &WriteCx<'_>, inputs: &Inputs, _intent: &IntentOnDisk) -> Result<Progress<Outputs>, BackendError> {
+        received::receive(cx, inputs, Operation::Obtain)
+    }
+
+    fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
+        portal::preflight(cx, inputs, Operation::Obtain)
     }
 }

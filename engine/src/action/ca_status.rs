@@ -1,11 +1,14 @@
 //! `ca.status`: reads the state of a request. Reads only.
 
 use super::manifest::{manifest, output};
-use super::{Action, Kind, Manifest, portal};
-use crate::backend::Verb;
+use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx, portal};
 use crate::backend::profile::Operation;
-use crate::dsl::Type;
-use crate::text::Phrase;
+use crate::backend::{BackendError, Verb};
+use crate::dsl::{Type, Value};
+use crate::text::{Phrase, Text};
+
+/// The states of a request, as profiles name them under `means`.
+const STATES: [&str; 3] = ["pending", "issued", "refused"];
 
 /// The action.
 pub(super) struct CaStatus;
@@ -17,7 +20,7 @@ impl Action for CaStatus {
             inputs: vec![portal::role_input(), portal::client_input()],
             outputs: vec![output(
                 "status",
-                Type::Enum(["pending", "issued", "refused"].map(str::to_owned).to_vec()),
+                Type::Enum(STATES.map(str::to_owned).to_vec()),
                 "発行の状態。一覧にまだ無ければ pending。",
                 "state of the request; `pending` while it is not in the list.",
             )],
@@ -33,6 +36,34 @@ impl Action for CaStatus {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Read(self)
+    }
+}
+
+impl ReadAction for CaStatus {
+    fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
+        let spec = portal::spec(portal::ca(cx, inputs)?.profile(), Operation::Status)?;
+        let gives = portal::look(cx, inputs, Operation::Status)?;
+        // Not in the list yet: the request is still on its way.
+        let Some(shown) = gives.plain.get("status").and_then(|texts| texts.first()) else {
+            return Ok(Outputs::from([("status".to_owned(), Value::Str("pending".to_owned()))]));
+        };
+        if !STATES.contains(&shown.as_str()) {
+            return Err(BackendError::new(
+                "PORTAL.PAGE_UNKNOWN",
+                Text::new(
+                    format!("発行の状態「{shown}」の意味がプロファイルに書かれていません。"),
+                    format!("the profile does not say what the state `{shown}` means."),
+                ),
+            )
+            .with("shown", shown.clone()));
+        }
+        let mut outputs = portal::outputs(spec, &gives, "PORTAL.PAGE_UNKNOWN")?;
+        outputs.insert("status".to_owned(), Value::Str(shown.clone()));
+        Ok(outputs)
+    }
+
+    fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
+        portal::preflight(cx, inputs, Operation::Status)
     }
 }

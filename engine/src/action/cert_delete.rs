@@ -1,10 +1,10 @@
 //! `cert.delete`: deletes a certificate whose replacement is proved to work (`runs.md` 4).
 
 use super::manifest::{input, manifest, output};
-use super::{Action, Effect, Kind, Manifest};
-use crate::backend::Verb;
-use crate::dsl::{RoleKind, Type};
-use crate::text::Phrase;
+use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx};
+use crate::backend::{BackendError, Progress, StoreRead, StoredCert, Verb};
+use crate::dsl::{CertInfo, Proof, ProofKind, RoleKind, Type, Value};
+use crate::text::{Phrase, Text};
 
 /// The action.
 pub(super) struct CertDelete;
@@ -55,6 +55,187 @@ impl Action for CertDelete {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Write(self)
     }
+}
+
+impl WriteAction for CertDelete {
+    fn observe(&self, cx: &ReadCx<'_>, inputs: &Inputs, _intent: Option<&Intent>) -> Result<Observed, BackendError> {
+        let store = store(cx, inputs)?;
+        let cert = cert(inputs)?;
+        if holds(&store.list(&cx.call)?, cert) {
+            return Ok(Observed::NotDone { conclusive: true, baseline: serde_json::Value::Null });
+        }
+        Ok(Observed::Done {
+            outputs: Outputs::new(),
+            evidence: Text::new(format!("{} に拇印 {} はもうありません。", store.id(), cert.sha1), format!("{} no longer has {}.", store.id(), cert.sha1)),
+        })
+    }
+
+    fn perform(&self, cx: &WriteCx<'_>, inputs: &Inputs, _intent: &IntentOnDisk) -> Result<Progress<Outputs>, BackendError> {
+        let store = cx.writes.store(inputs.role("in").ok_or_else(|| Inputs::unknown("in"))?)?;
+        let target = cert(inputs)?;
+        let proof = inputs.proof("replaced_by").ok_or_else(|| Inputs::unknown("replaced_by"))?;
+        let lock = store.lock(&cx.read.call)?;
+        let present = lock.list()?;
+        let replacement = replacement(&cx.read, inputs, store.id(), &present, target, proof)?;
+        lock.prove_key(&replacement.sha1)?;
+        lock.delete(&target.sha1)?;
+        let left = lock.list()?;
+        if holds(&left, target) {
+            return Err(BackendError::new(
+                "STORE.READONLY",
+                Text::new(format!("消したはずの証明書 {} がまだあります。", target.sha1), format!("{} is still there after deleting it.", target.sha1)),
+            ));
+        }
+        if !holds(&left, replacement) {
+            return Err(BackendError::new(
+                "CERT.GONE",
+                Text::new(
+                    format!("代わりの証明書 {} まで保管先から無くなりました。控えから取り込み直してください。", replacement.sha1),
+                    format!("the replacement {} is gone from the store as well; import it again from its backup.", replacement.sha1),
+                ),
+            ));
+        }
+        Ok(Progress::Done(Outputs::from([("deleted_at".to_owned(), Value::DateTime(cx.read.wall))])))
+    }
+
+    fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
+        let store = store(cx, inputs)?;
+        store.probe_writable(&cx.call)?;
+        let target = cert(inputs)?;
+        if holds(&store.list(&cx.call)?, target) { Ok(()) } else { Err(gone(store.id(), target)) }
+    }
+}
+
+/// The replacement in this store, after every check of `runs.md` 4 that can be made by looking.
+fn replacement<'a>(
+    cx: &ReadCx<'_>,
+    inputs: &Inputs,
+    store: &str,
+    present: &'a [StoredCert],
+    target: &CertInfo,
+    proof: &Proof,
+) -> Result<&'a CertInfo, BackendError> {
+    if !holds(present, target) {
+        return Err(gone(store, target));
+    }
+    if target.holder != store {
+        return Err(mismatch(
+            format!("消す証明書は {} で見つけたもので、{store} のものではありません。", target.holder),
+            format!("the certificate to delete was found in {}, not in {store}.", target.holder),
+        ));
+    }
+    if proof.thumbprint == target.sha1 {
+        return Err(mismatch("消す証明書そのものを確かめた証明です。".to_owned(), "the proof is about the very certificate to delete.".to_owned()));
+    }
+    let same_name = |cert: &&CertInfo| cert.subject_dn == target.subject_dn && cert.sha1 != target.sha1 && cert.has_key;
+    if !present.iter().map(|cert| &cert.info).any(|cert| same_name(&cert)) {
+        return Err(BackendError::new(
+            "CERT.LAST",
+            Text::new(
+                format!("「{}」の証明書は {store} にこれしかありません。消しません。", target.subject_dn),
+                format!("{store} has no other certificate of `{}`; it is not deleted.", target.subject_dn),
+            ),
+        ));
+    }
+    if proof.holder != store {
+        return Err(mismatch(
+            format!("代わりの証明書は {} のもので、{store} では確かめていません。", proof.holder),
+            format!("the replacement was proved in {}, not in {store}.", proof.holder),
+        ));
+    }
+    let Some(new) = present.iter().map(|cert| &cert.info).find(|cert| cert.sha1 == proof.thumbprint && cert.sha256 == proof.sha256) else {
+        return Err(mismatch(
+            format!("確かめた証明書 {} が {store} にありません。", proof.thumbprint),
+            format!("the proved certificate {} is not in {store}.", proof.thumbprint),
+        ));
+    };
+    if proof.kind != ProofKind::Accepted {
+        return Err(mismatch(
+            "鍵が合うことは確かめましたが、相手に受け付けられたことは確かめていません。".to_owned(),
+            "the key was proved to match, but nobody accepted the credential.".to_owned(),
+        ));
+    }
+    fresh(cx, proof)?;
+    if new.subject_dn != target.subject_dn {
+        return Err(mismatch(
+            format!("名前が違います: 消す方「{}」、確かめた方「{}」。", target.subject_dn, new.subject_dn),
+            format!("the names differ: `{}` is to be deleted, `{}` was proved.", target.subject_dn, new.subject_dn),
+        ));
+    }
+    if new.not_after <= target.not_after {
+        return Err(BackendError::new(
+            "CERT.NEWER",
+            Text::new(
+                format!("消そうとしている方の期限({})が、残す方({})より早くありません。", target.not_after, new.not_after),
+                format!("the one to delete ({}) does not expire before the one to keep ({}).", target.not_after, new.not_after),
+            ),
+        ));
+    }
+    if !(new.not_before <= cx.wall && cx.wall < new.not_after) {
+        return Err(mismatch(
+            format!("代わりの証明書は今、期間内ではありません({}〜{})。", new.not_before, new.not_after),
+            format!("the replacement is not valid now ({} to {}).", new.not_before, new.not_after),
+        ));
+    }
+    if !new.has_key {
+        return Err(mismatch(format!("代わりの証明書 {} に秘密鍵がありません。", new.sha1), format!("the replacement {} has no private key here.", new.sha1)));
+    }
+    backed_up(inputs, new)?;
+    Ok(new)
+}
+
+/// A proof that is too old, or from a time that has not come yet, proves nothing now.
+fn fresh(cx: &ReadCx<'_>, proof: &Proof) -> Result<(), BackendError> {
+    let age = cx.wall.duration_since(proof.at);
+    let limit = jiff::SignedDuration::try_from(cx.fresh_for).unwrap_or(jiff::SignedDuration::MAX);
+    if age <= limit && age >= -jiff::SignedDuration::from_secs(2) {
+        return Ok(());
+    }
+    Err(BackendError::new(
+        "PROOF.STALE",
+        Text::new(
+            format!("{} に確かめました。{}分以内に確かめたものだけを使います。", proof.at, limit.as_mins()),
+            format!("it was proved at {}; a proof counts for {} minutes.", proof.at, limit.as_mins()),
+        ),
+    ))
+}
+
+fn backed_up(inputs: &Inputs, new: &CertInfo) -> Result<(), BackendError> {
+    match inputs.backup("backed_up") {
+        Some(backup) if backup.thumbprint == new.sha1 => Ok(()),
+        Some(backup) => Err(mismatch(
+            format!("控えは拇印 {} のもので、残す証明書 {} のものではありません。", backup.thumbprint, new.sha1),
+            format!("the backup holds {}, not {} that stays.", backup.thumbprint, new.sha1),
+        )),
+        None if new.key_exportable => Err(mismatch(
+            format!("残す証明書 {} の、読み戻して確かめた控えがありません。", new.sha1),
+            format!("there is no verified backup of {} that stays.", new.sha1),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn store<'a>(cx: &ReadCx<'a>, inputs: &Inputs) -> Result<&'a dyn StoreRead, BackendError> {
+    cx.backends.store(inputs.role("in").ok_or_else(|| Inputs::unknown("in"))?)
+}
+
+fn cert(inputs: &Inputs) -> Result<&CertInfo, BackendError> {
+    inputs.cert("cert").ok_or_else(|| Inputs::unknown("cert"))
+}
+
+fn holds(present: &[StoredCert], cert: &CertInfo) -> bool {
+    present.iter().any(|stored| stored.info.sha1 == cert.sha1 && stored.info.sha256 == cert.sha256)
+}
+
+fn gone(store: &str, cert: &CertInfo) -> BackendError {
+    BackendError::new(
+        "CERT.GONE",
+        Text::new(format!("拇印 {} の証明書が {store} にもうありません。", cert.sha1), format!("{} is no longer in {store}.", cert.sha1)),
+    )
+}
+
+fn mismatch(ja: String, en: String) -> BackendError {
+    BackendError::new("PROOF.MISMATCH", Text::new(ja, en))
 }

@@ -1,10 +1,10 @@
 //! `cert.find`: finds a certificate in a store. Reads only.
 
 use super::manifest::{input, input_or, manifest, output};
-use super::{Action, Kind, Manifest};
-use crate::backend::Verb;
-use crate::dsl::{RoleKind, Type};
-use crate::text::Phrase;
+use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx};
+use crate::backend::{BackendError, Verb};
+use crate::dsl::{CertInfo, RoleKind, Type, Value, days_left, glob_matches};
+use crate::text::{Phrase, Text};
 
 /// The action.
 pub(super) struct CertFind;
@@ -69,6 +69,78 @@ impl Action for CertFind {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Read(self)
     }
+}
+
+impl ReadAction for CertFind {
+    fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
+        let store = cx.backends.store(inputs.role("in").ok_or_else(|| Inputs::unknown("in"))?)?;
+        let mut found: Vec<CertInfo> = store.list(&cx.call)?.into_iter().map(|cert| cert.info).filter(|cert| fits(cert, cx, inputs)).collect();
+        found.sort_by(|a, b| (b.not_after, b.not_before, &b.sha1).cmp(&(a.not_after, a.not_before, &a.sha1)));
+        let count = found.len();
+        let cert = match inputs.str("pick").unwrap_or("only") {
+            _ if count == 0 => return Err(not_found(store.id(), inputs)),
+            "oldest" => first_of(found.iter().rev(), cx)?,
+            "newest" => first_of(found.iter(), cx)?,
+            _ if count == 1 => found[0].clone(),
+            _ => return Err(ambiguous(&found, cx)),
+        };
+        let others = found.into_iter().filter(|other| other.sha1 != cert.sha1).map(|other| Value::Cert(Box::new(other))).collect();
+        Ok(Outputs::from([
+            ("cert".to_owned(), Value::Cert(Box::new(cert))),
+            ("count".to_owned(), Value::Int(i64::try_from(count).unwrap_or(i64::MAX))),
+            ("others".to_owned(), Value::List(others)),
+        ]))
+    }
+}
+
+fn fits(cert: &CertInfo, cx: &ReadCx<'_>, inputs: &Inputs) -> bool {
+    let in_time = cert.not_before <= cx.now && cx.now < cert.not_after;
+    inputs.str("issuer").is_none_or(|issuer| glob_matches(issuer, &cert.issuer))
+        && inputs.str("cn").is_none_or(|cn| glob_matches(cn, &cert.subject.cn))
+        && inputs.bool("key").is_none_or(|key| key == cert.has_key)
+        && inputs.cert("besides").is_none_or(|other| other.sha1 != cert.sha1)
+        && inputs.cert("newer_than").is_none_or(|old| cert.not_after > old.not_after)
+        && match inputs.str("state").unwrap_or("any") {
+            "valid" => in_time,
+            "expired" => cert.not_after <= cx.now,
+            _ => true,
+        }
+}
+
+/// The first, unless the second has the same validity: then nothing tells which one is meant.
+fn first_of<'a>(mut certs: impl Iterator<Item = &'a CertInfo>, cx: &ReadCx<'_>) -> Result<CertInfo, BackendError> {
+    match (certs.next(), certs.next()) {
+        (Some(one), Some(two)) if (one.not_after, one.not_before) == (two.not_after, two.not_before) => Err(ambiguous(&[one.clone(), two.clone()], cx)),
+        (Some(one), _) => Ok(one.clone()),
+        (None, _) => Err(BackendError::new("CERT.NOT_FOUND", Text::default())),
+    }
+}
+
+fn ambiguous(certs: &[CertInfo], cx: &ReadCx<'_>) -> BackendError {
+    let list: Vec<String> = certs.iter().map(|cert| describe(cert, cx)).collect();
+    let list = list.join("; ");
+    BackendError::new(
+        "CERT.AMBIGUOUS",
+        Text::new(format!("当てはまる証明書が{}枚あります: {list}", certs.len()), format!("{} certificates match: {list}", certs.len())),
+    )
+    .with("candidates", list)
+}
+
+fn describe(cert: &CertInfo, cx: &ReadCx<'_>) -> String {
+    let until = cert.not_after.to_zoned(cx.zone.clone()).date();
+    format!("{} 〜{until} ({}) {}", cert.subject.cn, days_left(cert.not_after, cx.now, cx.zone), &cert.sha1[..cert.sha1.len().min(8)])
+}
+
+fn not_found(store: &str, inputs: &Inputs) -> BackendError {
+    let issuer = inputs.str("issuer").unwrap_or("*");
+    let cn = inputs.str("cn").unwrap_or("*");
+    BackendError::new(
+        "CERT.NOT_FOUND",
+        Text::new(
+            format!("{store} に、発行者が「{issuer}」で発行先が「{cn}」の当てはまる証明書がありません。"),
+            format!("{store} has no matching certificate of issuer `{issuer}` and subject `{cn}`."),
+        ),
+    )
 }

@@ -1,10 +1,17 @@
 //! `file.find`: finds a file in a folder and takes it in. Reads only.
 
 use super::manifest::{input, input_or, manifest, output};
-use super::{Action, Kind, Manifest};
-use crate::backend::Verb;
-use crate::dsl::{RoleKind, Type};
-use crate::text::Phrase;
+use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx};
+use crate::backend::{BackendError, FileEntry, Verb};
+use crate::dsl::{RoleKind, Type, Value, glob_matches};
+use crate::secret::Secret;
+use crate::text::{Phrase, Text};
+
+/// Files over 16 MiB are no certificate files.
+pub(super) const LARGEST: u64 = 16 << 20;
+
+/// What a wrapped backup's name ends with.
+pub(super) const WRAPPED: &str = ".age";
 
 /// The action.
 pub(super) struct FileFind;
@@ -47,6 +54,56 @@ impl Action for FileFind {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Read(self)
     }
+}
+
+impl ReadAction for FileFind {
+    fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
+        let folder = cx.backends.folder(inputs.role("in").ok_or_else(|| Inputs::unknown("in"))?)?;
+        let pattern = inputs.str("name").ok_or_else(|| Inputs::unknown("name"))?;
+        let mut found: Vec<FileEntry> = folder.list(&cx.call)?.into_iter().filter(|file| glob_matches(pattern, bare_name(&file.name))).collect();
+        found.sort_by(|a, b| (b.modified, &a.name).cmp(&(a.modified, &b.name)));
+        let newest = inputs.str("pick") == Some("newest");
+        let entry = match found.as_slice() {
+            [] => return Err(not_found(folder.id(), pattern)),
+            [one] => one,
+            [one, two, ..] if newest && one.modified > two.modified => one,
+            several => return Err(ambiguous(folder.id(), several)),
+        };
+        let raw = folder.read(&cx.call, &entry.name, LARGEST)?;
+        let content = if entry.name.ends_with(WRAPPED) { cx.backends.vault().unwrap(&raw)? } else { Secret::bytes(raw) };
+        // Any file may hold a key: it is kept where keys are kept.
+        let file = cx.blobs.keep(bare_name(&entry.name), &content, true)?;
+        Ok(Outputs::from([
+            ("file".to_owned(), Value::File(file)),
+            ("count".to_owned(), Value::Int(i64::try_from(found.len()).unwrap_or(i64::MAX))),
+            ("modified".to_owned(), Value::DateTime(entry.modified)),
+        ]))
+    }
+}
+
+/// The name without the ending of a wrapped backup.
+fn bare_name(name: &str) -> &str {
+    name.strip_suffix(WRAPPED).unwrap_or(name)
+}
+
+fn not_found(folder: &str, pattern: &str) -> BackendError {
+    BackendError::new(
+        "FILE.NOT_FOUND",
+        Text::new(format!("{folder} に「{pattern}」に当てはまるファイルがありません。"), format!("{folder} has no file that matches `{pattern}`.")),
+    )
+}
+
+fn ambiguous(folder: &str, found: &[FileEntry]) -> BackendError {
+    let names: Vec<&str> = found.iter().map(|file| file.name.as_str()).collect();
+    let names = names.join("、");
+    BackendError::new(
+        "FILE.AMBIGUOUS",
+        Text::new(
+            format!("{folder} に当てはまるファイルが{}個あります: {names}", found.len()),
+            format!("{folder} has {} files that match: {names}", found.len()),
+        ),
+    )
+    .with("candidates", names)
 }

@@ -1,10 +1,14 @@
 //! `file.save`: writes a backup of a file into a folder and reads it back.
 
 use super::manifest::{input, manifest, output};
-use super::{Action, Effect, Kind, Manifest};
-use crate::backend::Verb;
-use crate::dsl::{RoleKind, Type};
-use crate::text::Phrase;
+use sha2::{Digest, Sha256};
+
+use super::file_find::{LARGEST, WRAPPED};
+use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx};
+use crate::backend::{BackendError, FolderRead, Progress, Verb};
+use crate::dsl::{BackupRef, FileRef, RoleKind, Type, Value};
+use crate::secret::Secret;
+use crate::text::{Phrase, Text};
 
 /// The action.
 pub(super) struct FileSave;
@@ -65,6 +69,142 @@ impl Action for FileSave {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Write(self)
+    }
+}
+
+impl WriteAction for FileSave {
+    fn observe(&self, cx: &ReadCx<'_>, inputs: &Inputs, _intent: Option<&Intent>) -> Result<Observed, BackendError> {
+        let folder = folder(cx, inputs)?;
+        let file = file(inputs)?;
+        let name = name_there(cx, inputs, folder)?;
+        Ok(match Saved::read(cx, folder, &name)? {
+            Some(saved) if saved.is(file) => Observed::Done {
+                evidence: Text::new(format!("{} に同じ内容のファイルがあります。", saved.place), format!("{} has the same content.", saved.place)),
+                outputs: saved.verify(cx, inputs)?,
+            },
+            _ => Observed::NotDone { conclusive: true, baseline: serde_json::Value::Null },
+        })
+    }
+
+    fn perform(&self, cx: &WriteCx<'_>, inputs: &Inputs, _intent: &IntentOnDisk) -> Result<Progress<Outputs>, BackendError> {
+        let folder = cx.writes.folder(inputs.role("in").ok_or_else(|| Inputs::unknown("in"))?)?;
+        let file = file(inputs)?;
+        let name = name_there(&cx.read, inputs, folder)?;
+        match Saved::read(&cx.read, folder, &name)? {
+            Some(saved) if saved.is(file) => {}
+            Some(saved) => return Err(different(&saved.place)),
+            None => {
+                let content = cx.read.blobs.read(file)?;
+                let wrapped = if folder.plain() { None } else { Some(cx.writes.vault().wrap(&content)?) };
+                folder.write(&cx.read.call, &name, wrapped.as_deref().unwrap_or(content.expose()))?;
+            }
+        }
+        match Saved::read(&cx.read, folder, &name)? {
+            Some(saved) if saved.is(file) => Ok(Progress::Done(saved.verify(&cx.read, inputs)?)),
+            _ => Err(different(&place(folder, &name))),
+        }
+    }
+
+    fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
+        folder(cx, inputs)?.probe_writable(&cx.call)
+    }
+}
+
+/// A file as it was read back.
+struct Saved {
+    place: String,
+    /// SHA-256 of the file as it lies there.
+    sha256: String,
+    content: Secret,
+}
+
+impl Saved {
+    fn read(cx: &ReadCx<'_>, folder: &dyn FolderRead, name: &str) -> Result<Option<Self>, BackendError> {
+        let raw = match folder.read(&cx.call, name, LARGEST) {
+            Ok(raw) => raw,
+            Err(error) if error.code == "FILE.NOT_FOUND" => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let sha256 = hex::encode(Sha256::digest(&raw));
+        let content = if folder.plain() { Secret::bytes(raw) } else { cx.backends.vault().unwrap(&raw)? };
+        Ok(Some(Self { place: place(folder, name), sha256, content }))
+    }
+
+    fn is(&self, file: &FileRef) -> bool {
+        hex::encode(Sha256::digest(self.content.expose())) == file.sha256
+    }
+
+    /// The outputs; `backed_up` only after key and certificate were found in what was read back.
+    fn verify(self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
+        let mut outputs = Outputs::from([("place".to_owned(), Value::Str(self.place.clone())), ("sha256".to_owned(), Value::Str(self.sha256.clone()))]);
+        if let Some(cert) = inputs.cert("cert")
+            && inputs.has("password")
+        {
+            let opened = cx.backends.p12().open(&self.content, &cx.secret(inputs, "password")?)?;
+            if opened.leaf.info.sha256 != cert.sha256 {
+                return Err(BackendError::new(
+                    "KEY.MISMATCH",
+                    Text::new(
+                        format!("{} に入っているのは拇印 {} の証明書で、{} ではありません。", self.place, opened.leaf.info.sha1, cert.sha1),
+                        format!("{} holds the certificate {}, not {}.", self.place, opened.leaf.info.sha1, cert.sha1),
+                    ),
+                ));
+            }
+            let backup = BackupRef { thumbprint: cert.sha1.clone(), place: self.place, sha256: self.sha256, at: cx.wall };
+            outputs.insert("backed_up".to_owned(), Value::BackupRef(backup));
+        }
+        Ok(outputs)
+    }
+}
+
+fn folder<'a>(cx: &ReadCx<'a>, inputs: &Inputs) -> Result<&'a dyn FolderRead, BackendError> {
+    cx.backends.folder(inputs.role("in").ok_or_else(|| Inputs::unknown("in"))?)
+}
+
+fn file(inputs: &Inputs) -> Result<&FileRef, BackendError> {
+    inputs.file("file").ok_or_else(|| Inputs::unknown("file"))
+}
+
+fn place(folder: &dyn FolderRead, name: &str) -> String {
+    format!("{}/{name}", folder.id())
+}
+
+/// The name in the folder: the given one, else one that no other certificate has, so that the backups of several years
+/// lie side by side.
+fn name_there(cx: &ReadCx<'_>, inputs: &Inputs, folder: &dyn FolderRead) -> Result<String, BackendError> {
+    let name = match (inputs.str("name"), inputs.cert("cert")) {
+        (Some(name), _) => name.to_owned(),
+        (None, Some(cert)) => {
+            let until = cert.not_after.to_zoned(cx.zone.clone()).strftime("%Y%m%d");
+            format!("{}-{until}-{}.p12", cert.subject.cn, cert.sha1.get(..8).unwrap_or(&cert.sha1))
+        }
+        (None, None) => file(inputs)?.name.clone(),
+    };
+    let name = plain_name(&name);
+    Ok(if folder.plain() { name } else { format!("{name}{WRAPPED}") })
+}
+
+/// A name that is a name on every system, and never a path.
+fn plain_name(name: &str) -> String {
+    let name: String = name.chars().map(|c| if c.is_control() || r#"\/:*?"<>|"#.contains(c) { '_' } else { c }).collect();
+    let name = name.trim().trim_start_matches('.');
+    if name.is_empty() { "file".to_owned() } else { name.to_owned() }
+}
+
+fn different(place: &str) -> BackendError {
+    BackendError::new("FILE.DIFFERENT", Text::new(format!("{place} には内容の違うファイルがあります。"), format!("{place} has other content.")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_name;
+
+    #[test]
+    fn a_name_is_never_a_path() {
+        for (name, plain) in [("202101010000777.p12", "202101010000777.p12"), ("../x", "_x"), ("C:\\a", "C__a"), ("..", "file"), ("控え 1.p12", "控え 1.p12")]
+        {
+            assert_eq!(plain_name(name), plain);
+        }
     }
 }

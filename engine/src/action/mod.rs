@@ -16,12 +16,13 @@ mod file_find;
 mod file_save;
 mod human_confirm;
 mod inputs;
-mod later;
 mod manifest;
 mod notify_send;
 mod p12_inspect;
 mod portal;
+mod received;
 mod registry;
+mod rows;
 mod secret_keep;
 mod web_probe;
 

@@ -1,8 +1,9 @@
 //! `notify.send`: tells somebody something.
 
 use super::manifest::{input, manifest, output};
-use super::{Action, Effect, Kind, Manifest};
-use crate::dsl::Type;
+use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx};
+use crate::backend::{BackendError, Notice, Progress};
+use crate::dsl::{Type, Value};
 use crate::text::Phrase;
 
 /// The action.
@@ -29,6 +30,23 @@ impl Action for NotifySend {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Write(self)
+    }
+}
+
+impl WriteAction for NotifySend {
+    fn observe(&self, _cx: &ReadCx<'_>, _inputs: &Inputs, _intent: Option<&Intent>) -> Result<Observed, BackendError> {
+        Ok(Observed::NotDone { conclusive: true, baseline: serde_json::Value::Null })
+    }
+
+    fn perform(&self, cx: &WriteCx<'_>, inputs: &Inputs, _intent: &IntentOnDisk) -> Result<Progress<Outputs>, BackendError> {
+        let words = |name: &str| inputs.text(name).map(|text| text.ja.clone()).ok_or_else(|| Inputs::unknown(name));
+        let to = inputs.str("to").ok_or_else(|| Inputs::unknown("to"))?.to_owned();
+        cx.writes.notifier().send(&cx.read.call, &Notice { to, subject: words("subject")?, body: words("body")? })?;
+        Ok(Progress::Done(Outputs::from([("sent_at".to_owned(), Value::DateTime(cx.read.wall))])))
+    }
+
+    fn preflight(&self, _cx: &ReadCx<'_>, _inputs: &Inputs) -> Result<(), BackendError> {
+        Ok(())
     }
 }

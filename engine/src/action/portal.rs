@@ -1,10 +1,12 @@
 //! What the actions on portals share: their base inputs, what a profile adds to a manifest, values in and out.
 
 use super::manifest::{input, output};
-use super::{InputSpec, Manifest, OutputSpec};
+use super::rows::read_dates;
+use super::{InputSpec, Inputs, Manifest, OutputSpec, Outputs, ReadCx, WriteCx};
 use crate::backend::profile::{ObserveBy, Operation, OperationSpec, Profile};
-use crate::dsl::{RoleKind, Type};
-use crate::text::Phrase;
+use crate::backend::{BackendError, CaRead, Gives, Progress, Request, Row};
+use crate::dsl::{CertInfo, RoleKind, Type, Value, fold, read_scalar};
+use crate::text::{Phrase, Text};
 
 /// Codes of a portal's reads.
 pub(super) const READ_CODES: &[&str] = &[
@@ -122,4 +124,152 @@ fn observed_columns(profile: &Profile, spec: &OperationSpec) -> Vec<String> {
     };
     let pages = look.and_then(|operation| profile.operations.get(&operation)).map_or(&[][..], |look| &look.pages);
     pages.iter().filter_map(|page| page.rows.as_ref()).flat_map(|rows| rows.columns.iter().map(|(name, _)| name.clone())).collect()
+}
+
+/// The portal that the step works on.
+pub(super) fn ca<'a>(cx: &ReadCx<'a>, inputs: &Inputs) -> Result<&'a dyn CaRead, BackendError> {
+    cx.backends.ca(inputs.role("portal").ok_or_else(|| Inputs::unknown("portal"))?)
+}
+
+/// What the profile says of an operation.
+pub(super) fn spec(profile: &Profile, operation: Operation) -> Result<&OperationSpec, BackendError> {
+    profile.operations.get(&operation).ok_or_else(|| {
+        BackendError::new(
+            "BACKEND.UNSUPPORTED",
+            Text::new(
+                format!("プロファイル {} に {operation} がありません。", profile.id),
+                format!("profile `{}` has no operation `{operation}`.", profile.id),
+            ),
+        )
+    })
+}
+
+/// Carries out a reading operation in the session of this attempt.
+pub(super) fn look(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Result<Gives, BackendError> {
+    let ca = ca(cx, inputs)?;
+    let spec = spec(ca.profile(), operation)?;
+    let request = request(cx, inputs, spec)?;
+    cx.sessions.with(cx, ca, client(inputs, spec)?, |session| ca.look(&cx.call, session, operation, &request))
+}
+
+/// Carries out a writing operation in the session of this attempt, once.
+pub(super) fn send(cx: &WriteCx<'_>, inputs: &Inputs, operation: Operation) -> Result<Progress<Gives>, BackendError> {
+    let role = inputs.role("portal").ok_or_else(|| Inputs::unknown("portal"))?;
+    let ca = cx.writes.ca(role)?;
+    let spec = spec(ca.profile(), operation)?;
+    let request = request(&cx.read, inputs, spec)?;
+    cx.read.sessions.with(&cx.read, ca, client(inputs, spec)?, |session| ca.send(&cx.read.call, session, operation, &request, &mut *cx.sink.borrow_mut()))
+}
+
+/// Whether the portal is there and shows its page as the profile says, for a dry run. An operation without a client
+/// certificate cannot use a probe that needs one: then nothing is looked at.
+pub(super) fn preflight(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Result<(), BackendError> {
+    let ca = ca(cx, inputs)?;
+    let own = spec(ca.profile(), operation)?;
+    for (name, ty) in own.takes.iter().filter(|(_, ty)| ty.is_secret()) {
+        if let Some(reference) = inputs.0.get(name)
+            && let Some(value) = cx.secrets.unattended(reference)?
+        {
+            fits(ty, name, value.expose_text().unwrap_or_default())?;
+        }
+    }
+    let Some(probe) = ca.profile().operations.get(&Operation::Probe).filter(|probe| own.client_cert || !probe.client_cert) else { return Ok(()) };
+    client(inputs, probe)?;
+    let gives = look(cx, inputs, Operation::Probe)?;
+    if gives.missing.is_empty() {
+        return Ok(());
+    }
+    let missing = gives.missing.join("、");
+    Err(BackendError::new(
+        "PORTAL.PAGE_UNKNOWN",
+        Text::new(format!("画面に見当たらない言葉があります: {missing}"), format!("labels not found on the page: {missing}")),
+    ))
+}
+
+/// The client certificate of an operation; `None` where it uses none.
+fn client<'a>(inputs: &'a Inputs, spec: &OperationSpec) -> Result<Option<&'a CertInfo>, BackendError> {
+    match inputs.cert("client_cert") {
+        None if spec.client_cert => Err(Inputs::unknown("client_cert")),
+        given => Ok(given),
+    }
+}
+
+/// What the operation takes, as it is typed into the page.
+fn request(cx: &ReadCx<'_>, inputs: &Inputs, spec: &OperationSpec) -> Result<Request, BackendError> {
+    let mut request = Request::default();
+    for (name, ty) in &spec.takes {
+        match inputs.0.get(name) {
+            None if ty.is_optional() => {}
+            None => return Err(Inputs::unknown(name)),
+            Some(reference) if ty.is_secret() => {
+                let value = cx.secrets.value(reference)?;
+                fits(ty, name, value.expose_text().unwrap_or_default())?;
+                request.secret.insert(name.clone(), value);
+            }
+            Some(value) => {
+                request.plain.insert(name.clone(), typed(value).ok_or_else(|| Inputs::unknown(name))?);
+            }
+        }
+    }
+    Ok(request)
+}
+
+/// A secret is checked against its type before anything is sent.
+fn fits(ty: &Type, name: &str, value: &str) -> Result<(), BackendError> {
+    read_scalar(ty, value).map(|_| ()).map_err(|error| {
+        BackendError::new("SECRET.UNFIT", Text::new(format!("{name}: {}", error.why.ja), format!("`{name}`: {}", error.why.get(crate::text::Lang::En))))
+    })
+}
+
+fn typed(value: &Value) -> Option<String> {
+    match value {
+        Value::Str(text) => Some(text.clone()),
+        Value::Text(text) => Some(text.ja.clone()),
+        Value::Int(number) => Some(number.to_string()),
+        Value::Bool(yes) => Some(yes.to_string()),
+        Value::Date(date) => Some(date.to_string()),
+        Value::DateTime(at) => Some(at.to_string()),
+        _ => None,
+    }
+}
+
+/// The outputs that the profile's `gives` declares, read by their types. What is missing or has another shape, unless it
+/// is optional, is an error of this code.
+pub(super) fn outputs(spec: &OperationSpec, gives: &Gives, code: &str) -> Result<Outputs, BackendError> {
+    let mut outputs = Outputs::new();
+    for (name, ty) in &spec.gives {
+        let value = if ty.is_secret() {
+            gives.secret.get(name).map(|reference| Value::Secret(reference.clone()))
+        } else {
+            gives.plain.get(name).and_then(|texts| read(ty, texts))
+        };
+        match value {
+            Some(value) => {
+                outputs.insert(name.clone(), value);
+            }
+            None if ty.is_optional() => {}
+            None => {
+                return Err(BackendError::new(
+                    code,
+                    Text::new(format!("画面の {name} を {ty} として読めません。"), format!("`{name}` on the page cannot be read as {ty}.")),
+                ));
+            }
+        }
+    }
+    Ok(outputs)
+}
+
+/// The outputs among the profile's `gives` that a row of a list shows.
+pub(super) fn outputs_of_row(spec: &OperationSpec, row: &Row) -> Outputs {
+    let shown = spec.gives.iter().filter(|(_, ty)| !ty.is_secret());
+    shown.filter_map(|(name, ty)| Some((name.clone(), read(ty, std::slice::from_ref(row.columns.get(name)?))?))).collect()
+}
+
+/// Texts of a page as a value of a type; dates in the spellings of Japanese pages.
+fn read(ty: &Type, texts: &[String]) -> Option<Value> {
+    match ty.required() {
+        Type::List(inner) => texts.iter().map(|text| read(inner, std::slice::from_ref(text))).collect::<Option<Vec<_>>>().map(Value::List),
+        Type::Date => read_dates(texts.first()?).into_iter().next().map(Value::Date),
+        inner => read_scalar(inner, &fold(inner, texts.first()?.trim())).ok(),
+    }
 }

@@ -1,9 +1,13 @@
 //! `secret.keep`: gives a secret a name and a subject in the vault.
 
 use super::manifest::{input, manifest, output};
-use super::{Action, Effect, Kind, Manifest};
-use crate::dsl::Type;
-use crate::text::Phrase;
+use sha2::{Digest, Sha256};
+
+use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx};
+use crate::backend::{BackendError, EntryInfo, Progress};
+use crate::dsl::{Type, Value};
+use crate::secret::SecretRef;
+use crate::text::{Phrase, Text};
 
 /// The action.
 pub(super) struct SecretKeep;
@@ -40,6 +44,90 @@ impl Action for SecretKeep {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Write(self)
+    }
+}
+
+impl WriteAction for SecretKeep {
+    fn observe(&self, cx: &ReadCx<'_>, inputs: &Inputs, _intent: Option<&Intent>) -> Result<Observed, BackendError> {
+        let Some(value) = inputs.0.get("value") else { return Ok(nothing_to_keep(inputs)) };
+        let wanted = Wanted::of(inputs, value)?;
+        let vault = cx.backends.vault();
+        let named = vault.list()?.into_iter().any(|entry| entry.reference == wanted.reference && entry.name == wanted.name && entry.about == wanted.about);
+        // A value that was declared (and not shown by a page) may have changed since it was kept under this name.
+        let same = match value {
+            Value::DeclaredSecret(_) if named => match (cx.secrets.unattended(value)?, vault.get(&wanted.reference)?) {
+                (Some(now), Some(kept)) => now.expose() == kept.expose(),
+                _ => false,
+            },
+            _ => named,
+        };
+        Ok(if same {
+            Observed::Done {
+                evidence: Text::new(format!("保管庫に {} があります。", wanted.name), format!("the vault has `{}`.", wanted.name)),
+                outputs: wanted.outputs(),
+            }
+        } else {
+            Observed::NotDone { conclusive: true, baseline: serde_json::Value::Null }
+        })
+    }
+
+    fn perform(&self, cx: &WriteCx<'_>, inputs: &Inputs, _intent: &IntentOnDisk) -> Result<Progress<Outputs>, BackendError> {
+        let Some(value) = inputs.0.get("value") else { return Ok(Progress::Done(Outputs::new())) };
+        let wanted = Wanted::of(inputs, value)?;
+        let vault = cx.writes.vault();
+        let known = vault.list()?.into_iter().find(|entry| entry.reference == wanted.reference);
+        let secret = cx.read.secrets.value(value)?;
+        let entry = EntryInfo {
+            reference: wanted.reference.clone(),
+            name: wanted.name.clone(),
+            about: wanted.about.clone(),
+            written_at: known.as_ref().map_or(cx.read.wall, |entry| entry.written_at),
+            labels: known.map(|entry| entry.labels).unwrap_or_default(),
+        };
+        vault.put(&entry, &secret)?;
+        Ok(Progress::Done(wanted.outputs()))
+    }
+
+    fn preflight(&self, cx: &ReadCx<'_>, _inputs: &Inputs) -> Result<(), BackendError> {
+        cx.backends.vault().list().map(|_| ())
+    }
+}
+
+/// The entry as it should be.
+struct Wanted {
+    reference: SecretRef,
+    name: String,
+    about: String,
+}
+
+impl Wanted {
+    /// A secret that lies in the vault keeps its entry; another one gets an entry of its own, the same for the same name and subject.
+    fn of(inputs: &Inputs, value: &Value) -> Result<Self, BackendError> {
+        let name = inputs.str("name").ok_or_else(|| Inputs::unknown("name"))?.to_owned();
+        let about = inputs.str("about").unwrap_or_default().to_owned();
+        let reference = match value {
+            Value::Secret(reference) => reference.clone(),
+            _ => {
+                let digest = hex::encode(Sha256::digest(format!("{}:{name}{about}", name.len())));
+                SecretRef::vault(&format!("kept-{}", &digest[..16]))
+            }
+        };
+        Ok(Self { reference, name, about })
+    }
+
+    fn outputs(&self) -> Outputs {
+        Outputs::from([("kept".to_owned(), Value::Secret(self.reference.clone()))])
+    }
+}
+
+fn nothing_to_keep(inputs: &Inputs) -> Observed {
+    let name = inputs.str("name").unwrap_or_default();
+    Observed::Done {
+        outputs: Outputs::new(),
+        evidence: Text::new(
+            format!("{name} の値は一度も表示されていないため、保管していません。必要なときは発行元に尋ねてください。"),
+            format!("`{name}` was never seen, so nothing is kept; ask the issuer when it is needed."),
+        ),
     }
 }

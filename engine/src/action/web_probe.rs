@@ -1,11 +1,11 @@
 //! `web.probe`: sees that a site is there and accepts a certificate. Reads only.
 
 use super::manifest::{manifest, output};
-use super::{Action, Kind, Manifest, portal};
-use crate::backend::Verb;
-use crate::backend::profile::Operation;
-use crate::dsl::Type;
-use crate::text::Phrase;
+use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx, portal};
+use crate::backend::profile::{Hands, Operation};
+use crate::backend::{BackendError, Verb};
+use crate::dsl::{CertInfo, Proof, ProofBy, ProofKind, Type, Value};
+use crate::text::{Phrase, Text};
 
 /// The action.
 pub(super) struct WebProbe;
@@ -39,6 +39,54 @@ impl Action for WebProbe {
     }
 
     fn kind(&self) -> Kind<'_> {
-        Kind::Read(&super::later::Later)
+        Kind::Read(self)
     }
+}
+
+impl ReadAction for WebProbe {
+    fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
+        let profile = portal::ca(cx, inputs)?.profile();
+        let spec = portal::spec(profile, Operation::Probe)?;
+        let gives = portal::look(cx, inputs, Operation::Probe)?;
+        let mut outputs = portal::outputs(spec, &gives, "PORTAL.PAGE_UNKNOWN")?;
+        let missing = gives.missing.into_iter().map(Value::Str).collect();
+        outputs.insert("missing".to_owned(), Value::List(missing));
+        let marked = spec.pages.iter().any(|page| page.signed_in.is_some());
+        match (inputs.cert("client_cert"), gives.signed_in) {
+            (Some(cert), Some(marker)) => {
+                let by = match profile.hands_of(Operation::Probe) {
+                    Hands::Engine => ProofBy::Engine,
+                    Hands::Person => ProofBy::Person,
+                };
+                // The key came from the certificate's holder: `Sessions` takes it nowhere else.
+                let proof = Proof {
+                    thumbprint: cert.sha1.clone(),
+                    sha256: cert.sha256.clone(),
+                    holder: cert.holder.clone(),
+                    kind: ProofKind::Accepted,
+                    by,
+                    evidence: marker,
+                    at: cx.wall,
+                };
+                outputs.insert("proof".to_owned(), Value::Proof(Box::new(proof)));
+            }
+            (Some(cert), None) if marked => return Err(rejected(cert)),
+            _ => {}
+        }
+        Ok(outputs)
+    }
+
+    fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
+        portal::preflight(cx, inputs, Operation::Probe)
+    }
+}
+
+fn rejected(cert: &CertInfo) -> BackendError {
+    BackendError::new(
+        "PORTAL.CERT_REJECTED",
+        Text::new(
+            format!("証明書 {} で入れたことを示す言葉が画面にありません。", cert.sha1),
+            format!("the page does not show that {} was accepted.", cert.sha1),
+        ),
+    )
 }

@@ -208,6 +208,18 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("kirikae resume でもう一度尋ねます。", "`kirikae resume` asks again."),
     ),
     code(
+        "INPUT.UNFIT",
+        Class::Permanent,
+        p("手順書に書かれた値の形が違う", "a value of the playbook has the wrong shape"),
+        p("手順書の作者に知らせてください。", "tell the author of the playbook."),
+    ),
+    code(
+        "INPUT.UNKNOWN",
+        Class::Human,
+        p("必要な値がまだ分からない", "a value that is needed is not known yet"),
+        p("前の手順が終わると分かります。", "it becomes known after an earlier step."),
+    ),
+    code(
         "KEY.MISMATCH",
         Class::Permanent,
         p("秘密鍵と証明書が合わない", "key and certificate do not match"),

@@ -3,20 +3,22 @@
 //! May use: `text`, the plain data of portal profiles. Must not: know backends' behaviour, plans or runs.
 
 pub mod expr;
+mod glob;
 mod portal;
 mod portal_page;
 mod portal_rules;
 mod reader;
 mod scalar;
+pub mod site;
 mod site_file;
 mod sources;
-pub mod site;
 mod types;
 mod value;
 
+pub use glob::glob_matches;
 pub use portal::decode_profile;
+pub use scalar::{ScalarError, fold, read_duration, read_scalar};
 pub use site_file::decode_site;
 pub use sources::decode_sources;
-pub use scalar::{ScalarError, fold, read_duration, read_scalar};
 pub use types::{RoleKind, Type};
 pub use value::{BackupRef, CertInfo, FileRef, Proof, ProofBy, ProofKind, Subject, Value, days_left};

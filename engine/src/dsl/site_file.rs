@@ -15,8 +15,25 @@ use crate::backend::profile::Standing;
 use crate::text::{Diagnostic, Entry, Kind, Lang, Node, Source, Spanned, Text};
 
 pub(super) const KEYS: [&str; 19] = [
-    "kirikae", "id", "title", "timezone", "lang", "people", "portals", "backends", "programs", "inputs", "secrets", "vault", "approvals", "notify", "targets",
-    "state_scope", "plan_valid", "fresh_for", "downloads",
+    "kirikae",
+    "id",
+    "title",
+    "timezone",
+    "lang",
+    "people",
+    "portals",
+    "backends",
+    "programs",
+    "inputs",
+    "secrets",
+    "vault",
+    "approvals",
+    "notify",
+    "targets",
+    "state_scope",
+    "plan_valid",
+    "fresh_for",
+    "downloads",
 ];
 const PLAN_VALID: Duration = Duration::from_secs(12 * 3_600);
 const FRESH_FOR: Duration = Duration::from_secs(3_600);
@@ -174,7 +191,10 @@ fn backend(reader: &mut Reader<'_>, entry: &Entry) -> Option<BackendSite> {
     let [(word, port)] = told.as_slice() else {
         let span = entries.first().map_or(entry.key.span, |entry| entry.key.span);
         let what = Text::new("store・token・folder のどれか1つを書きます。", "say one of `store`, `token` or `folder`.");
-        let cure = Text::new("例: { store: dir, path: ./store } / { folder: \"E:/kirikae\", removable: true }", "such as { store: dir, path: ./store } or { folder: /media/backup }.");
+        let cure = Text::new(
+            "例: { store: dir, path: ./store } / { folder: \"E:/kirikae\", removable: true }",
+            "such as { store: dir, path: ./store } or { folder: /media/backup }.",
+        );
         let near = entries.first().and_then(|entry| nearest(&entry.key.value, ports.map(|(word, _)| word))).map(str::to_owned);
         let finding = reader.error("SITE.BACKEND", span, what);
         did_you_mean(finding, span, near);
@@ -244,7 +264,10 @@ fn secrets(reader: &mut Reader<'_>, node: Option<&Node>) -> BTreeMap<String, Sec
     let mut secrets = BTreeMap::new();
     for entry in entries {
         if !entry.key.value.contains('.') {
-            let what = Text::new(format!("「{}」は「文書.秘密の名前」の形ではありません。", entry.key.value), format!("`{}` is not `playbook.secret`.", entry.key.value));
+            let what = Text::new(
+                format!("「{}」は「文書.秘密の名前」の形ではありません。", entry.key.value),
+                format!("`{}` is not `playbook.secret`.", entry.key.value),
+            );
             let cure = Text::new("obn/renew-web.p12_password のように書いてください。", "write it like obn/renew-web.p12_password.");
             reader.error("SITE.SECRET_NAME", entry.key.span, what).cure.push(cure);
         }

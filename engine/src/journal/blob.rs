@@ -36,11 +36,15 @@ pub(crate) fn keep_blob(folder: &Path, content: &[u8]) -> Result<String, Backend
 pub(crate) fn read_blob(folder: &Path, sha256: &str) -> Result<Vec<u8>, BackendError> {
     let plain = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
     let content = plain.then(|| fs::read(folder.join("blobs").join(sha256)).ok()).flatten();
-    let missing = || BackendError::new("FILE.NOT_FOUND", Text::new(format!("状態フォルダに {sha256} がありません。"), format!("{sha256} is not in the state folder.")));
+    let missing =
+        || BackendError::new("FILE.NOT_FOUND", Text::new(format!("状態フォルダに {sha256} がありません。"), format!("{sha256} is not in the state folder.")));
     let content = content.ok_or_else(missing)?;
     if sha256_hex(&content) == sha256 {
         Ok(content)
     } else {
-        Err(BackendError::new("FILE.DIFFERENT", Text::new(format!("状態フォルダの {sha256} が壊れています。"), format!("{sha256} in the state folder is damaged."))))
+        Err(BackendError::new(
+            "FILE.DIFFERENT",
+            Text::new(format!("状態フォルダの {sha256} が壊れています。"), format!("{sha256} in the state folder is damaged.")),
+        ))
     }
 }

@@ -110,7 +110,10 @@ impl From<rusqlite::Error> for JournalError {
             Some(ErrorCode::DiskFull) => ("JOURNAL.FULL", Text::new("状態フォルダの空きを作ってください。", "free some space in the state folder.")),
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
                 "JOURNAL.CORRUPT",
-                Text::new("状態フォルダの控えから journal.db を戻してください。何も送っていません。", "restore journal.db from a backup of the state folder; nothing was sent."),
+                Text::new(
+                    "状態フォルダの控えから journal.db を戻してください。何も送っていません。",
+                    "restore journal.db from a backup of the state folder; nothing was sent.",
+                ),
             ),
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 ("JOURNAL.READONLY", Text::new("状態フォルダに書き込めるようにしてください。", "make the state folder writable."))
@@ -179,7 +182,9 @@ impl Journal {
     /// `PLAN.USED`, `JOURNAL.*`.
     pub fn begin(&mut self, run: &str, wall: Timestamp, playbook: &str, target: &str, body: EventBody) -> Result<Event, JournalError> {
         let EventBody::RunStarted { plan, digest, blobs, .. } = &body else {
-            return Err(JournalError { code: "JOURNAL.FAILED", cause: Text::new("最初の記録ではありません。", "not a first event."), cure: Text::default() });
+            return Err(JournalError {
+                code: "JOURNAL.FAILED", cause: Text::new("最初の記録ではありません。", "not a first event."), cure: Text::default()
+            });
         };
         let (plan, digest, blobs) = (plan.clone(), digest.clone(), blobs.clone());
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -431,7 +436,10 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
         EventBody::EffectEnded { step, result, .. } => {
             if let EffectResult::Done { outputs } = result {
                 let request = outputs.get("request_id").and_then(Json::as_str);
-                transaction.execute("UPDATE commitments SET state='done', request_id=COALESCE(?3, request_id), at=?4 WHERE run=?1 AND step=?2", params![run, step, request, at])?;
+                transaction.execute(
+                    "UPDATE commitments SET state='done', request_id=COALESCE(?3, request_id), at=?4 WHERE run=?1 AND step=?2",
+                    params![run, step, request, at],
+                )?;
             }
         }
         EventBody::RunParked { cause, .. } => {

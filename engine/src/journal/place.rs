@@ -62,7 +62,10 @@ pub fn reserve(folder: &Path) -> Result<(), PlaceError> {
         match error.kind() {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => PlaceError {
                 code: "STATE.FULL",
-                cause: Text::new(format!("状態フォルダ {} に 8 MiB の空きがありません。", folder.display()), format!("less than 8 MiB free in {}.", folder.display())),
+                cause: Text::new(
+                    format!("状態フォルダ {} に 8 MiB の空きがありません。", folder.display()),
+                    format!("less than 8 MiB free in {}.", folder.display()),
+                ),
                 cure: Text::new("空きを作ってください。まだ何も送っていません。", "free some space; nothing was sent yet."),
             },
             _ => readonly(folder, &error),
@@ -104,7 +107,10 @@ fn owner_only(folder: &Path) -> std::io::Result<()> {
 fn readonly(folder: &Path, error: &std::io::Error) -> PlaceError {
     PlaceError {
         code: "STATE.READONLY",
-        cause: Text::new(format!("状態フォルダ {} に書き込めません: {error}", folder.display()), format!("cannot write to the state folder {}: {error}", folder.display())),
+        cause: Text::new(
+            format!("状態フォルダ {} に書き込めません: {error}", folder.display()),
+            format!("cannot write to the state folder {}: {error}", folder.display()),
+        ),
         cure: Text::new("--state で書き込めるフォルダを指定してください。", "name a writable folder with --state."),
     }
 }
@@ -118,6 +124,7 @@ fn network_mount(path: &Path) -> Option<String> {
         path.starts_with(place.replace("\\040", " ")).then(|| (place.len(), kind.to_owned()))
     });
     let (_, kind) = entries.max_by_key(|(length, _)| *length)?;
-    const NETWORK: &[&str] = &["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.rclone", "ncpfs", "davfs", "fuse.davfs2"];
+    const NETWORK: &[&str] =
+        &["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.rclone", "ncpfs", "davfs", "fuse.davfs2"];
     NETWORK.contains(&kind.as_str()).then_some(kind)
 }

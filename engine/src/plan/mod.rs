@@ -15,8 +15,8 @@ pub use claim::{credential_keys, site_key};
 pub use digest::{canonical_digest, sha256_hex};
 pub use dry_run::{DryRun, Verdict, VerdictKind, dry_run};
 pub use model::{
-    Approval, Blocked, CheckState, CheckWhen, ClosureItem, Decision, DependsOn, EdgeKind, Fee, FeeSum, Finished, InputOrigin, LookScope, Message, Observation, Plan, PlanCheck,
-    PlanInput, PlanPlaybook, PlanRepeat, PlanSecret, PlanStep, PlanSummary, Reason, Target, UnknownInput,
+    Approval, Blocked, CheckState, CheckWhen, ClosureItem, Decision, DependsOn, EdgeKind, Fee, FeeSum, Finished, InputOrigin, LookScope, Message, Observation,
+    Plan, PlanCheck, PlanInput, PlanPlaybook, PlanRepeat, PlanSecret, PlanStep, PlanSummary, Reason, Target, UnknownInput,
 };
 pub use planner::{GivenInput, PlanRequest, World, plan};
 pub use resolve::{Bound, Facts, Resolver, StepFacts, outputs_from_json, outputs_to_json};

@@ -177,10 +177,10 @@ impl<'a> Walk<'a> {
 
     fn blank(&self, step: &Step) -> PlanStep {
         let checked = self.request.checked;
-        let edges = step.after.iter().map(|on| DependsOn {
-            step: checked.steps[*on].address.clone(),
-            kind: if step.data.contains(on) { EdgeKind::Data } else { EdgeKind::Order },
-        });
+        let edges = step
+            .after
+            .iter()
+            .map(|on| DependsOn { step: checked.steps[*on].address.clone(), kind: if step.data.contains(on) { EdgeKind::Data } else { EdgeKind::Order } });
         let mut entry = PlanStep {
             address: step.address.clone(),
             title: step.title.clone(),
@@ -427,7 +427,11 @@ impl<'a> Walk<'a> {
             EndsAs::Stop => {
                 entry.decision = Decision::Blocked;
                 let code = guard.code.clone().unwrap_or_else(|| "EXPECT.FAILED".to_owned());
-                entry.blocked = Some(Blocked { code, class: Class::Permanent, cure: Text::new("理由を確かめてから、計画を作り直してください。", "find out why, then plan again.") });
+                entry.blocked = Some(Blocked {
+                    code,
+                    class: Class::Permanent,
+                    cure: Text::new("理由を確かめてから、計画を作り直してください。", "find out why, then plan again."),
+                });
                 entry.reason = Some(Reason { say, expr: Some(guard.that.text.clone()), waits_for: vec![] });
             }
         }

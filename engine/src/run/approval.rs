@@ -91,7 +91,7 @@ fn by_rule(step: &PlanStep, checked: &Checked, rules: &[ApprovalRule], done_toda
 /// Whether a proof that the step takes comes from a person.
 fn rests_on_person(step: &PlanStep, checked: &Checked) -> bool {
     let sources = step.depends_on.iter().filter_map(|on| checked.steps.iter().find(|step| step.address == on.step));
-    sources.filter_map(|source| if let What::Action(action) = &source.what { Some(action) } else { None }).any(|action| {
-        action.manifest.person && action.manifest.outputs.iter().any(|output| *output.ty.required() == crate::dsl::Type::Proof)
-    })
+    sources
+        .filter_map(|source| if let What::Action(action) = &source.what { Some(action) } else { None })
+        .any(|action| action.manifest.person && action.manifest.outputs.iter().any(|output| *output.ty.required() == crate::dsl::Type::Proof))
 }

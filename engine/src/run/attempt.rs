@@ -67,13 +67,24 @@ impl Driver<'_> {
     /// Goes on with a pending effect.
     pub(super) fn go_on(&mut self, address: &str, attempt: u32, cookie: &str) -> Result<(), RunError> {
         let (inputs, kind) = self.prepared(address)?;
-        let (Kind::Write(write), Some(Doing::Pending { intent, .. })) = (kind, self.state().step(address).map(|step| step.doing.clone())) else { return Ok(()) };
+        let (Kind::Write(write), Some(Doing::Pending { intent, .. })) = (kind, self.state().step(address).map(|step| step.doing.clone())) else {
+            return Ok(());
+        };
         let sessions = Sessions::default();
         self.perform(address, &inputs, write, Intent { attempt, ..intent }, &sessions, &[], hex::decode(cookie).ok())
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything here belongs to one attempt")]
-    fn perform(&mut self, address: &str, inputs: &Inputs, write: &dyn WriteAction, intent: Intent, sessions: &Sessions, committed: &[String], cookie: Option<Vec<u8>>) -> Result<(), RunError> {
+    fn perform(
+        &mut self,
+        address: &str,
+        inputs: &Inputs,
+        write: &dyn WriteAction,
+        intent: Intent,
+        sessions: &Sessions,
+        committed: &[String],
+        cookie: Option<Vec<u8>>,
+    ) -> Result<(), RunError> {
         let attempt = intent.attempt;
         let escrow = RefCell::new(Escrow {
             vault: &*self.context.backends.vault,
@@ -92,7 +103,9 @@ impl Driver<'_> {
         }
         let step = address.to_owned();
         match result {
-            Ok(Progress::Done(outputs)) => self.append(EventBody::EffectEnded { step, attempt, result: EffectResult::Done { outputs: outputs_to_json(&outputs) } }),
+            Ok(Progress::Done(outputs)) => {
+                self.append(EventBody::EffectEnded { step, attempt, result: EffectResult::Done { outputs: outputs_to_json(&outputs) } })
+            }
             Ok(Progress::Pending { retry_after, cookie }) => {
                 let due = self.now().saturating_add(SignedDuration::try_from(retry_after).unwrap_or(SignedDuration::MAX)).unwrap_or(self.now());
                 self.append(EventBody::EffectEnded { step, attempt, result: EffectResult::Pending { due, cookie: hex::encode(cookie) } })
@@ -224,7 +237,10 @@ impl Driver<'_> {
             let Ok(store) = self.context.backends.reads().holder(&cert.holder) else { continue };
             let now = store.list(&Call::unattached())?;
             if !now.iter().any(|found| found.info.sha256 == cert.sha256 && found.info.has_key == cert.has_key) {
-                let cause = Text::new(format!("証明書(拇印 {})が保管先から無くなりました。", cert.sha1), format!("the certificate {} is no longer in its store.", cert.sha1));
+                let cause = Text::new(
+                    format!("証明書(拇印 {})が保管先から無くなりました。", cert.sha1),
+                    format!("the certificate {} is no longer in its store.", cert.sha1),
+                );
                 return Err(BackendError::new("CERT.GONE", cause));
             }
         }
@@ -240,15 +256,19 @@ impl Driver<'_> {
         let wall = self.context.clock.now();
         let wrong = |ja: String, en: String| Err(BackendError::new("CLOCK.WRONG", Text::new(ja, en)));
         if BUILT.parse::<Timestamp>().is_ok_and(|built| wall < built) {
-            return wrong(format!("この端末の時計 {wall} は、このプログラムより古い日付です。"), format!("the clock says {wall}, before this program was built."));
+            return wrong(
+                format!("この端末の時計 {wall} は、このプログラムより古い日付です。"),
+                format!("the clock says {wall}, before this program was built."),
+            );
         }
         if self.state().at.is_some_and(|last| last.duration_since(wall) > STEP_BACK) {
             return wrong(format!("この端末の時計 {wall} は、記録の最後より前です。"), format!("the clock says {wall}, before the last event of the run."));
         }
         match sessions.portal_date() {
-            Some(date) if wall.duration_since(date).abs() > PORTAL_SKEW => {
-                wrong(format!("この端末の時計 {wall} とサイトの時計 {date} が5分以上違います。"), format!("the clock says {wall}, the portal {date}: more than 5 minutes apart."))
-            }
+            Some(date) if wall.duration_since(date).abs() > PORTAL_SKEW => wrong(
+                format!("この端末の時計 {wall} とサイトの時計 {date} が5分以上違います。"),
+                format!("the clock says {wall}, the portal {date}: more than 5 minutes apart."),
+            ),
             _ => Ok(()),
         }
     }

@@ -33,7 +33,13 @@ impl Drift {
             format!("the world differs from the plan. step `{step}`, {what}: planned {planned}, now {actual}"),
         );
         let cure = Text::new("kirikae plan で計画を作り直し、内容を見てから実行してください。", "plan again, read it, then apply.");
-        BackendError::new("PLAN.DRIFT", cause).class(Class::Permanent).cure(cure).with("step", step).with("what", what).with("planned", planned).with("actual", actual)
+        BackendError::new("PLAN.DRIFT", cause)
+            .class(Class::Permanent)
+            .cure(cure)
+            .with("step", step)
+            .with("what", what)
+            .with("planned", planned)
+            .with("actual", actual)
     }
 }
 

@@ -250,11 +250,13 @@ impl Judge<'_> {
     /// Skip, stop, finish, or run.
     fn begin(&self) -> EventBody {
         let resolver = self.program.resolver(self.facts);
-        let skip = |why: Text| EventBody::StepEnded {
-            step: self.step.address.clone(),
-            end: StepEnd { outcome: Outcome::Skipped, outputs: BTreeMap::new(), error: None, finish: None },
-        }
-        .because(why);
+        let skip = |why: Text| {
+            EventBody::StepEnded {
+                step: self.step.address.clone(),
+                end: StepEnd { outcome: Outcome::Skipped, outputs: BTreeMap::new(), error: None, finish: None },
+            }
+            .because(why)
+        };
         for condition in &self.step.when {
             match resolver.truth(condition, None) {
                 Tri::Known(Value::Bool(true)) => {}

@@ -127,7 +127,14 @@ impl<'a> Driver<'a> {
     ///
     /// # Errors
     /// `PLAN.USED`, `RUN.UNFINISHED`, `JOURNAL.*`.
-    pub fn begin(context: RunContext<'a>, journal: &'a mut Journal, observer: &'a mut dyn Observer, run: &str, started: EventBody, approvals: Vec<EventBody>) -> Result<Self, RunError> {
+    pub fn begin(
+        context: RunContext<'a>,
+        journal: &'a mut Journal,
+        observer: &'a mut dyn Observer,
+        run: &str,
+        started: EventBody,
+        approvals: Vec<EventBody>,
+    ) -> Result<Self, RunError> {
         let lock = RunLock::take(journal.folder(), run)?;
         let now = context.clock.now();
         let first = journal.begin(run, now, &context.program.checked.id, &context.site, started)?;

@@ -89,5 +89,8 @@ impl Blobs for StateBlobs {
 }
 
 fn not_there(file: &FileRef) -> BackendError {
-    BackendError::new("FILE.NOT_FOUND", Text::new(format!("ファイル {} が状態フォルダにありません。", file.name), format!("file {} is not in the state folder.", file.name)))
+    BackendError::new(
+        "FILE.NOT_FOUND",
+        Text::new(format!("ファイル {} が状態フォルダにありません。", file.name), format!("file {} is not in the state folder.", file.name)),
+    )
 }

@@ -34,15 +34,26 @@ pub enum MissingInputs {
 ///
 /// # Errors
 /// Every problem at once.
-pub fn gather_inputs(checked: &Checked, set: &BTreeMap<String, String>, site: &Site, missing: MissingInputs) -> Result<BTreeMap<String, GivenInput>, Vec<InputProblem>> {
+pub fn gather_inputs(
+    checked: &Checked,
+    set: &BTreeMap<String, String>,
+    site: &Site,
+    missing: MissingInputs,
+) -> Result<BTreeMap<String, GivenInput>, Vec<InputProblem>> {
     let mut problems = vec![];
     for name in set.keys() {
         if checked.secrets.iter().any(|secret| secret.name == *name) {
             problems.push(InputProblem {
                 code: "CLI.SECRET_IN_ARGV",
                 place: None,
-                what: Text::new(format!("{name} は秘密の値なので、--set では渡せません(他人に見えます)。"), format!("`{name}` is a secret; arguments can be seen by others.")),
-                cure: Text::new(format!("--secret-file {name}=ファイル を使うか、端末で聞かれたときに入れてください。"), format!("use --secret-file {name}=FILE, or type it when asked.")),
+                what: Text::new(
+                    format!("{name} は秘密の値なので、--set では渡せません(他人に見えます)。"),
+                    format!("`{name}` is a secret; arguments can be seen by others."),
+                ),
+                cure: Text::new(
+                    format!("--secret-file {name}=ファイル を使うか、端末で聞かれたときに入れてください。"),
+                    format!("use --secret-file {name}=FILE, or type it when asked."),
+                ),
             });
         } else if !checked.inputs.iter().any(|input| input.name == *name) {
             let known: Vec<&str> = checked.inputs.iter().map(|input| input.name.as_str()).collect();
@@ -71,7 +82,10 @@ fn one(checked: &Checked, input: &InputDecl, set: &BTreeMap<String, String>, sit
     let unfit = |why: Text, place: Option<Place>| InputProblem {
         code: "INPUT.UNFIT",
         place,
-        what: Text::new(format!("入力 {}({})が {} の形ではありません。{}", input.name, input.title.ja, input.ty.required(), why.ja), format!("input `{}` is not {}: {}", input.name, input.ty.required(), why.get(crate::text::Lang::En))),
+        what: Text::new(
+            format!("入力 {}({})が {} の形ではありません。{}", input.name, input.title.ja, input.ty.required(), why.ja),
+            format!("input `{}` is not {}: {}", input.name, input.ty.required(), why.get(crate::text::Lang::En)),
+        ),
         cure: match &input.example {
             Some(example) => Text::new(format!("例: {example}"), format!("for example {example}")),
             None => Text::default(),
@@ -112,11 +126,7 @@ fn one(checked: &Checked, input: &InputDecl, set: &BTreeMap<String, String>, sit
 pub fn inputs_from_json(checked: &Checked, plan: &Plan, private: impl Fn(&str) -> Option<String>) -> BTreeMap<String, Value> {
     let inputs = checked.inputs.iter().filter_map(|input| {
         let planned = plan.inputs.get(&input.name)?;
-        let value = if input.private {
-            read_scalar(&input.ty, &private(&input.name)?).ok()?
-        } else {
-            Value::from_json(&input.ty, &planned.value)?
-        };
+        let value = if input.private { read_scalar(&input.ty, &private(&input.name)?).ok()? } else { Value::from_json(&input.ty, &planned.value)? };
         Some((input.name.clone(), value))
     });
     inputs.collect()

@@ -70,7 +70,8 @@ impl Library for Embedded<'_> {
 pub fn load_program(folder: &Path, blobs: &RunBlobs, registry: &Registry, zone: TimeZone, backends: Option<&BackendSet>) -> Result<Program, LoadError> {
     let unreadable = |ja: &str, en: &str| BackendError::new("RUN.UNREADABLE", Text::new(ja, en)).class(Class::Permanent);
     let digest = blobs.get("plan").ok_or_else(|| unreadable("実行の計画がありません。", "the run has no plan."))?;
-    let plan: Plan = serde_json::from_slice(&read_blob(folder, digest)?).map_err(|_| unreadable("実行の計画が読めません。", "the run's plan cannot be read."))?;
+    let plan: Plan =
+        serde_json::from_slice(&read_blob(folder, digest)?).map_err(|_| unreadable("実行の計画が読めません。", "the run's plan cannot be read."))?;
     let library = Embedded { folder, blobs };
     let root = library.playbook(&plan.playbook.id).ok_or_else(|| unreadable("実行の手順書がありません。", "the run has no playbook."))?;
     let checked = check(&root, &library, registry)

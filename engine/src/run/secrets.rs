@@ -56,7 +56,15 @@ pub struct RunSecrets<'a> {
 
 impl<'a> RunSecrets<'a> {
     /// Secrets of a run; `references` are those that it put into the vault before.
-    pub fn new(sources: &'a dyn SecretSources, declared: &'a [SecretDecl], vault: Arc<dyn Vault>, run: &str, playbook: &str, at: Timestamp, references: BTreeMap<String, SecretRef>) -> Self {
+    pub fn new(
+        sources: &'a dyn SecretSources,
+        declared: &'a [SecretDecl],
+        vault: Arc<dyn Vault>,
+        run: &str,
+        playbook: &str,
+        at: Timestamp,
+        references: BTreeMap<String, SecretRef>,
+    ) -> Self {
         Self {
             sources,
             declared,
