@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, create_dir_all};
 use std::path::Path;
 
-use fs4::fs_std::FileExt;
+use fs4::{FileExt, TryLockError};
 
 use super::db::{JournalError, unfinished};
 use crate::text::Text;
@@ -26,13 +26,13 @@ impl RunLock {
         let locks = folder.join("locks");
         create_dir_all(&locks).map_err(failed)?;
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(locks.join(format!("{run}.lock"))).map_err(failed)?;
-        match FileExt::try_lock_exclusive(&file) {
-            Ok(true) => Ok(Self(file)),
-            Ok(false) => Err(JournalError {
+        match FileExt::try_lock(&file) {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(JournalError {
                 cure: Text::new("ほかの窓で動いています。終わるのを待ってください。", "it is running elsewhere; wait for it to end."),
                 ..unfinished(run)
             }),
-            Err(error) => Err(failed(error)),
+            Err(TryLockError::Error(error)) => Err(failed(error)),
         }
     }
 }

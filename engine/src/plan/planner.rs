@@ -373,12 +373,16 @@ impl<'a> Walk<'a> {
             LookScope::Local => !manifest.remote && manifest.effect == Effect::Read,
             LookScope::Probe => manifest.effect == Effect::Read || manifest.remote,
         };
-        // A plan never needs a secret: what takes one is looked at when it runs.
-        if !allowed || manifest.person || !entry.with_secret.is_empty() || !entry.with_unknown.is_empty() || entry.person.is_some() {
+        // A plan has no secrets: what takes one is looked at by a dry run, or when it runs.
+        if !allowed || manifest.person || !entry.with_unknown.is_empty() || entry.person.is_some() {
             return Looked::NotTried;
         }
         let Some((_, implementation)) = self.request.registry.find(manifest.name, manifest.major) else { return Looked::NotTried };
         let inputs = self.resolver().inputs_of(step.frame, action).known;
+        let secrets = inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_) | Value::Secret(_)));
+        if !secrets.into_iter().all(|secret| matches!(self.world.secrets.unattended(secret), Ok(Some(_)))) {
+            return Looked::NotTried;
+        }
         let sessions = Sessions::default();
         let committed = credential_keys(self.request.checked, action, &inputs).map_or_else(Vec::new, |key| (self.world.committed)(&key));
         let cx = self.read_cx(&sessions, &committed);
@@ -387,7 +391,7 @@ impl<'a> Walk<'a> {
             Kind::Write(write) => match write.observe(&cx, &inputs, None) {
                 Ok(Observed::Done { outputs, .. }) => Looked::Saw(outputs),
                 Ok(Observed::NotDone { .. }) => Looked::NotTried,
-                Ok(Observed::CannotTell { code, why }) => Looked::Failed(BackendError::new(&code, why).class(Class::Human)),
+                Ok(Observed::CannotTell { code, why, .. }) => Looked::Failed(BackendError::new(&code, why).class(Class::Human)),
                 Err(error) => Looked::Failed(error),
             },
             Kind::Ask(_) => Looked::NotTried,

@@ -4,6 +4,8 @@
 
 mod ast;
 mod tri;
+mod shim;
+pub use shim::*;
 
 pub use ast::{Binary, Expr, Node, Part, Ref, Template};
 pub use tri::{Tri, Why};
