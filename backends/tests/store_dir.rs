@@ -1,5 +1,5 @@
 //! The folder store as an operator meets it.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod support;
 
@@ -57,7 +57,7 @@ fn a_certificate_is_imported_listed_used_and_deleted() {
     assert_eq!(list(&store), []);
 
     let imported = import(&store, &clinic).unwrap();
-    assert_eq!(list(&store), [imported.clone()]);
+    assert_eq!(list(&store), std::slice::from_ref(&imported));
     assert_eq!(imported.der, clinic.leaf.der);
     let info = &imported.info;
     assert_eq!((info.has_key, info.key_exportable, info.friendly_name.as_deref()), (true, true, Some("受付2")));
@@ -104,7 +104,7 @@ fn old_and_renewed_certificate_live_side_by_side() {
     let after = import(&store, &new).unwrap();
     assert_eq!(list(&store).len(), 2);
     store.lock(&Call::unattached()).unwrap().delete(&before.info.sha1).unwrap();
-    assert_eq!(list(&store), [after.clone()]);
+    assert_eq!(list(&store), std::slice::from_ref(&after));
     store.lock(&Call::unattached()).unwrap().prove_key(&after.info.sha1).unwrap();
 }
 
@@ -119,7 +119,7 @@ fn a_crash_between_key_and_description_is_completed_by_importing_again() {
     assert_eq!(list(&store), [], "a key alone is not listed");
     assert_eq!(store.locked(&Call::unattached()).unwrap(), files(folder.path()));
     let completed = import(&store, &clinic).unwrap();
-    assert_eq!(list(&store), [completed.clone()]);
+    assert_eq!(list(&store), std::slice::from_ref(&completed));
     assert!(store.locked(&Call::unattached()).unwrap().is_empty());
     store.lock(&Call::unattached()).unwrap().prove_key(&completed.info.sha1).unwrap();
     assert!(!folder.path().join(".kirikae-00ff.tmp").exists());
@@ -301,4 +301,34 @@ fn files_are_for_the_owner_only_and_hold_no_key_in_the_clear() {
     }
     let signer = store(folder.path()).signer(&Call::unattached(), &list(&store(folder.path()))[0].info.sha1).unwrap();
     assert!(format!("{signer:?}").len() < 200, "{signer:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_at_import_keeps_what_is_there_and_leaves_no_half() {
+    let Some(disk) = support::disk::TinyDisk::mount() else { return };
+    let (store, old) = (store(disk.path()), clinic());
+    let kept = import(&store, &old).unwrap();
+    let before = files(disk.path());
+    let new = clinic();
+    let mut codes = Vec::new();
+    // No block left, one, two: the disk fills up at another file each time.
+    for left in 0..3 {
+        disk.fill(left);
+        match import(&store, &new) {
+            Ok(_) => break,
+            Err(error) => {
+                codes.push(error.code);
+                assert_eq!(files(disk.path()), before, "{left} blocks left");
+            }
+        }
+    }
+    assert!(codes.len() >= 2 && codes.iter().all(|code| code == "FOLDER.FULL"), "{codes:?}");
+    disk.fill(2);
+    assert_eq!(store.probe_writable(&Call::unattached()).unwrap_err().code, "FOLDER.FULL");
+    store.lock(&Call::unattached()).unwrap().prove_key(&kept.info.sha1).unwrap();
+
+    fs::remove_file(disk.path().join(".filler")).unwrap();
+    import(&store, &new).unwrap();
+    assert_eq!(list(&store).len(), 2);
 }

@@ -1,5 +1,5 @@
 //! PKCS#12 files as people hand them in, and as other tools see those we write.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 mod support;
 

@@ -1,6 +1,8 @@
 //! Certificates for tests: a root, an intermediate, and end entities with P-256 keys.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
+pub mod disk;
+
 use std::str::FromStr;
 use std::time::Duration;
 

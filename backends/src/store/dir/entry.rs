@@ -134,7 +134,7 @@ mod tests {
         let read = Entry::decode("a", &written.encode()).unwrap();
         assert_eq!((read.der(), read.is_of(b"p12"), read.is_of(b"other")), (&b"der"[..], true, false));
         assert_eq!(read.record.friendly_name.as_deref(), Some("受付"));
-        assert_eq!(read.record.options["exportable"], true);
+        assert!(read.record.options["exportable"]);
     }
 
     #[test]

@@ -184,6 +184,8 @@ impl StoreWrite for DirStore {
         let _lock = LockFile::take(&self.folder, call)?;
         durable::sweep(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
         if let Some(stored) = self.whole(&name, &leaf.der) {
+            // Whoever wrote it may have been killed before its names were on the disk.
+            durable::sync_folder(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
             return Ok(stored);
         }
         let friendly_name = request.friendly_name.clone().or_else(|| leaf.info.friendly_name.clone());
