@@ -332,3 +332,20 @@ fn a_full_disk_at_import_keeps_what_is_there_and_leaves_no_half() {
     import(&store, &new).unwrap();
     assert_eq!(list(&store).len(), 2);
 }
+
+#[test]
+fn no_password_is_made_for_a_store_that_is_not_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = DirStore::open(&folder.path().join("none"), Box::new(|| panic!("a password was made"))).unwrap();
+    assert_eq!(import(&store, &clinic()).unwrap_err().code, "STORE.UNREADABLE");
+}
+
+/// The password is asked of the site's source; what that says is what the operator sees.
+#[test]
+fn a_password_that_cannot_be_had_ends_the_import_before_anything_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let missing = || Err(BackendError::new("SECRET.MISSING", kirikae_engine::text::Text::plain("none")));
+    let store = DirStore::open(folder.path(), Box::new(missing)).unwrap();
+    assert_eq!(import(&store, &clinic()).unwrap_err().code, "SECRET.MISSING");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}

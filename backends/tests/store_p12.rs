@@ -4,12 +4,14 @@
 mod support;
 
 use std::process::Command;
+use std::time::SystemTime;
 
 use kirikae_backends::store::p12::{self, Pkcs12Files};
 use kirikae_backends::store::signer;
 use kirikae_engine::backend::{BackendError, OpenedP12, P12};
 use kirikae_engine::secret::Secret;
-use support::{Issued, clinic, issue, issue_for};
+use support::{Issued, clinic, issue, issue_for, issue_valid};
+use x509_cert::time::{Time, Validity};
 
 fn open(file: &[u8], password: &str) -> Result<OpenedP12, BackendError> {
     Pkcs12Files.open(&Secret::bytes(file.to_vec()), &Secret::text(password))
@@ -46,6 +48,15 @@ fn the_certificate_of_the_key_is_the_leaf_whatever_the_order() {
     assert!(info.holder.starts_with("file:") && info.holder.len() == 5 + 64);
     let others: Vec<_> = opened.others.iter().map(|cert| (cert.info.subject.cn.as_str(), cert.info.has_key)).collect();
     assert_eq!(others, [("Practice Root CA", false), ("Practice Issuing CA", false)]);
+}
+
+#[test]
+fn a_certificate_that_never_expires_is_no_error() {
+    let root = issue("CN=Root", 1, 10, None, true);
+    let validity = Validity::new(Time::try_from(SystemTime::UNIX_EPOCH).unwrap(), Time::INFINITY);
+    let forever = issue_valid(root.key.clone(), "CN=forever", 2, validity, Some(&root), false);
+    let info = open(forever.p12(&[], "a", "1234").expose(), "1234").unwrap().leaf.info;
+    assert_eq!((info.not_before.as_second(), info.not_after.to_string().get(..4)), (0, Some("9999")));
 }
 
 #[test]

@@ -82,10 +82,15 @@ pub fn issue(subject: &str, serial: u32, days: u64, issuer: Option<&Issued>, aut
 
 /// The same for a key that is there already.
 pub fn issue_for(key: SigningKey, subject: &str, serial: u32, days: u64, issuer: Option<&Issued>, authority: bool) -> Issued {
+    let validity = Validity::from_now(Duration::from_secs(days * 86_400)).unwrap();
+    issue_valid(key, subject, serial, validity, issuer, authority)
+}
+
+/// The same for these dates.
+pub fn issue_valid(key: SigningKey, subject: &str, serial: u32, validity: Validity, issuer: Option<&Issued>, authority: bool) -> Issued {
     let subject = Name::from_str(subject).unwrap();
     let profile = Profile { issuer: issuer.map_or(subject.clone(), Issued::subject), subject, authority };
     let public = SubjectPublicKeyInfo::from_der(key.verifying_key().to_public_key_der().unwrap().as_bytes()).unwrap();
-    let validity = Validity::from_now(Duration::from_secs(days * 86_400)).unwrap();
     let builder = CertificateBuilder::new(profile, SerialNumber::from(serial), validity, public).unwrap();
     let certificate = builder.build::<_, DerSignature>(issuer.map_or(&key, |issuer| &issuer.key)).unwrap();
     Issued { key, der: certificate.to_der().unwrap() }

@@ -93,14 +93,14 @@ impl DirStore {
     }
 
     /// Opens `NAME.p12` with the store's own password and makes a signer of the entry's certificate and that key.
-    fn open_key(&self, entry: &Entry) -> Result<SoftSigner, BackendError> {
+    fn open_key(&self, entry: &Entry, password: &Secret) -> Result<SoftSigner, BackendError> {
         let stored = self.stored(entry)?;
         let file = entry.key_file();
         if !stored.info.has_key {
             return Err(error::no_key_file(&self.folder, &file));
         }
         let content = self.read(&file, p12::MAX_SIZE as u64)?;
-        let opened = p12::open(&content, &(self.password)()?, &self.id).map_err(|reason| error::key_file(&self.folder, &file, &reason))?;
+        let opened = p12::open(&content, password, &self.id).map_err(|reason| error::key_file(&self.folder, &file, &reason))?;
         if !key_belongs(&opened.key, &stored.der)? {
             return Err(error::foreign_key(&self.folder, &file));
         }
@@ -110,10 +110,10 @@ impl DirStore {
     }
 
     /// The credential, if it is there whole: entry and key file were written together and the key opens.
-    fn whole(&self, name: &str, der: &[u8]) -> Option<StoredCert> {
+    fn whole(&self, name: &str, der: &[u8], password: &Secret) -> Option<StoredCert> {
         let entry = self.entry(name).ok().filter(|entry| entry.der() == der)?;
         let content = self.read(&entry.key_file(), p12::MAX_SIZE as u64).ok()?;
-        let opens = entry.is_of(&content) && self.open_key(&entry).is_ok();
+        let opens = entry.is_of(&content) && self.open_key(&entry, password).is_ok();
         if opens { self.stored(&entry).ok() } else { None }
     }
 
@@ -166,7 +166,7 @@ impl StoreRead for DirStore {
 
     fn signer(&self, _call: &Call, thumbprint: &str) -> Result<Arc<dyn Signer>, BackendError> {
         let entries = self.found(thumbprint)?;
-        Ok(Arc::new(self.open_key(&entries[0])?))
+        Ok(Arc::new(self.open_key(&entries[0], &(self.password)()?)?))
     }
 
     fn probe_writable(&self, _call: &Call) -> Result<(), BackendError> {
@@ -180,10 +180,13 @@ impl StoreWrite for DirStore {
         let credential = p12::open(request.file.expose(), &request.password, &self.id)?;
         let leaf = &credential.leaf;
         let name = entry::name_of(&leaf.info);
+        // The folder first: no password is made for a store that is not there. The lock last: a password may be asked of a person.
+        self.files()?;
+        let password = (self.password)()?;
 
         let _lock = LockFile::take(&self.folder, call)?;
         durable::sweep(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
-        if let Some(stored) = self.whole(&name, &leaf.der) {
+        if let Some(stored) = self.whole(&name, &leaf.der, &password) {
             // Whoever wrote it may have been killed before its names were on the disk.
             durable::sync_folder(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
             return Ok(stored);
@@ -191,7 +194,7 @@ impl StoreWrite for DirStore {
         let friendly_name = request.friendly_name.clone().or_else(|| leaf.info.friendly_name.clone());
         let certificates: Vec<Vec<u8>> = std::iter::once(leaf).chain(&credential.others).map(|cert| cert.der.clone()).collect();
         let shown_name = friendly_name.as_deref().unwrap_or(&leaf.info.subject.cn);
-        let content = p12::write(&credential.key, &certificates, shown_name, &(self.password)()?)?;
+        let content = p12::write(&credential.key, &certificates, shown_name, &password)?;
         let entry = Entry::new(name, &leaf.der, friendly_name, &request.options, &Sha256::digest(&content));
 
         let was_there = self.folder.join(entry.key_file()).exists();
@@ -225,7 +228,7 @@ impl StoreLock for LockedDir<'_> {
 
     fn prove_key(&self, thumbprint: &str) -> Result<(), BackendError> {
         let entries = self.store.found(thumbprint)?;
-        prove(&self.store.open_key(&entries[0])?, entries[0].der())
+        prove(&self.store.open_key(&entries[0], &(self.store.password)()?)?, entries[0].der())
     }
 
     fn delete(&self, thumbprint: &str) -> Result<(), BackendError> {

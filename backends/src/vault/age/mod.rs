@@ -20,7 +20,7 @@ use age::x25519::Recipient;
 use age::{Decryptor, Encryptor};
 use kirikae_engine::backend::{BackendError, EntryInfo, Vault};
 use kirikae_engine::secret::{Secret, SecretRef};
-use kirikae_engine::text::Text;
+use kirikae_engine::text::{Lang, Text};
 
 use self::identity::IdentityFile;
 use crate::folder::durable::{self, ReadError};
@@ -66,12 +66,12 @@ impl AgeVault {
     }
 
     /// Opens `sealed`; `what` names it in an error.
-    fn unseal(&self, sealed: &[u8], what: &Path) -> Result<Secret, BackendError> {
+    fn unseal(&self, sealed: &[u8], what: &Text) -> Result<Secret, BackendError> {
         let identity = self.identity.load()?.ok_or_else(|| {
             let path = self.identity.path();
-            unreadable(what, &Text::new(format!("鍵ファイル {} がありません", path.display()), format!("the identity file {} is missing", path.display())))
+            unusable(what, &Text::new(format!("鍵ファイル {} がありません", path.display()), format!("the identity file {} is missing", path.display())))
         })?;
-        let damaged = |reason: String| unreadable(what, &Text::new(format!("復号できません({reason})"), format!("it cannot be decrypted ({reason})")));
+        let damaged = |reason: String| unusable(what, &Text::new(format!("復号できません({reason})"), format!("it cannot be decrypted ({reason})")));
         let decryptor = Decryptor::new_buffered(sealed).map_err(|error| damaged(error.to_string()))?;
         let mut value = zeroize::Zeroizing::new(Vec::with_capacity(sealed.len()));
         let mut reader = decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).map_err(|error| damaged(error.to_string()))?;
@@ -127,7 +127,7 @@ impl Vault for AgeVault {
         let (value_file, info_file) = (self.file(reference, ".age")?, self.file(reference, ".json")?);
         let described = self.folder.join(info_file).is_file();
         match self.read(&value_file, MAX_SIZE)?.filter(|_| described) {
-            Some(sealed) => self.unseal(&sealed, &self.folder.join(value_file)).map(Some),
+            Some(sealed) => self.unseal(&sealed, &in_vault(&self.folder.join(value_file))).map(Some),
             None => Ok(None),
         }
     }
@@ -163,7 +163,7 @@ impl Vault for AgeVault {
     }
 
     fn unwrap(&self, wrapped: &[u8]) -> Result<Secret, BackendError> {
-        self.unseal(wrapped, Path::new("backup"))
+        self.unseal(wrapped, &Text::new("暗号化された控え", "the wrapped backup"))
     }
 }
 
@@ -181,8 +181,16 @@ fn recipient(text: &str) -> Result<Recipient, BackendError> {
 }
 
 fn unreadable(path: &Path, why: &Text) -> BackendError {
-    let (path, en) = (path.display(), why.get(kirikae_engine::text::Lang::En));
-    BackendError::new("VAULT.UNREADABLE", Text::new(format!("保管庫の {path} を使えません: {}。", why.ja), format!("the vault's {path} cannot be used: {en}.")))
+    unusable(&in_vault(path), why)
+}
+
+fn in_vault(path: &Path) -> Text {
+    Text::new(format!("保管庫の {} ", path.display()), format!("the vault's {}", path.display()))
+}
+
+fn unusable(what: &Text, why: &Text) -> BackendError {
+    let cause = Text::new(format!("{}を使えません: {}。", what.ja, why.ja), format!("{} cannot be used: {}.", what.get(Lang::En), why.get(Lang::En)));
+    BackendError::new("VAULT.UNREADABLE", cause)
 }
 
 fn unwritable(path: &Path, reason: &io::Error) -> BackendError {
