@@ -5,6 +5,7 @@
 //!
 //! What exists stands in one table, [`builtin`]. A new backend is one file and one line there.
 
+pub mod ca;
 pub mod folder;
 pub mod notify;
 pub mod store;

@@ -1,0 +1,5 @@
+mod forms;
+mod labels;
+mod page;
+mod table;
+mod values;
