@@ -43,6 +43,13 @@ pub trait StoreRead: Debug + Send + Sync {
     /// # Errors
     /// `STORE.UNREADABLE`.
     fn list(&self, call: &Call) -> Result<Vec<StoredCert>, BackendError>;
+    /// Names of what lies in the store and cannot be listed without a secret or a repair (a lone `.p12` in a folder).
+    ///
+    /// # Errors
+    /// `STORE.UNREADABLE`.
+    fn locked(&self, _call: &Call) -> Result<Vec<String>, BackendError> {
+        Ok(Vec::new())
+    }
     /// The credential with this SHA-1 thumbprint, key taken from this store.
     ///
     /// # Errors
