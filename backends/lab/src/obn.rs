@@ -217,8 +217,8 @@ impl Portal for Obn {
         &self.issuer
     }
 
-    fn entries(&self) -> Vec<String> {
-        vec![OBTAIN.into(), RENEWALS.into()]
+    fn begins(&self, incoming: &Incoming) -> bool {
+        !incoming.post && [OBTAIN, RENEWALS].contains(&incoming.path.as_str())
     }
 
     fn serves(&self, path: &str) -> bool {

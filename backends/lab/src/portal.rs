@@ -118,8 +118,8 @@ pub(crate) trait Portal: Send + Sync {
     fn profile(&self) -> &Profile;
     /// Its practice issuer.
     fn issuer(&self) -> &Issuer;
-    /// The paths where a visit may begin.
-    fn entries(&self) -> Vec<String>;
+    /// Whether a visit may begin with this request; every other one needs a session.
+    fn begins(&self, incoming: &Incoming) -> bool;
     /// Whether a path is one of its pages.
     fn serves(&self, path: &str) -> bool;
     /// Which part of a procedure a request is.
@@ -137,8 +137,6 @@ pub(crate) struct Visit<'a> {
     pub incoming: &'a Incoming,
     /// Its session.
     pub session: &'a mut Session,
-    /// The session began with this request.
-    pub fresh: bool,
     /// The CA.
     pub desk: &'a mut Desk,
     /// Faults on request.

@@ -237,5 +237,5 @@ pub(crate) enum Cell {
     Form(Form),
 }
 
-#[cfg(test)]
-mod tests;
+
+
