@@ -4,10 +4,13 @@
 
 pub mod expr;
 mod glob;
+pub(crate) mod playbook;
+mod playbook_step;
+mod playbook_value;
 mod portal;
 mod portal_page;
 mod portal_rules;
-mod reader;
+pub(crate) mod reader;
 mod scalar;
 pub mod site;
 mod site_file;

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use super::{ScalarError, Type, Value, read_duration, read_scalar};
-use crate::text::{Diagnostic, Entry, Kind, MAX_FINDINGS, Node, Scalar, Source, Span, Spanned, Text, Tree, sorted};
+use crate::text::{Diagnostic, Entry, Kind, MAX_FINDINGS, Node, Phrase, Scalar, Source, Span, Spanned, Text, Tree, sorted};
 
 /// Words that a YAML 1.1 reader takes for a truth value or null; no key and no id may be one.
 const YAML_WORDS: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"];
@@ -16,6 +16,18 @@ pub(crate) struct Reader<'s> {
     pub(crate) source: &'s Source,
     /// What was found.
     pub(crate) found: Vec<Diagnostic>,
+    /// Words that this kind of document knows but refuses.
+    pub(crate) withheld: &'static [Withheld],
+}
+
+/// A keyword that is refused by name.
+pub(crate) struct Withheld {
+    /// The keyword.
+    pub(crate) word: &'static str,
+    /// The code of the finding.
+    pub(crate) code: &'static str,
+    /// What to do instead.
+    pub(crate) cure: Phrase,
 }
 
 /// A mapping with its known keys.
@@ -47,16 +59,27 @@ pub(crate) fn decode_document<T>(
     keys: &[&str],
     decode: impl FnOnce(&mut Reader<'_>, Fields<'_>) -> Option<T>,
 ) -> Result<T, Vec<Diagnostic>> {
+    match decode_as_far(source, kind, keys, &[], decode) {
+        (Some(document), found) if found.is_empty() => Ok(document),
+        (_, found) => Err(first_findings(found)),
+    }
+}
+
+/// Reads a document as far as it can be read, with all findings, so that later checks can go on.
+pub(crate) fn decode_as_far<T>(
+    source: &Source,
+    kind: &str,
+    keys: &[&str],
+    withheld: &'static [Withheld],
+    decode: impl FnOnce(&mut Reader<'_>, Fields<'_>) -> Option<T>,
+) -> (Option<T>, Vec<Diagnostic>) {
     let tree = Tree::read(source);
-    let mut reader = Reader { source, found: tree.findings };
+    let mut reader = Reader { source, found: tree.findings, withheld };
     let decoded = match &tree.root {
         Some(root) if reader.header(root, kind) => reader.map(root, keys).and_then(|fields| decode(&mut reader, fields)),
         _ => None,
     };
-    match decoded {
-        Some(document) if reader.found.is_empty() => Ok(document),
-        _ => Err(first_findings(reader.found)),
-    }
+    (decoded, reader.found)
 }
 
 /// Sorted, and no more than are shown.
@@ -67,6 +90,11 @@ pub(crate) fn first_findings(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
 }
 
 impl<'s> Reader<'s> {
+    /// A reader of parts of a document.
+    pub(crate) fn new(source: &'s Source) -> Self {
+        Self { source, found: vec![], withheld: &[] }
+    }
+
     /// Adds an error at a place.
     pub(crate) fn error(&mut self, code: &'static str, span: Span, what: Text) -> &mut Diagnostic {
         self.found.push(Diagnostic::error(code, self.source.place(span), what));
@@ -129,6 +157,11 @@ impl<'s> Reader<'s> {
 
     /// Reports a key that is not known here, with the nearest one that is.
     pub(crate) fn unknown_key(&mut self, key: &Spanned<String>, keys: &[&str]) {
+        if let Some(withheld) = self.withheld.iter().find(|withheld| withheld.word == key.value) {
+            let what = Text::new(format!("「{}」は使えません。", key.value), format!("`{}` cannot be used.", key.value));
+            self.error(withheld.code, key.span, what).cure.push(withheld.cure.into());
+            return;
+        }
         let what = Text::new(format!("「{}」という項目はありません。", key.value), format!("there is no key `{}` here.", key.value));
         let list = keys.join(", ");
         let near = nearest(&key.value, keys.iter().copied()).map(str::to_owned);
