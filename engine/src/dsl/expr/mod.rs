@@ -3,8 +3,8 @@
 //! May use: types, values, text. Must not: evaluate a result again, know plans or runs.
 
 mod ast;
-mod tri;
 mod shim;
+mod tri;
 pub use shim::*;
 
 pub use ast::{Binary, Expr, Node, Part, Ref, Template};
