@@ -91,7 +91,8 @@ async fn answer(request: Request<Body>, presented: Presented, service: Arc<Servi
         return Err(Closed::other("no whole request"));
     };
     let encoding = service.html.encoding();
-    let sent = if post { Sent::read(&content_type, &body.to_bytes(), encoding) } else { Sent { texts: urlencoded(query.as_bytes(), encoding), ..Sent::default() } };
+    let sent =
+        if post { Sent::read(&content_type, &body.to_bytes(), encoding) } else { Sent { texts: urlencoded(query.as_bytes(), encoding), ..Sent::default() } };
     let Outcome { wait, reply } = service.handle(&Incoming { post, path, sent, presented }, session.as_deref());
     tokio::time::sleep(wait).await;
     match reply {
@@ -107,4 +108,3 @@ fn response(reply: Reply) -> Response<Full<Bytes>> {
     }
     builder.body(Full::new(Bytes::from(reply.body))).unwrap_or_default()
 }
-
