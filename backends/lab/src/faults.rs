@@ -110,9 +110,13 @@ impl FaultKind {
     /// Where it acts.
     pub(crate) fn stage(self) -> Stage {
         match self {
-            Self::Delay | Self::DropBefore | Self::DropAfterEffect | Self::DropAfterEffectHidden30s | Self::Http503 | Self::Redirect307 | Self::SessionTimeout => {
-                Stage::Request
-            }
+            Self::Delay
+            | Self::DropBefore
+            | Self::DropAfterEffect
+            | Self::DropAfterEffectHidden30s
+            | Self::Http503
+            | Self::Redirect307
+            | Self::SessionTimeout => Stage::Request,
             Self::TruncatedFile | Self::HtmlInsteadOfFile | Self::WrongPasswordFile => Stage::File,
             Self::NeverIssued | Self::IssuedWrongSubject | Self::RevokesOldAtIssue => Stage::Issuance,
             Self::StaleRow => Stage::List,

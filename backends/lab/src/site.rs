@@ -42,7 +42,8 @@ pub(crate) fn seed(dir: &Path, portals: &[Box<dyn Portal>], desk: &mut Desk, day
     write_new(&dir.join("inbox.pw"), inbox_password.as_bytes())?;
     let store_password = hex::encode(random_bytes::<16>()?);
     write_new(&dir.join("personal.pw"), store_password.as_bytes())?;
-    let personal = DirStore::open(&dir.join("personal"), Box::new(move || Ok(Secret::text(store_password.clone())))).map_err(|error| LabError::store(&error))?;
+    let personal =
+        DirStore::open(&dir.join("personal"), Box::new(move || Ok(Secret::text(store_password.clone())))).map_err(|error| LabError::store(&error))?;
     for portal in portals {
         let portal = portal.as_ref();
         put_certificate(&personal, portal, days_left, now)?;
@@ -108,7 +109,9 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
 
 /// The subject of a program's practice certificates, most specific first (manual 2.2).
 pub(crate) fn subject() -> Vec<(String, String)> {
-    [("CN", MEDICAL_CODE), ("OU", "medical"), ("OU", "hokkaido"), ("O", "ReceiptOnline"), ("C", "JP")].map(|(kind, value)| (kind.to_owned(), value.to_owned())).to_vec()
+    [("CN", MEDICAL_CODE), ("OU", "medical"), ("OU", "hokkaido"), ("O", "ReceiptOnline"), ("C", "JP")]
+        .map(|(kind, value)| (kind.to_owned(), value.to_owned()))
+        .to_vec()
 }
 
 /// A certificate that ends in the last second of the day `days_left` days from today, Japan time.
