@@ -21,6 +21,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use kirikae_engine::backend::profile::Profile;
 use kirikae_engine::clock::{Clock, SystemClock};
@@ -30,16 +31,18 @@ pub use error::LabError;
 pub use faults::{Fault, FaultKind};
 pub use html::HtmlVariant;
 pub use pki::practice_root_fingerprints;
-pub use portal::Pace;
 
 use desk::Desk;
 use effects::Effects;
 use faults::FaultBook;
 use obn::Obn;
 use pki::Issuer;
-use portal::Portal;
+use portal::{Pace, Portal};
 use service::{Changing, Service};
 use state::State;
+
+/// How long each state of a request lasts, unless said otherwise.
+const PACE: Duration = Duration::from_secs(2);
 
 /// What a lab is started with.
 pub struct LabOptions {
@@ -55,25 +58,16 @@ pub struct LabOptions {
     pub port: Option<u16>,
     /// Days until the certificate to renew ends, Japan time; 0: today, negative: ended. For a new folder only.
     pub days_left: i64,
-    /// How long things last.
-    pub pace: Pace,
+    /// How long each state of a request (鍵生成中, 発行要求中) lasts before the certificate shows as issued.
+    pub pace: Duration,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
 
 impl LabOptions {
-    /// A lab in `dir` without faults, at the pace of a person, with a certificate that ends in 60 days.
+    /// A lab in `dir` without faults, with states of 2 s and a certificate that ends in 60 days.
     pub fn new(dir: impl Into<PathBuf>, profiles: Vec<Profile>) -> Self {
-        Self {
-            dir: dir.into(),
-            profiles,
-            faults: vec![],
-            html: HtmlVariant::default(),
-            port: None,
-            days_left: 60,
-            pace: Pace::default(),
-            clock: Arc::new(SystemClock),
-        }
+        Self { dir: dir.into(), profiles, faults: vec![], html: HtmlVariant::default(), port: None, days_left: 60, pace: PACE, clock: Arc::new(SystemClock) }
     }
 }
 
@@ -108,7 +102,7 @@ impl Lab {
     }
 
     /// Serves until the process ends or another thread's [`Lab::stopper`] stops it.
-    pub fn join(mut self) {
+    pub fn wait(mut self) {
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
         }
@@ -153,7 +147,8 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     desk.state.save()?;
     let tls = pki::tls_config(&portals.iter().map(|portal| portal.issuer()).collect::<Vec<_>>())?;
     let changing = Mutex::new(Changing { desk, sessions: HashMap::new() });
-    let service = Service { portals, faults: FaultBook::new(faults), html, pace, clock, base: format!("https://127.0.0.1:{port}"), changing };
+    let pace = Pace::of(pace);
+    let service = Service { portals, faults: FaultBook::new(faults), html, pace, clock, changing };
     let (stop, stopped) = watch::channel(false);
     let thread = server::run(listener, tls, Arc::new(service), stopped)?;
     let told = dir.join("port");

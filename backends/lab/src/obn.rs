@@ -220,6 +220,10 @@ impl Portal for Obn {
         &self.issuer
     }
 
+    fn sends_notices(&self) -> bool {
+        true
+    }
+
     fn begins(&self, incoming: &Incoming) -> bool {
         !incoming.post && [OBTAIN, RENEWALS].contains(&incoming.path.as_str())
     }

@@ -41,11 +41,6 @@ pub(crate) fn certificate_der(pem: &str) -> Result<Vec<u8>, LabError> {
     der::pem::decode_vec(pem.as_bytes()).map(|(_, der)| der).map_err(LabError::crypto)
 }
 
-/// SHA-256 of DER, lower-case hex.
-pub(crate) fn fingerprint(der: &[u8]) -> String {
-    hex::encode(Sha256::digest(der))
-}
-
 /// A certificate's serial number, lower-case hex without leading zero octets.
 pub(crate) fn serial_hex(der: &[u8]) -> Result<String, LabError> {
     let certificate = Certificate::from_der(der).map_err(LabError::crypto)?;
