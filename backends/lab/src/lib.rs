@@ -7,6 +7,7 @@ mod effects;
 mod error;
 mod faults;
 mod form;
+mod generic;
 mod html;
 mod obn;
 mod pki;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use kirikae_engine::backend::profile::Profile;
 use kirikae_engine::clock::{Clock, SystemClock};
+use kirikae_engine::text::Text;
 use tokio::sync::watch;
 
 pub use error::LabError;
@@ -35,6 +37,7 @@ pub use pki::practice_root_fingerprints;
 use desk::Desk;
 use effects::Effects;
 use faults::FaultBook;
+use generic::Generic;
 use obn::Obn;
 use pki::Issuer;
 use portal::{Pace, Portal};
@@ -139,6 +142,7 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     fs::create_dir_all(&dir).map_err(|error| LabError::file(&dir, &error))?;
     let mut desk = Desk { state: State::open(&dir)?, effects: Effects::open(&dir)? };
     let portals = profiles.into_iter().map(portal_of).collect::<Result<Vec<_>, _>>()?;
+    apart(&portals)?;
     let listener = server::listen(port.or(desk.state.held.port).unwrap_or(0))?;
     let port = listener.local_addr().map_err(|error| LabError::port(0, &error))?.port();
     desk.state.held.port = Some(port);
@@ -159,5 +163,22 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
 fn portal_of(profile: Profile) -> Result<Box<dyn Portal>, LabError> {
     let example = profile.facts.get("issuer").and_then(|fact| fact.glob.as_ref()).map(|(_, example)| example.clone());
     let issuer = Issuer::of(&profile.id, &example.unwrap_or_else(|| format!("{} Practice CA", profile.id)))?;
-    Ok(Box::new(Obn::new(profile, issuer)))
+    Ok(if profile.id == "obn" { Box::new(Obn::new(profile, issuer)) } else { Box::new(Generic::new(profile, issuer)?) })
+}
+
+/// All portals of a lab share its address, so no two may have a page at the same path.
+fn apart(portals: &[Box<dyn Portal>]) -> Result<(), LabError> {
+    let mut taken: HashMap<String, &str> = HashMap::new();
+    for portal in portals {
+        let id = portal.profile().id.as_str();
+        for path in portal.paths() {
+            if let Some(other) = taken.insert(path.clone(), id) {
+                return Err(LabError::profiles(Text::new(
+                    format!("{other} と {id} は、どちらも {path} のページを使います"),
+                    format!("{other} and {id} both have a page at {path}"),
+                )));
+            }
+        }
+    }
+    Ok(())
 }

@@ -228,8 +228,8 @@ impl Portal for Obn {
         !incoming.post && [OBTAIN, RENEWALS].contains(&incoming.path.as_str())
     }
 
-    fn serves(&self, path: &str) -> bool {
-        [OBTAIN, RENEWALS, APPLY, LIST, KEY, KEY_PASSWORD, KEY_FILE].contains(&path)
+    fn paths(&self) -> Vec<String> {
+        [OBTAIN, RENEWALS, APPLY, LIST, KEY, KEY_PASSWORD, KEY_FILE].map(str::to_owned).to_vec()
     }
 
     fn part(&self, incoming: &Incoming) -> Part {

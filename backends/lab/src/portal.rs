@@ -114,8 +114,8 @@ pub(crate) trait Portal: Send + Sync {
     fn sends_notices(&self) -> bool;
     /// Whether a visit may begin with this request; every other one needs a session.
     fn begins(&self, incoming: &Incoming) -> bool;
-    /// Whether a path is one of its pages.
-    fn serves(&self, path: &str) -> bool;
+    /// The paths of its pages.
+    fn paths(&self) -> Vec<String>;
     /// Which part of a procedure a request is.
     fn part(&self, incoming: &Incoming) -> Part;
     /// Answers a request, with its effects.

@@ -100,7 +100,7 @@ impl Service {
             desk.tell(now, "lab", Effect::Decoy, None, &About::default())?;
             return Ok(self.plainly(Answer::page(Page::titled("送信完了").says("目に見えない入力欄が送信されました。")), now));
         }
-        let Some(portal) = self.portals.iter().find(|portal| portal.serves(&incoming.path)) else {
+        let Some(portal) = self.portals.iter().find(|portal| portal.paths().contains(&incoming.path)) else {
             return Ok(self.plainly(Answer::Page(404, Page::titled("ページが見つかりません")), now));
         };
         let portal = portal.as_ref();

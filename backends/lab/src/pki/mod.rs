@@ -9,7 +9,6 @@ mod issue;
 mod p12;
 
 use der::Decode;
-use der::pem::LineEnding;
 use sha2::{Digest, Sha256};
 use x509_cert::Certificate;
 
@@ -29,11 +28,6 @@ const ISSUER_ROOT_KEY: &str = include_str!("issuer_root.key.pem");
 /// SHA-256 fingerprints (lower-case hex) of the practice roots. Their private keys are public: nothing outside a rehearsal may trust them.
 pub fn practice_root_fingerprints() -> Vec<String> {
     [SITE_ROOT, ISSUER_ROOT].iter().filter_map(|pem| certificate_der(pem).ok()).map(|der| hex::encode(Sha256::digest(der))).collect()
-}
-
-/// A certificate as PEM.
-pub(crate) fn certificate_pem(der: &[u8]) -> Result<String, LabError> {
-    der::pem::encode_string("CERTIFICATE", LineEnding::LF, der).map_err(LabError::crypto)
 }
 
 /// A PEM certificate as DER.
