@@ -55,11 +55,12 @@ pub(crate) fn seed(dir: &Path, portals: &[Box<dyn Portal>], desk: &mut Desk, day
     desk.state.save()
 }
 
-/// Writes the site file if there is none or its port is another. Only relative paths are in it.
+/// Writes the site file if there is none, or if it leads to another port or lacks a program. Only relative paths are in it.
 pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: u16) -> Result<(), LabError> {
     let base = format!("https://127.0.0.1:{port}");
     let path = path(dir);
-    if fs::read_to_string(&path).is_ok_and(|text| text.contains(&format!("\"{base}\""))) {
+    let leads_here = |text: String| portals.iter().all(|portal| text.contains(&format!("  {}: {{ base: \"{base}\"", portal.profile().id)));
+    if fs::read_to_string(&path).is_ok_and(leads_here) {
         return Ok(());
     }
     let mut portal_lines = String::new();
