@@ -212,6 +212,11 @@ impl FaultBook {
         Self(faults)
     }
 
+    /// The operation that a fault of this kind was named with, if it was asked for with one.
+    pub(crate) fn operation_of(&self, kind: FaultKind) -> Option<Operation> {
+        self.0.iter().find(|fault| fault.kind == kind).and_then(|fault| fault.operation)
+    }
+
     /// Whether a fault of this kind acts on this operation of the profile now; counts it if so.
     pub(crate) fn strikes(&self, kind: FaultKind, profile: &Profile, operation: Operation, counts: &mut FaultCounts) -> bool {
         let hit = self.0.iter().find(|fault| {

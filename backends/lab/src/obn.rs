@@ -220,12 +220,16 @@ impl Portal for Obn {
         &self.issuer
     }
 
+    fn sends_notices(&self) -> bool {
+        true
+    }
+
     fn begins(&self, incoming: &Incoming) -> bool {
         !incoming.post && [OBTAIN, RENEWALS].contains(&incoming.path.as_str())
     }
 
-    fn serves(&self, path: &str) -> bool {
-        [OBTAIN, RENEWALS, APPLY, LIST, KEY, KEY_PASSWORD, KEY_FILE].contains(&path)
+    fn paths(&self) -> Vec<String> {
+        [OBTAIN, RENEWALS, APPLY, LIST, KEY, KEY_PASSWORD, KEY_FILE].map(str::to_owned).to_vec()
     }
 
     fn part(&self, incoming: &Incoming) -> Part {

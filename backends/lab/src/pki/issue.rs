@@ -75,7 +75,7 @@ impl Issuer {
         let name = distinguished_name(&[("CN", common_name), ("O", "KIRIKAE PRACTICE"), ("C", "JP")])?;
         let root = Root::of(ISSUER_ROOT, ISSUER_ROOT_KEY)?;
         let profile = Paper { issuer: root.name.clone(), subject: name.clone(), kind: Kind::Issuer };
-        let serial = SerialNumber::new(&positive(Sha256::digest(&seed)[..SERIAL_OCTETS].to_vec())).map_err(LabError::crypto)?;
+        let serial = SerialNumber::new(&positive(Sha256::digest(seed)[..SERIAL_OCTETS].to_vec())).map_err(LabError::crypto)?;
         let public = SubjectPublicKeyInfoOwned::from_key(key.verifying_key()).map_err(LabError::crypto)?;
         let der = build(profile, serial, root.validity, public, &root.key)?;
         Ok(Self { key, name, der })

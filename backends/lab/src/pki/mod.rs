@@ -9,7 +9,6 @@ mod issue;
 mod p12;
 
 use der::Decode;
-use der::pem::LineEnding;
 use sha2::{Digest, Sha256};
 use x509_cert::Certificate;
 
@@ -31,19 +30,9 @@ pub fn practice_root_fingerprints() -> Vec<String> {
     [SITE_ROOT, ISSUER_ROOT].iter().filter_map(|pem| certificate_der(pem).ok()).map(|der| hex::encode(Sha256::digest(der))).collect()
 }
 
-/// A certificate as PEM.
-pub(crate) fn certificate_pem(der: &[u8]) -> Result<String, LabError> {
-    der::pem::encode_string("CERTIFICATE", LineEnding::LF, der).map_err(LabError::crypto)
-}
-
 /// A PEM certificate as DER.
 pub(crate) fn certificate_der(pem: &str) -> Result<Vec<u8>, LabError> {
     der::pem::decode_vec(pem.as_bytes()).map(|(_, der)| der).map_err(LabError::crypto)
-}
-
-/// SHA-256 of DER, lower-case hex.
-pub(crate) fn fingerprint(der: &[u8]) -> String {
-    hex::encode(Sha256::digest(der))
 }
 
 /// A certificate's serial number, lower-case hex without leading zero octets.
