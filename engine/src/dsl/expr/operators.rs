@@ -158,14 +158,13 @@ impl Checker<'_> {
             (Type::List(_), Type::List(_)) if is_empty(left) => return Some(adopt(left, b)),
             _ => {}
         }
-        if let Some(text) = written(right) {
-            if let Some(ty) = self.read_as(right, &text, &a, right_at)? {
-                return Some(ty);
-            }
-        } else if let Some(text) = written(left) {
-            if let Some(ty) = self.read_as(left, &text, &b, left_at)? {
-                return Some(ty);
-            }
+        let read = match (written(left), written(right)) {
+            (_, Some(text)) => self.read_as(right, &text, &a, right_at)?,
+            (Some(text), None) => self.read_as(left, &text, &b, left_at)?,
+            (None, None) => None,
+        };
+        if read.is_some() {
+            return read;
         }
         if is_string(&a) && is_string(&b) {
             return Some(Type::String);
@@ -191,7 +190,7 @@ impl Checker<'_> {
                 let near = nearest(text, known.iter().copied()).map(|word| format!("'{word}'"));
                 let all = words.join("・");
                 let refusal = Refusal::new("EXPR.ENUM_WORD", at, what).why(format!("{all} のどれかです"), format!("it is one of {}", words.join(", ")));
-                self.refuse(refusal.did_you_mean(near.as_deref(), &[]))
+                self.refuse(refusal.did_you_mean(near.as_deref(), &known))
             }
             Type::Text => {
                 literal.node = Node::Literal(Value::Text(Text::plain(text)));

@@ -75,7 +75,7 @@ pub(super) fn parse(text: &str) -> Result<Tree, Vec<Refusal>> {
         return Err(refusals);
     }
     match parse_expr(text) {
-        Ok(expr) => tree(&expr).map_err(|refusal| vec![*refusal]),
+        Ok(expr) => tree(&expr, 0).map_err(|refusal| vec![*refusal]),
         Err(_) => Err(vec![syntax_error(text, &ranges)]),
     }
 }
@@ -99,8 +99,7 @@ fn syntax_error(text: &str, ranges: &[Range]) -> Refusal {
         Err(error) => !error.detail().is_some_and(|detail| detail.starts_with("unexpected end of input")),
     });
     let Some(index) = wrong else {
-        let end = ranges.last().map_or(text.len(), |range| range.1);
-        return tokens::unreadable(text, text.len().max(end));
+        return tokens::unreadable(text, text.len());
     };
     let at = ranges[index];
     let token = &text[at.0..at.1];
@@ -127,45 +126,56 @@ fn refuse<T>(code: &'static str, at: Range, ja: &str, en: &str, cure: (&str, &st
     Err(Box::new(Refusal::new(code, at, Text::new(ja, en)).cure(cure.0, cure.1)))
 }
 
-fn tree(expr: &ast::Expr<'_>) -> Outcome<Tree> {
+/// Operators behind each other nest as well; every later pass walks this tree on the stack.
+const MAX_DEPTH: usize = 32;
+
+fn tree(expr: &ast::Expr<'_>, above: usize) -> Outcome<Tree> {
+    let depth = above + 1;
+    if depth > MAX_DEPTH {
+        return Err(Box::new(tokens::too_deep(own(expr), MAX_DEPTH)));
+    }
     match expr {
         ast::Expr::Var(var) => Ok(leaf(Syntax::Name(var.id.to_owned()), expr)),
         ast::Expr::Const(constant) => Ok(leaf(literal(&constant.value, own(expr))?, expr)),
-        ast::Expr::List(list) => Ok(leaf(Syntax::List(list.items.iter().map(tree).collect::<Outcome<_>>()?), expr)),
-        ast::Expr::GetAttr(attribute) => Ok(behind(tree(&attribute.expr)?, expr, |base| Syntax::Attribute(base, attribute.name.to_owned()))),
-        ast::Expr::UnaryOp(unary) => prefix(unary, own(expr)),
+        ast::Expr::List(list) => Ok(leaf(Syntax::List(list.items.iter().map(|item| tree(item, depth)).collect::<Outcome<_>>()?), expr)),
+        ast::Expr::GetAttr(attribute) => Ok(behind(tree(&attribute.expr, depth)?, expr, |base| Syntax::Attribute(base, attribute.name.to_owned()))),
+        ast::Expr::UnaryOp(unary) => prefix(unary, own(expr), depth),
         ast::Expr::BinOp(infix) => {
             let operator = operator(infix.op)
                 .ok_or(own(expr))
                 .or_else(|at| refuse("EXPR.OPERATOR", at, "この演算子は使えません。", "this operator is not part of the language.", ARITHMETIC))?;
-            let (left, right) = (tree(&infix.left)?, tree(&infix.right)?);
+            let (left, right) = (tree(&infix.left, depth)?, tree(&infix.right, depth)?);
             let (start, end) = (left.start, right.end);
             Ok(Tree { node: Syntax::Binary(operator, Box::new(left), Box::new(right)), start, end })
         }
-        ast::Expr::IfExpr(choice) => conditional(choice, own(expr)),
+        ast::Expr::IfExpr(choice) => conditional(choice, own(expr), depth),
         ast::Expr::Filter(filter) => {
-            let Some(operand) = &filter.expr else { return outside(expr) };
+            let Some(operand) = &filter.expr else { return outside(expr, depth) };
             let word = Word { name: filter.name.to_owned(), start: own(expr).0 };
-            let args = arguments(&filter.args, word.at())?;
-            Ok(behind(tree(operand)?, expr, |operand| Syntax::Filter(operand, word, args)))
+            let args = arguments(&filter.args, word.at(), depth)?;
+            Ok(behind(tree(operand, depth)?, expr, |operand| Syntax::Filter(operand, word, args)))
         }
         ast::Expr::Test(test) => {
             let word = Word { name: test.name.to_owned(), start: own(expr).0 };
-            let args = arguments(&test.args, word.at())?;
-            Ok(behind(tree(&test.expr)?, expr, |operand| Syntax::Test(operand, word, args)))
+            let args = arguments(&test.args, word.at(), depth)?;
+            Ok(behind(tree(&test.expr, depth)?, expr, |operand| Syntax::Test(operand, word, args)))
         }
         ast::Expr::Call(call) => match &call.expr {
             ast::Expr::Var(var) => {
                 let start = own(&call.expr).0;
                 let word = Word { name: var.id.to_owned(), start };
-                let args = arguments(&call.args, word.at())?;
+                let args = arguments(&call.args, word.at(), depth)?;
                 Ok(Tree { node: Syntax::Call(word, args), start, end: own(expr).1 })
             }
-            callee => {
-                refuse("EXPR.CALL", tree(callee)?.at(), "これは呼び出せません。", "this cannot be called.", ("( ) を取ってください。", "remove the `( )`."))
-            }
+            callee => refuse(
+                "EXPR.CALL",
+                tree(callee, depth)?.at(),
+                "これは呼び出せません。",
+                "this cannot be called.",
+                ("( ) を取ってください。", "remove the `( )`."),
+            ),
         },
-        _ => outside(expr),
+        _ => outside(expr, depth),
     }
 }
 
@@ -205,8 +215,8 @@ fn literal(value: &Value, at: Range) -> Outcome<Syntax> {
     }
 }
 
-fn prefix(unary: &ast::UnaryOp<'_>, at: Range) -> Outcome<Tree> {
-    let operand = tree(&unary.expr)?;
+fn prefix(unary: &ast::UnaryOp<'_>, at: Range, depth: usize) -> Outcome<Tree> {
+    let operand = tree(&unary.expr, depth)?;
     let (inner, end) = (operand.start, operand.end);
     Ok(match (&unary.op, operand.node) {
         // `a not in b` and `not a in b` are one and the same.
@@ -238,23 +248,23 @@ fn operator(op: ast::BinOpKind) -> Option<Binary> {
     })
 }
 
-fn conditional(choice: &ast::IfExpr<'_>, at: Range) -> Outcome<Tree> {
-    let then = tree(&choice.true_expr)?;
-    let condition = tree(&choice.test_expr)?;
+fn conditional(choice: &ast::IfExpr<'_>, at: Range, depth: usize) -> Outcome<Tree> {
+    let then = tree(&choice.true_expr, depth)?;
+    let condition = tree(&choice.test_expr, depth)?;
     let Some(otherwise) = &choice.false_expr else {
         let cure = ("x if 条件 else y と、偽のときの値も書いてください。", "write `x if c else y`.");
         return refuse("EXPR.NO_ELSE", (then.start, at.1), "else がありません。", "`else` is missing.", cure);
     };
-    let otherwise = tree(otherwise)?;
+    let otherwise = tree(otherwise, depth)?;
     let (start, end) = (then.start, otherwise.end);
     Ok(Tree { node: Syntax::If { condition: Box::new(condition), then: Box::new(then), otherwise: Box::new(otherwise) }, start, end })
 }
 
-fn arguments(args: &[ast::CallArg<'_>], at: Range) -> Outcome<Vec<Tree>> {
+fn arguments(args: &[ast::CallArg<'_>], at: Range, depth: usize) -> Outcome<Vec<Tree>> {
     let plain = |arg: &ast::CallArg<'_>| match arg {
-        ast::CallArg::Pos(expr) => tree(expr),
+        ast::CallArg::Pos(expr) => tree(expr, depth),
         ast::CallArg::Kwarg(_, value) => {
-            let end = tree(value)?.end;
+            let end = tree(value, depth)?.end;
             refuse(
                 "EXPR.KWARGS",
                 (at.0, end),
@@ -275,16 +285,22 @@ fn arguments(args: &[ast::CallArg<'_>], at: Range) -> Outcome<Vec<Tree>> {
 }
 
 /// What has no meaning in the language at all.
-fn outside<T>(expr: &ast::Expr<'_>) -> Outcome<T> {
+fn outside<T>(expr: &ast::Expr<'_>, depth: usize) -> Outcome<T> {
     match expr {
         ast::Expr::Compare(compare) => {
-            let at = (tree(&compare.expr)?.start, own(expr).1);
+            let at = (tree(&compare.expr, depth)?.start, own(expr).1);
             let cure = ("a < b and b < c のように、and でつないでください。", "join two comparisons with `and`.");
             refuse("EXPR.CHAINED", at, "比較を続けて書くことはできません。", "comparisons cannot be chained.", cure)
         }
         ast::Expr::GetItem(item) => {
             let cure = ("名前は x.name、並びの端は x | first や x | last と書いてください。", "write `x.name`, or `x | first` and `x | last` of a list.");
-            refuse("EXPR.INDEX", (tree(&item.expr)?.start, own(expr).1), "番号で値を取り出すことはできません。", "values cannot be picked out by number.", cure)
+            refuse(
+                "EXPR.INDEX",
+                (tree(&item.expr, depth)?.start, own(expr).1),
+                "番号で値を取り出すことはできません。",
+                "values cannot be picked out by number.",
+                cure,
+            )
         }
         ast::Expr::Tuple(_) => {
             let cure = ("並びは [ ] で書いてください。", "write a list with `[ ]`.");

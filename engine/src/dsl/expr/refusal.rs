@@ -2,6 +2,9 @@
 
 use crate::text::{Diagnostic, Fix, Source, Span, Text};
 
+/// Names listed in one cure, at most.
+const SHOWN: usize = 12;
+
 /// A finding about the bytes `start..end` of an expression.
 #[derive(Debug)]
 pub(super) struct Refusal {
@@ -35,11 +38,15 @@ impl Refusal {
         self
     }
 
-    /// 「もしかして」 with the correction, if a name is near enough; else the names there are, if they are few.
+    /// 「もしかして」 with the correction, if a name is near enough; else the first names there are.
     pub fn did_you_mean(self, near: Option<&str>, known: &[&str]) -> Self {
         match near {
             Some(near) => self.cure(format!("もしかして: {near}"), format!("did you mean `{near}`?")).instead(near),
-            None if known.is_empty() || known.len() > 12 => self,
+            None if known.is_empty() => self,
+            None if known.len() > SHOWN => {
+                let first = &known[..SHOWN];
+                self.cure(format!("使えるのは {} などです。", first.join("・")), format!("there is {} and more.", first.join(", ")))
+            }
             None => self.cure(format!("使えるのは {} です。", known.join("・")), format!("there is {}.", known.join(", "))),
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn refused(text: &str, ranges: &[Range]) -> Vec<Refusal> {
         let what = Text::new(format!("式が長すぎます({MAX_TOKENS}語まで)。"), format!("the expression has too many parts (at most {MAX_TOKENS})."));
         return vec![split(Refusal::new("EXPR.TOO_MANY", (ranges[MAX_TOKENS].0, text.len()), what))];
     }
-    if let Some(deep) = too_deep(text, ranges) {
+    if let Some(deep) = deepest(text, ranges) {
         return vec![deep];
     }
     (0..ranges.len()).filter_map(|index| refuse(text, ranges, index)).collect()
@@ -41,7 +41,14 @@ fn split(refusal: Refusal) -> Refusal {
     refusal.cure("let で途中の値に名前を付けて、分けて書いてください。", "name the parts under `let` and write shorter expressions.")
 }
 
-fn too_deep(text: &str, ranges: &[Range]) -> Option<Refusal> {
+/// The reason why an expression with more than `most` levels is not looked at.
+pub(super) fn too_deep(at: Range, most: usize) -> Refusal {
+    let what = Text::new(format!("式の入れ子が深すぎます({most}段まで)。"), format!("the expression is nested too deeply (at most {most} levels)."));
+    split(Refusal::new("EXPR.TOO_DEEP", at, what))
+}
+
+/// The first bracket or prefix that is nested too deeply.
+fn deepest(text: &str, ranges: &[Range]) -> Option<Refusal> {
     let (mut nesting, mut prefixes) = (0_usize, 0_usize);
     for &(start, end) in ranges {
         match &text[start..end] {
@@ -51,11 +58,7 @@ fn too_deep(text: &str, ranges: &[Range]) -> Option<Refusal> {
         }
         prefixes = if matches!(&text[start..end], "-" | "not") { prefixes + 1 } else { 0 };
         if nesting > MAX_NESTING || prefixes > MAX_NESTING {
-            let what = Text::new(
-                format!("式の入れ子が深すぎます({MAX_NESTING}段まで)。"),
-                format!("the expression is nested too deeply (at most {MAX_NESTING} levels)."),
-            );
-            return Some(split(Refusal::new("EXPR.TOO_DEEP", (start, end), what)));
+            return Some(too_deep((start, end), MAX_NESTING));
         }
     }
     None
@@ -79,7 +82,10 @@ fn refuse(text: &str, ranges: &[Range], index: usize) -> Option<Refusal> {
             .map(|it| it.cure("値がないときの代わりは x | default(…) で書いてください。", "write `x | default(…)` for what may be absent.")),
         "True" | "False" if before != "." => {
             let word = token.to_ascii_lowercase();
-            refusal("EXPR.BOOL", format!("{token} ではなく {word} と書きます。"), format!("it is written `{word}`.")).map(|it| it.instead(word))
+            refusal("EXPR.BOOL", format!("{token} ではなく {word} と書きます。"), format!("it is written `{word}`.")).map(|it| {
+                let cure = (format!("{word} と書いてください。"), format!("write `{word}`."));
+                it.cure(cure.0, cure.1).instead(word)
+            })
         }
         _ if is_string(token) && is_string(before) => refusal("EXPR.ADJACENT", "文字列が並んでいます。".into(), "two strings stand side by side.".into())
             .map(|it| it.cure("1つの文字列にするか、間に , か演算子を書いてください。", "join them into one, or write a comma or an operator between them.")),
@@ -139,7 +145,8 @@ fn number(at: Range, token: &str) -> Option<Refusal> {
 pub(super) fn unreadable(text: &str, at: usize) -> Refusal {
     let rest = &text[at..];
     let Some(c) = rest.chars().next() else {
-        return Refusal::new("EXPR.SYNTAX", (at, at), Text::new("式が途中で終わっています。", "the expression ends too early."));
+        return Refusal::new("EXPR.SYNTAX", (at, at), Text::new("式が途中で終わっています。", "the expression ends too early."))
+            .cure("続きを書くか、余った演算子やかっこを消してください。", "write the rest, or remove an operator or bracket too many.");
     };
     let here = (at, at + c.len_utf8());
     if rest.starts_with("${{") {
