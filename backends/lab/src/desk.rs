@@ -73,6 +73,14 @@ impl Desk {
         self.issue(order, notice.request_id, notice.reference_digest, now).map(Some)
     }
 
+    /// The certificate of a request ID that some notice outside the lab names: issued when it is asked for the first time.
+    pub(crate) fn exchange(&mut self, order: Order<'_>, request_id: &str, now: Timestamp) -> Result<Issuance, LabError> {
+        match self.find(order.program, request_id) {
+            Some(issued) => Ok(issued),
+            None => self.issue(order, request_id.to_owned(), String::new(), now),
+        }
+    }
+
     /// When the notice with these IDs was sent.
     pub(crate) fn notice_sent(&self, program: &str, request_id: &str) -> Option<Timestamp> {
         self.state.held.notices.iter().find(|notice| notice.program == program && notice.request_id == request_id).map(|notice| notice.sent_at)

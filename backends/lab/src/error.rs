@@ -28,7 +28,10 @@ impl LabError {
         let path = path.display();
         Self {
             code: "LAB.FILE",
-            cause: Text::new(format!("練習用フォルダのファイルを読み書きできません: {path}({error})"), format!("a file of the lab cannot be read or written: {path} ({error})")),
+            cause: Text::new(
+                format!("練習用フォルダのファイルを読み書きできません: {path}({error})"),
+                format!("a file of the lab cannot be read or written: {path} ({error})"),
+            ),
             cure: Text::new(
                 "書き込める空のフォルダを指定してください。壊れている場合は、フォルダを消してやり直してください。",
                 "name an empty folder that can be written, or delete a damaged one and start again.",
@@ -40,7 +43,10 @@ impl LabError {
     pub(crate) fn port(port: u16, error: &dyn fmt::Display) -> Self {
         Self {
             code: "LAB.PORT",
-            cause: Text::new(format!("127.0.0.1 のポート {port} で待ち受けできません({error})"), format!("cannot listen on port {port} of 127.0.0.1 ({error})")),
+            cause: Text::new(
+                format!("127.0.0.1 のポート {port} で待ち受けできません({error})"),
+                format!("cannot listen on port {port} of 127.0.0.1 ({error})"),
+            ),
             cure: Text::new(
                 "同じフォルダの練習用ポータルが動いていないか確かめるか、別のポートを指定してください。",
                 "see whether a lab of the same folder is running, or name another port.",

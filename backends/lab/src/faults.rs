@@ -110,9 +110,13 @@ impl FaultKind {
     /// Where it acts.
     pub(crate) fn stage(self) -> Stage {
         match self {
-            Self::Delay | Self::DropBefore | Self::DropAfterEffect | Self::DropAfterEffectHidden30s | Self::Http503 | Self::Redirect307 | Self::SessionTimeout => {
-                Stage::Request
-            }
+            Self::Delay
+            | Self::DropBefore
+            | Self::DropAfterEffect
+            | Self::DropAfterEffectHidden30s
+            | Self::Http503
+            | Self::Redirect307
+            | Self::SessionTimeout => Stage::Request,
             Self::TruncatedFile | Self::HtmlInsteadOfFile | Self::WrongPasswordFile => Stage::File,
             Self::NeverIssued | Self::IssuedWrongSubject | Self::RevokesOldAtIssue => Stage::Issuance,
             Self::StaleRow => Stage::List,
@@ -206,6 +210,11 @@ impl FaultBook {
     /// The faults asked for.
     pub(crate) fn new(faults: Vec<Fault>) -> Self {
         Self(faults)
+    }
+
+    /// The operation that a fault of this kind was named with, if it was asked for with one.
+    pub(crate) fn operation_of(&self, kind: FaultKind) -> Option<Operation> {
+        self.0.iter().find(|fault| fault.kind == kind).and_then(|fault| fault.operation)
     }
 
     /// Whether a fault of this kind acts on this operation of the profile now; counts it if so.

@@ -80,7 +80,9 @@ fn multipart(boundary: &[u8], body: &[u8], encoding: &'static Encoding) -> Sent 
         if let Some(head) = find(&part[..end], b"\r\n\r\n") {
             let headers = encoding.decode_without_bom_handling(&part[..head]).0.into_owned();
             let content = part[head + 4..end].strip_suffix(b"\r\n").unwrap_or(&part[head + 4..end]);
-            let parameter = |key: &str| headers.split(';').filter_map(|word| word.trim().strip_prefix(key)).map(|word| word.split('"').next().unwrap_or("").to_owned()).next();
+            let parameter = |key: &str| {
+                headers.split(';').filter_map(|word| word.trim().strip_prefix(key)).map(|word| word.split('"').next().unwrap_or("").to_owned()).next()
+            };
             if let Some(name) = parameter("name=\"") {
                 if parameter("filename=\"").is_some() {
                     sent.files.insert(name, content.to_vec());

@@ -7,6 +7,7 @@ mod effects;
 mod error;
 mod faults;
 mod form;
+mod generic;
 mod html;
 mod obn;
 mod pki;
@@ -21,25 +22,30 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use kirikae_engine::backend::profile::Profile;
 use kirikae_engine::clock::{Clock, SystemClock};
+use kirikae_engine::text::Text;
 use tokio::sync::watch;
 
 pub use error::LabError;
 pub use faults::{Fault, FaultKind};
 pub use html::HtmlVariant;
 pub use pki::practice_root_fingerprints;
-pub use portal::Pace;
 
 use desk::Desk;
 use effects::Effects;
 use faults::FaultBook;
+use generic::Generic;
 use obn::Obn;
 use pki::Issuer;
-use portal::Portal;
+use portal::{Pace, Portal};
 use service::{Changing, Service};
 use state::State;
+
+/// How long each state of a request lasts, unless said otherwise.
+const PACE: Duration = Duration::from_secs(2);
 
 /// What a lab is started with.
 pub struct LabOptions {
@@ -55,25 +61,16 @@ pub struct LabOptions {
     pub port: Option<u16>,
     /// Days until the certificate to renew ends, Japan time; 0: today, negative: ended. For a new folder only.
     pub days_left: i64,
-    /// How long things last.
-    pub pace: Pace,
+    /// How long each state of a request (鍵生成中, 発行要求中) lasts before the certificate shows as issued.
+    pub pace: Duration,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
 
 impl LabOptions {
-    /// A lab in `dir` without faults, at the pace of a person, with a certificate that ends in 60 days.
+    /// A lab in `dir` without faults, with states of 2 s and a certificate that ends in 60 days.
     pub fn new(dir: impl Into<PathBuf>, profiles: Vec<Profile>) -> Self {
-        Self {
-            dir: dir.into(),
-            profiles,
-            faults: vec![],
-            html: HtmlVariant::default(),
-            port: None,
-            days_left: 60,
-            pace: Pace::default(),
-            clock: Arc::new(SystemClock),
-        }
+        Self { dir: dir.into(), profiles, faults: vec![], html: HtmlVariant::default(), port: None, days_left: 60, pace: PACE, clock: Arc::new(SystemClock) }
     }
 }
 
@@ -108,7 +105,7 @@ impl Lab {
     }
 
     /// Serves until the process ends or another thread's [`Lab::stopper`] stops it.
-    pub fn join(mut self) {
+    pub fn wait(mut self) {
         if let Some(thread) = self.thread.take() {
             let _ended = thread.join();
         }
@@ -145,6 +142,7 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     fs::create_dir_all(&dir).map_err(|error| LabError::file(&dir, &error))?;
     let mut desk = Desk { state: State::open(&dir)?, effects: Effects::open(&dir)? };
     let portals = profiles.into_iter().map(portal_of).collect::<Result<Vec<_>, _>>()?;
+    apart(&portals)?;
     let listener = server::listen(port.or(desk.state.held.port).unwrap_or(0))?;
     let port = listener.local_addr().map_err(|error| LabError::port(0, &error))?.port();
     desk.state.held.port = Some(port);
@@ -153,7 +151,8 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     desk.state.save()?;
     let tls = pki::tls_config(&portals.iter().map(|portal| portal.issuer()).collect::<Vec<_>>())?;
     let changing = Mutex::new(Changing { desk, sessions: HashMap::new() });
-    let service = Service { portals, faults: FaultBook::new(faults), html, pace, clock, base: format!("https://127.0.0.1:{port}"), changing };
+    let pace = Pace::of(pace);
+    let service = Service { portals, faults: FaultBook::new(faults), html, pace, clock, changing };
     let (stop, stopped) = watch::channel(false);
     let thread = server::run(listener, tls, Arc::new(service), stopped)?;
     let told = dir.join("port");
@@ -164,5 +163,22 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
 fn portal_of(profile: Profile) -> Result<Box<dyn Portal>, LabError> {
     let example = profile.facts.get("issuer").and_then(|fact| fact.glob.as_ref()).map(|(_, example)| example.clone());
     let issuer = Issuer::of(&profile.id, &example.unwrap_or_else(|| format!("{} Practice CA", profile.id)))?;
-    Ok(Box::new(Obn::new(profile, issuer)))
+    Ok(if profile.id == "obn" { Box::new(Obn::new(profile, issuer)) } else { Box::new(Generic::new(profile, issuer)?) })
+}
+
+/// All portals of a lab share its address, so no two may have a page at the same path.
+fn apart(portals: &[Box<dyn Portal>]) -> Result<(), LabError> {
+    let mut taken: HashMap<String, &str> = HashMap::new();
+    for portal in portals {
+        let id = portal.profile().id.as_str();
+        for path in portal.paths() {
+            if let Some(other) = taken.insert(path.clone(), id) {
+                return Err(LabError::profiles(Text::new(
+                    format!("{other} と {id} は、どちらも {path} のページを使います"),
+                    format!("{other} and {id} both have a page at {path}"),
+                )));
+            }
+        }
+    }
+    Ok(())
 }

@@ -152,7 +152,8 @@ impl Obn {
         if visit.desk.state.held.stale_lists.contains(&client.about.serial) {
             return Ok(());
         }
-        let struck = visit.struck(FaultKind::StaleRow, &self.profile, Operation::FindIssued)? || visit.struck(FaultKind::StaleRow, &self.profile, Operation::Status)?;
+        let struck =
+            visit.struck(FaultKind::StaleRow, &self.profile, Operation::FindIssued)? || visit.struck(FaultKind::StaleRow, &self.profile, Operation::Status)?;
         if struck {
             let before = client.not_before.to_zoned(japan()).checked_sub(3.years()).map_err(LabError::crypto)?.timestamp();
             visit.desk.put_old_row(&self.profile.id, &self.issuer, client, before)?;
@@ -174,7 +175,9 @@ impl Obn {
 
     fn key_page() -> Page {
         let field = Field { label: "パスワード".into(), name: "keyPassword".into(), kind: FieldKind::Password };
-        Page::titled("鍵の取得").says("任意の半角数字4桁を入力してください。").with(Block::Form(Form { fields: vec![field], ..Form::button(KEY_PASSWORD, "Submit") }))
+        Page::titled("鍵の取得")
+            .says("任意の半角数字4桁を入力してください。")
+            .with(Block::Form(Form { fields: vec![field], ..Form::button(KEY_PASSWORD, "Submit") }))
     }
 
     fn key_password(&self, visit: &mut Visit<'_>) -> Answer {
@@ -217,12 +220,16 @@ impl Portal for Obn {
         &self.issuer
     }
 
+    fn sends_notices(&self) -> bool {
+        true
+    }
+
     fn begins(&self, incoming: &Incoming) -> bool {
         !incoming.post && [OBTAIN, RENEWALS].contains(&incoming.path.as_str())
     }
 
-    fn serves(&self, path: &str) -> bool {
-        [OBTAIN, RENEWALS, APPLY, LIST, KEY, KEY_PASSWORD, KEY_FILE].contains(&path)
+    fn paths(&self) -> Vec<String> {
+        [OBTAIN, RENEWALS, APPLY, LIST, KEY, KEY_PASSWORD, KEY_FILE].map(str::to_owned).to_vec()
     }
 
     fn part(&self, incoming: &Incoming) -> Part {
@@ -248,7 +255,9 @@ impl Portal for Obn {
                 Page::titled("更新申請").with(Block::Link("証明書更新申請".into(), APPLY.into())).with(Block::Link("更新後証明書の取得".into(), LIST.into())),
             )),
             (false, APPLY) => Ok(Answer::page(
-                Page::titled("証明書更新申請").says("以下の内容で申請します。よろしければボタンを押してください。").with(Block::Form(Form::button(APPLY, "Submit"))),
+                Page::titled("証明書更新申請")
+                    .says("以下の内容で申請します。よろしければボタンを押してください。")
+                    .with(Block::Form(Form::button(APPLY, "Submit"))),
             )),
             (true, APPLY) => self.apply(visit, client),
             (_, LIST) => self.list(visit, &client),

@@ -23,8 +23,8 @@ pub(crate) const DECOY_PATH: &str = "/lab/decoy";
 
 /// How long things last in a lab.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pace {
-    /// From the request until a certificate shows as issued. Keep it below the site's `absent_after` of 40 s.
+pub(crate) struct Pace {
+    /// From the request until a certificate shows as issued.
     pub issuing: Duration,
     /// Without a request in this time a session is over.
     pub session: Duration,
@@ -32,17 +32,11 @@ pub struct Pace {
     pub delay: Duration,
 }
 
-impl Default for Pace {
-    /// As a person would practise: 20 s, 20 min, 5 s.
-    fn default() -> Self {
-        Self { issuing: Duration::from_secs(20), session: Duration::from_secs(20 * 60), delay: Duration::from_secs(5) }
-    }
-}
-
 impl Pace {
-    /// As short as a rehearsal needs: 600 ms, 20 min, 1 s.
-    pub fn rehearsal() -> Self {
-        Self { issuing: Duration::from_millis(600), delay: Duration::from_secs(1), ..Self::default() }
+    /// With states of this length: two until a certificate is issued, a delay as long as both, sessions of 20 minutes.
+    pub(crate) fn of(state: Duration) -> Self {
+        let both = state.saturating_mul(2);
+        Self { issuing: both, session: Duration::from_secs(20 * 60), delay: both }
     }
 }
 
@@ -101,8 +95,6 @@ pub(crate) enum Answer {
     Page(u16, Page),
     /// A file: name, content.
     File(String, Vec<u8>),
-    /// A JSON document.
-    Json(serde_json::Value),
 }
 
 impl Answer {
@@ -118,10 +110,12 @@ pub(crate) trait Portal: Send + Sync {
     fn profile(&self) -> &Profile;
     /// Its practice issuer.
     fn issuer(&self) -> &Issuer;
+    /// Whether its CA sends paper notices with a request ID and a reference ID.
+    fn sends_notices(&self) -> bool;
     /// Whether a visit may begin with this request; every other one needs a session.
     fn begins(&self, incoming: &Incoming) -> bool;
-    /// Whether a path is one of its pages.
-    fn serves(&self, path: &str) -> bool;
+    /// The paths of its pages.
+    fn paths(&self) -> Vec<String>;
     /// Which part of a procedure a request is.
     fn part(&self, incoming: &Incoming) -> Part;
     /// Answers a request, with its effects.
@@ -145,8 +139,6 @@ pub(crate) struct Visit<'a> {
     pub now: Timestamp,
     /// How long things last.
     pub pace: Pace,
-    /// Address of the lab, without a slash at the end.
-    pub base: &'a str,
 }
 
 /// A client certificate that was accepted.
@@ -186,6 +178,12 @@ impl Visit<'_> {
             state.save()?;
         }
         Ok(struck)
+    }
+
+    /// Whether a fault of this kind acts on this session, whatever operation it was named with; counts it if so.
+    pub(crate) fn session_struck(&mut self, kind: FaultKind, profile: &Profile) -> Result<bool, LabError> {
+        let operation = self.faults.operation_of(kind).or_else(|| profile.operations.keys().next().copied());
+        operation.map_or(Ok(false), |operation| self.struck(kind, profile, operation))
     }
 
     /// The faults that act on an issuance of this operation.

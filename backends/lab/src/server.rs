@@ -27,6 +27,8 @@ use crate::service::{COOKIE, Outcome, Reply, Service};
 const BODY_LIMIT: usize = 2 * 1024 * 1024;
 /// How long connections may take to end when the lab is stopped.
 const FAREWELL: Duration = Duration::from_millis(200);
+/// How long to wait after a connection that could not be taken.
+const BREATH: Duration = Duration::from_millis(20);
 
 /// Takes a port of 127.0.0.1; 0 takes a free one.
 pub(crate) fn listen(port: u16) -> Result<TcpListener, LabError> {
@@ -37,7 +39,7 @@ pub(crate) fn listen(port: u16) -> Result<TcpListener, LabError> {
 }
 
 /// Serves until `stop` turns true.
-pub(crate) fn run(listener: TcpListener, tls: ServerConfig, service: Arc<Service>, stop: watch::Receiver<bool>) -> Result<JoinHandle<()>, LabError> {
+pub(crate) fn run(listener: TcpListener, tls: ServerConfig, service: Arc<Service>, mut stop: watch::Receiver<bool>) -> Result<JoinHandle<()>, LabError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("kirikae-lab")
@@ -50,20 +52,23 @@ pub(crate) fn run(listener: TcpListener, tls: ServerConfig, service: Arc<Service
     };
     let acceptor = TlsAcceptor::from(Arc::new(tls));
     let serve = move || {
-        runtime.block_on(accept(listener, acceptor, service, stop));
+        runtime.spawn(accept(listener, acceptor, service));
+        // An error is the sender's end, which is the lab's end, too.
+        let _stopped = runtime.block_on(async { stop.wait_for(|stop| *stop).await.is_ok() });
         runtime.shutdown_timeout(FAREWELL);
     };
     std::thread::Builder::new().name("kirikae-lab".into()).spawn(serve).map_err(|error| LabError::port(0, &error))
 }
 
-async fn accept(listener: tokio::net::TcpListener, acceptor: TlsAcceptor, service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+/// Takes connections. Never returns; it ends with the runtime.
+async fn accept(listener: tokio::net::TcpListener, acceptor: TlsAcceptor, service: Arc<Service>) {
     loop {
-        tokio::select! {
-            // The sender's end is the lab's end, too.
-            _ = stop.wait_for(|stop| *stop) => return,
-            connection = listener.accept() => if let Ok((stream, _)) = connection {
+        match listener.accept().await {
+            Ok((stream, _)) => {
                 tokio::spawn(serve(stream, acceptor.clone(), service.clone()));
-            },
+            }
+            // Out of file descriptors, or a client that went away: others may still come.
+            Err(_) => tokio::time::sleep(BREATH).await,
         }
     }
 }
@@ -91,7 +96,8 @@ async fn answer(request: Request<Body>, presented: Presented, service: Arc<Servi
         return Err(Closed::other("no whole request"));
     };
     let encoding = service.html.encoding();
-    let sent = if post { Sent::read(&content_type, &body.to_bytes(), encoding) } else { Sent { texts: urlencoded(query.as_bytes(), encoding), ..Sent::default() } };
+    let sent =
+        if post { Sent::read(&content_type, &body.to_bytes(), encoding) } else { Sent { texts: urlencoded(query.as_bytes(), encoding), ..Sent::default() } };
     let Outcome { wait, reply } = service.handle(&Incoming { post, path, sent, presented }, session.as_deref());
     tokio::time::sleep(wait).await;
     match reply {
@@ -107,4 +113,3 @@ fn response(reply: Reply) -> Response<Full<Bytes>> {
     }
     builder.body(Full::new(Bytes::from(reply.body))).unwrap_or_default()
 }
-

@@ -37,8 +37,6 @@ pub(crate) struct Service {
     pub pace: Pace,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
-    /// `https://127.0.0.1:PORT`.
-    pub base: String,
     /// What changes.
     pub changing: Mutex<Changing>,
 }
@@ -102,7 +100,7 @@ impl Service {
             desk.tell(now, "lab", Effect::Decoy, None, &About::default())?;
             return Ok(self.plainly(Answer::page(Page::titled("送信完了").says("目に見えない入力欄が送信されました。")), now));
         }
-        let Some(portal) = self.portals.iter().find(|portal| portal.serves(&incoming.path)) else {
+        let Some(portal) = self.portals.iter().find(|portal| portal.paths().contains(&incoming.path)) else {
             return Ok(self.plainly(Answer::Page(404, Page::titled("ページが見つかりません")), now));
         };
         let portal = portal.as_ref();
@@ -117,7 +115,7 @@ impl Service {
         };
         session.last = now;
         self.receive(desk, portal, incoming, now)?;
-        let mut visit = Visit { incoming, session: &mut session, desk, faults: &self.faults, now, pace: self.pace, base: &self.base };
+        let mut visit = Visit { incoming, session: &mut session, desk, faults: &self.faults, now, pace: self.pace };
         let outcome = self.visit(portal, &mut visit)?;
         if outcome.keep_session {
             sessions.insert(session.id.clone(), session);
@@ -137,7 +135,7 @@ impl Service {
         let now = visit.now;
         let part = portal.part(visit.incoming);
         let targets = targets(portal, &part);
-        visit.session.skewed |= struck(visit, portal, FaultKind::ClockSkew, &Operation::ALL[..1])?.is_some() && !visit.session.skewed;
+        visit.session.skewed = visit.session.skewed || visit.session_struck(FaultKind::ClockSkew, portal.profile())?;
         let wait = if struck(visit, portal, FaultKind::Delay, &targets)?.is_some() { self.pace.delay } else { Duration::ZERO };
         if let Some(blow) = blow(visit, portal, &targets)? {
             let reply = match blow {
@@ -198,10 +196,6 @@ impl Service {
                 headers.push(("content-type", "application/octet-stream".to_owned()));
                 headers.push(("content-disposition", format!("attachment; filename=\"{name}\"")));
                 Reply { status: 200, headers, body }
-            }
-            Answer::Json(json) => {
-                headers.push(("content-type", "application/json".to_owned()));
-                Reply { status: 200, headers, body: json.to_string().into_bytes() }
             }
         }
     }

@@ -10,7 +10,6 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
 use kirikae_backends::store::dir::DirStore;
-use kirikae_engine::backend::profile::Operation;
 use kirikae_engine::backend::{Call, ImportOption, ImportRequest, StoreWrite};
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Lang;
@@ -29,60 +28,59 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
     dir.join("site.yaml")
 }
 
-/// Fills a new folder. Does nothing in one that was filled before.
+/// Fills a folder with what is not there yet.
 pub(crate) fn seed(dir: &Path, portals: &[Box<dyn Portal>], desk: &mut Desk, days_left: i64, now: Timestamp) -> Result<(), LabError> {
-    if desk.state.held.seeded {
-        return Ok(());
-    }
     for folder in ["personal", "backup", "inbox"] {
         DirStore::create_folder(&dir.join(folder)).map_err(|error| LabError::store(&error))?;
     }
     write_new(&dir.join("lab-ca.pem"), SITE_ROOT.as_bytes())?;
-    let inbox_password = format!("{:04}", u16::from_le_bytes(random_bytes::<2>()?) % 10_000);
-    write_new(&dir.join("inbox.pw"), inbox_password.as_bytes())?;
-    let store_password = hex::encode(random_bytes::<16>()?);
-    write_new(&dir.join("personal.pw"), store_password.as_bytes())?;
-    let personal = DirStore::open(&dir.join("personal"), Box::new(move || Ok(Secret::text(store_password.clone())))).map_err(|error| LabError::store(&error))?;
+    let inbox_password = kept(&dir.join("install-password.txt"), || Ok(format!("{:04}", u16::from_le_bytes(random_bytes::<2>()?) % 10_000)))?;
+    let store_password = kept(&dir.join("personal.pw"), || Ok(hex::encode(random_bytes::<16>()?)))?;
+    let personal =
+        DirStore::open(&dir.join("personal"), Box::new(move || Ok(Secret::text(store_password.clone())))).map_err(|error| LabError::store(&error))?;
+    let (to_store, to_inbox) = (is_empty(&dir.join("personal"))?, is_empty(&dir.join("inbox"))?);
     for portal in portals {
         let portal = portal.as_ref();
-        put_certificate(&personal, portal, days_left, now)?;
-        put_into_inbox(dir, portal, desk, &inbox_password, now)?;
-        put_notice(dir, portal, desk, now)?;
+        if to_store && !desk.state.held.seeded {
+            put_certificate(&personal, portal, days_left, now)?;
+        }
+        if to_inbox && !desk.state.held.seeded && portal.sends_notices() {
+            put_into_inbox(dir, portal, desk, &inbox_password, now)?;
+        }
+        if portal.sends_notices() && !desk.state.held.notices.iter().any(|notice| notice.program == portal.profile().id) {
+            put_notice(dir, portal, desk, now)?;
+        }
     }
     desk.state.held.seeded = true;
     desk.state.save()
 }
 
-/// Writes the site file if there is none or its port is another. Only relative paths are in it.
+/// Writes the site file if there is none, or if it leads to another port or lacks a program. Only relative paths are in it.
 pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: u16) -> Result<(), LabError> {
     let base = format!("https://127.0.0.1:{port}");
     let path = path(dir);
-    if fs::read_to_string(&path).is_ok_and(|text| text.contains(&format!("\"{base}\""))) {
+    let leads_here = |text: String| portals.iter().all(|portal| text.contains(&format!("  {}: {{ base: \"{base}\"", portal.profile().id)));
+    if fs::read_to_string(&path).is_ok_and(leads_here) {
         return Ok(());
     }
     let mut portal_lines = String::new();
     let mut secret_lines = String::new();
-    let mut program_lines = String::new();
     let mut inputs = BTreeMap::from([("medical_code", MEDICAL_CODE.to_owned())]);
     for portal in portals {
         let id = &portal.profile().id;
         let _ = writeln!(portal_lines, "  {id}: {{ base: \"{base}\", roots: ./lab-ca.pem, absent_after: 40s }}");
         let Some(notice) = desk.state.held.notices.iter().find(|notice| notice.program == *id) else { continue };
-        if inputs.contains_key("request_id") {
-            let _ = writeln!(program_lines, "  {id}: {{ inputs: {{ request_id: \"{}\" }} }}", notice.request_id);
-        } else {
-            inputs.insert("request_id", notice.request_id.clone());
+        inputs.insert("request_id", notice.request_id.clone());
+        let _ = writeln!(secret_lines, "  {id}/obtain.reference_id: {{ file: ./reference-id.txt }}");
+        for playbook in ["renew-web", "obtain"] {
+            let _ = writeln!(secret_lines, "  {id}/{playbook}.p12_password: {{ generate: digits(4) }}");
         }
-        let _ = writeln!(secret_lines, "  {id}/obtain.reference_id: {{ file: ./{id}-reference-id.txt }}");
+        for playbook in ["install", "backup-file", "delete-old"] {
+            let _ = writeln!(secret_lines, "  {id}/{playbook}.p12_password: {{ file: ./install-password.txt }}");
+        }
     }
-    for playbook in ["renew-web", "obtain"] {
-        let _ = writeln!(secret_lines, "  obn/{playbook}.p12_password: {{ generate: digits(4) }}");
-    }
-    for playbook in ["install", "backup-file", "delete-old", "verify"] {
-        let _ = writeln!(secret_lines, "  obn/{playbook}.p12_password: {{ file: ./inbox.pw }}");
-    }
-    if !program_lines.is_empty() {
-        program_lines.insert_str(0, "programs:\n");
+    if !secret_lines.is_empty() {
+        secret_lines.insert_str(0, "secrets:\n");
     }
     let input_lines: String = inputs.iter().map(|(name, value)| format!("  {name}: \"{value}\"\n")).collect();
     let text = format!(
@@ -96,11 +94,9 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
          backends:\n\
          \x20 personal: {{ store: dir, path: ./personal, password: {{ file: ./personal.pw }} }}\n\
          \x20 backup: {{ folder: ./backup }}\n\
-         \x20 downloads: {{ folder: ./inbox }}\n\
          \x20 inbox: {{ folder: ./inbox }}\n\
-         {program_lines}\
          inputs:\n{input_lines}\
-         secrets:\n{secret_lines}"
+         {secret_lines}"
     );
     let temporary = path.with_extension("yaml.tmp");
     fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &path)).map_err(|error| LabError::file(&path, &error))
@@ -108,7 +104,9 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
 
 /// The subject of a program's practice certificates, most specific first (manual 2.2).
 pub(crate) fn subject() -> Vec<(String, String)> {
-    [("CN", MEDICAL_CODE), ("OU", "medical"), ("OU", "hokkaido"), ("O", "ReceiptOnline"), ("C", "JP")].map(|(kind, value)| (kind.to_owned(), value.to_owned())).to_vec()
+    [("CN", MEDICAL_CODE), ("OU", "medical"), ("OU", "hokkaido"), ("O", "ReceiptOnline"), ("C", "JP")]
+        .map(|(kind, value)| (kind.to_owned(), value.to_owned()))
+        .to_vec()
 }
 
 /// A certificate that ends in the last second of the day `days_left` days from today, Japan time.
@@ -136,24 +134,39 @@ fn put_into_inbox(dir: &Path, portal: &dyn Portal, desk: &mut Desk, password: &s
     write_new(&dir.join("inbox").join(format!("{name}.p12")), &file)
 }
 
-/// A paper notice: the request ID in `<program>-notice.yaml`, the reference ID in a file of its own.
+/// A paper notice: the request ID in `notice.yaml`, the reference ID in `reference-id.txt`.
 fn put_notice(dir: &Path, portal: &dyn Portal, desk: &mut Desk, now: Timestamp) -> Result<(), LabError> {
     let profile = portal.profile();
-    if !profile.operations.contains_key(&Operation::Obtain) {
-        return Ok(());
-    }
     let (request_id, reference_id) = (desk.state.next_request_id(now), reference_id()?);
     let until = japan_day(now).checked_add(180.days()).map_err(LabError::crypto)?;
     let text = format!(
-        "# 電子証明書発行通知書(練習用)。リファレンスIDは {0}-reference-id.txt にあります。\nprogram: {0}\ntitle: {1}\nrequest_id: \"{request_id}\"\nsent_on: {2}\ndownload_until: {until}\n",
+        "# 電子証明書発行通知書(練習用)。リファレンスIDは reference-id.txt にあります。\nprogram: {0}\ntitle: {1}\nrequest_id: \"{request_id}\"\nsent_on: {2}\ndownload_until: {until}\n",
         profile.id,
         profile.title.get(Lang::Ja),
         japan_day(now),
     );
-    write_new(&dir.join(format!("{}-notice.yaml", profile.id)), text.as_bytes())?;
-    write_new(&dir.join(format!("{}-reference-id.txt", profile.id)), reference_id.as_bytes())?;
+    write_new(&dir.join("notice.yaml"), text.as_bytes())?;
+    write_new(&dir.join("reference-id.txt"), reference_id.as_bytes())?;
     desk.state.held.notices.push(Notice { program: profile.id.clone(), request_id, reference_digest: digest(&reference_id), subject: subject(), sent_at: now });
     Ok(())
+}
+
+/// The text of a file, made when it is not there.
+fn kept(path: &Path, make: impl Fn() -> Result<String, LabError>) -> Result<String, LabError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = make()?;
+            write_new(path, text.as_bytes())?;
+            Ok(text)
+        }
+        Err(error) => Err(LabError::file(path, &error)),
+    }
+}
+
+fn is_empty(folder: &Path) -> Result<bool, LabError> {
+    let mut entries = fs::read_dir(folder).map_err(|error| LabError::file(folder, &error))?;
+    Ok(entries.next().is_none())
 }
 
 /// Writes a file for its owner only.

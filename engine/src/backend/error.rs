@@ -322,6 +322,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("一覧を見て、対象の行を確かめてください。", "look at the list and find the row."),
     ),
     code(
+        "PORTAL.NEEDS_PERSON",
+        Class::Human,
+        p("人がブラウザで行う画面", "a person does this page in a browser"),
+        p("手順を画面に出して、人がブラウザで操作してください。", "let a person work the page from the printed steps."),
+    ),
+    code(
         "PORTAL.NEEDS_SCRIPT",
         Class::Human,
         p("画面がスクリプトを必要とする", "the page needs script"),

@@ -23,5 +23,5 @@ pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, Ru
 pub use files::{MemoryBlobs, StateBlobs};
 pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json};
 pub use load::{LoadError, RunBlobs, absent_after, load_program, store_closure};
-pub use secrets::{NoSecrets, RunSecrets, SecretSources};
+pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources};
 pub use state::{Doing, Ended, Outcome, Phase, State, StepState, UncertainStep, apply};

@@ -195,3 +195,35 @@ fn describe(of: &Value) -> String {
         _ => "?".to_owned(),
     }
 }
+
+/// Secrets of a dry run: from sources that ask nobody, never newly chosen, nothing kept.
+pub struct DryRunSecrets<'a> {
+    sources: &'a dyn SecretSources,
+    declared: &'a [SecretDecl],
+    vault: Arc<dyn Vault>,
+}
+
+impl<'a> DryRunSecrets<'a> {
+    /// Secrets of a dry run.
+    pub fn new(sources: &'a dyn SecretSources, declared: &'a [SecretDecl], vault: Arc<dyn Vault>) -> Self {
+        Self { sources, declared, vault }
+    }
+}
+
+impl Secrets for DryRunSecrets<'_> {
+    fn value(&self, of: &Value) -> Result<Secret, BackendError> {
+        self.unattended(of)?.ok_or_else(|| missing(&describe(of)))
+    }
+
+    fn unattended(&self, of: &Value) -> Result<Option<Secret>, BackendError> {
+        match of {
+            Value::Secret(reference) => self.vault.get(reference),
+            Value::DeclaredSecret(name) => {
+                let secret = self.declared.iter().find(|secret| secret.name == *name && !secret.new);
+                let Some(secret) = secret else { return Ok(None) };
+                self.sources.unattended(secret)?.map(|value| fit(secret, value)).transpose()
+            }
+            _ => Ok(None),
+        }
+    }
+}

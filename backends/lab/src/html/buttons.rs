@@ -8,10 +8,8 @@ pub(super) struct Buttons;
 
 impl Markup for Buttons {
     fn values(&self, values: &[(String, String)]) -> String {
-        let rows: String = values
-            .iter()
-            .map(|(label, value)| format!("<div><span>{}</span>：<span>{}</span></div>\n", self.label(label), self.value(value)))
-            .collect();
+        let rows: String =
+            values.iter().map(|(label, value)| format!("<div><span>{}</span>：<span>{}</span></div>\n", self.label(label), self.value(value))).collect();
         format!("<div class=\"values\">\n{rows}</div>\n")
     }
 

@@ -8,7 +8,20 @@ pub(super) struct Fullwidth;
 
 impl Markup for Fullwidth {
     fn label(&self, text: &str) -> String {
-        escape(&text.chars().map(|c| if c == ' ' { '\u{3000}' } else if c.is_ascii_alphanumeric() { widen(c) } else { c }).collect::<String>())
+        escape(
+            &text
+                .chars()
+                .map(|c| {
+                    if c == ' ' {
+                        '\u{3000}'
+                    } else if c.is_ascii_alphanumeric() {
+                        widen(c)
+                    } else {
+                        c
+                    }
+                })
+                .collect::<String>(),
+        )
     }
 
     fn value(&self, text: &str) -> String {

@@ -59,7 +59,8 @@ pub(super) trait Markup {
     /// A list.
     fn table(&self, table: &Table) -> String {
         let headings: String = table.headings.iter().map(|heading| format!("<th>{}</th>", self.label(heading))).collect();
-        let rows: String = table.rows.iter().map(|row| format!("<tr>{}</tr>\n", row.iter().map(|cell| format!("<td>{}</td>", self.cell(cell))).collect::<String>())).collect();
+        let rows: String =
+            table.rows.iter().map(|row| format!("<tr>{}</tr>\n", row.iter().map(|cell| format!("<td>{}</td>", self.cell(cell))).collect::<String>())).collect();
         format!("<table border=\"1\">\n<tr>{headings}</tr>\n{rows}</table>\n")
     }
 
@@ -73,7 +74,8 @@ pub(super) trait Markup {
 
     /// A form.
     fn form(&self, form: &Form) -> String {
-        let hidden: String = form.hidden.iter().map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", escape(name), escape(value))).collect();
+        let hidden: String =
+            form.hidden.iter().map(|(name, value)| format!("<input type=\"hidden\" name=\"{}\" value=\"{}\">\n", escape(name), escape(value))).collect();
         let fields = self.fields(&form.fields);
         let buttons: String = form.buttons.iter().map(|button| self.button(button)).collect();
         let encoding = if form.multipart() { " enctype=\"multipart/form-data\"" } else { "" };

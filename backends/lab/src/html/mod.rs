@@ -236,6 +236,3 @@ pub(crate) enum Cell {
     /// A form of its own (a button in a row).
     Form(Form),
 }
-
-
-

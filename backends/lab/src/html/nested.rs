@@ -10,7 +10,9 @@ impl Markup for Nested {
     fn values(&self, values: &[(String, String)]) -> String {
         let rows: String = values
             .iter()
-            .map(|(label, value)| format!("<tr><th>\n  <span><b>{}</b>\n  </span>\n</th><td>\n  <span>{}</span>\n</td></tr>\n", self.label(label), self.value(value)))
+            .map(|(label, value)| {
+                format!("<tr><th>\n  <span><b>{}</b>\n  </span>\n</th><td>\n  <span>{}</span>\n</td></tr>\n", self.label(label), self.value(value))
+            })
             .collect();
         format!("<table><tr><td>\n<table border=\"1\">\n{rows}</table>\n</td></tr></table>\n")
     }

@@ -59,14 +59,17 @@ impl Presented {
         let seconds = u64::try_from(now.as_second()).map_err(|_| Rejection::OutOfTime)?;
         // Only this program's issuer is an intermediate here: what the client sends beside its leaf is not needed.
         let intermediates = [CertificateDer::from(issuer.der())];
-        verifier
-            .verify_client_cert(&CertificateDer::from(leaf.as_slice()), &intermediates, UnixTime::since_unix_epoch(Duration::from_secs(seconds)))
-            .map_err(|error| match error {
+        verifier.verify_client_cert(&CertificateDer::from(leaf.as_slice()), &intermediates, UnixTime::since_unix_epoch(Duration::from_secs(seconds))).map_err(
+            |error| match error {
                 rustls::Error::InvalidCertificate(
-                    CertificateError::Expired | CertificateError::ExpiredContext { .. } | CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. },
+                    CertificateError::Expired
+                    | CertificateError::ExpiredContext { .. }
+                    | CertificateError::NotValidYet
+                    | CertificateError::NotValidYetContext { .. },
                 ) => Rejection::OutOfTime,
                 _ => Rejection::Unknown,
-            })?;
+            },
+        )?;
         Ok(leaf)
     }
 }

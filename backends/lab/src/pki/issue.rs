@@ -75,7 +75,7 @@ impl Issuer {
         let name = distinguished_name(&[("CN", common_name), ("O", "KIRIKAE PRACTICE"), ("C", "JP")])?;
         let root = Root::of(ISSUER_ROOT, ISSUER_ROOT_KEY)?;
         let profile = Paper { issuer: root.name.clone(), subject: name.clone(), kind: Kind::Issuer };
-        let serial = SerialNumber::new(&positive(Sha256::digest(&seed)[..SERIAL_OCTETS].to_vec())).map_err(LabError::crypto)?;
+        let serial = SerialNumber::new(&positive(Sha256::digest(seed)[..SERIAL_OCTETS].to_vec())).map_err(LabError::crypto)?;
         let public = SubjectPublicKeyInfoOwned::from_key(key.verifying_key()).map_err(LabError::crypto)?;
         let der = build(profile, serial, root.validity, public, &root.key)?;
         Ok(Self { key, name, der })
@@ -99,7 +99,8 @@ impl Issuer {
 pub(crate) fn site_certificate() -> Result<(Vec<u8>, Vec<u8>), LabError> {
     let root = Root::of(SITE_ROOT, SITE_ROOT_KEY)?;
     let key = KeyPair::generate()?;
-    let profile = Paper { issuer: root.name.clone(), subject: distinguished_name(&[("CN", "127.0.0.1"), ("O", "KIRIKAE PRACTICE"), ("C", "JP")])?, kind: Kind::Site };
+    let profile =
+        Paper { issuer: root.name.clone(), subject: distinguished_name(&[("CN", "127.0.0.1"), ("O", "KIRIKAE PRACTICE"), ("C", "JP")])?, kind: Kind::Site };
     let serial = SerialNumber::new(&positive(random_bytes::<SERIAL_OCTETS>()?.to_vec())).map_err(LabError::crypto)?;
     Ok((build(profile, serial, root.validity, key.public()?, &root.key)?, key.private_der()?))
 }
@@ -213,7 +214,13 @@ impl BuilderProfile for Paper {
     }
 }
 
-fn build(profile: Paper, serial: SerialNumber, validity: x509_cert::time::Validity, public: SubjectPublicKeyInfoOwned, signer: &SigningKey) -> Result<Vec<u8>, LabError> {
+fn build(
+    profile: Paper,
+    serial: SerialNumber,
+    validity: x509_cert::time::Validity,
+    public: SubjectPublicKeyInfoOwned,
+    signer: &SigningKey,
+) -> Result<Vec<u8>, LabError> {
     let builder = CertificateBuilder::new(profile, serial, validity, public).map_err(LabError::crypto)?;
     let certificate = builder.build::<_, DerSignature>(signer).map_err(LabError::crypto)?;
     certificate.to_der().map_err(LabError::crypto)

@@ -9,7 +9,6 @@ mod issue;
 mod p12;
 
 use der::Decode;
-use der::pem::LineEnding;
 use sha2::{Digest, Sha256};
 use x509_cert::Certificate;
 
@@ -31,19 +30,9 @@ pub fn practice_root_fingerprints() -> Vec<String> {
     [SITE_ROOT, ISSUER_ROOT].iter().filter_map(|pem| certificate_der(pem).ok()).map(|der| hex::encode(Sha256::digest(der))).collect()
 }
 
-/// A certificate as PEM.
-pub(crate) fn certificate_pem(der: &[u8]) -> Result<String, LabError> {
-    der::pem::encode_string("CERTIFICATE", LineEnding::LF, der).map_err(LabError::crypto)
-}
-
 /// A PEM certificate as DER.
 pub(crate) fn certificate_der(pem: &str) -> Result<Vec<u8>, LabError> {
     der::pem::decode_vec(pem.as_bytes()).map(|(_, der)| der).map_err(LabError::crypto)
-}
-
-/// SHA-256 of DER, lower-case hex.
-pub(crate) fn fingerprint(der: &[u8]) -> String {
-    hex::encode(Sha256::digest(der))
 }
 
 /// A certificate's serial number, lower-case hex without leading zero octets.
@@ -65,10 +54,7 @@ mod tests {
 
     #[test]
     fn roots_are_the_constants_that_trust_refuses() {
-        let expected = [
-            "5d7a87a70df71760e3b2b0f648d1b552f576975d05750c8a0afba7704e47c80f",
-            "2debcd901988a6ffaecf0a8ba43337f8e18bcc99af3fa0a8a388622209e44fb2",
-        ];
+        let expected = ["5d7a87a70df71760e3b2b0f648d1b552f576975d05750c8a0afba7704e47c80f", "2debcd901988a6ffaecf0a8ba43337f8e18bcc99af3fa0a8a388622209e44fb2"];
         assert_eq!(practice_root_fingerprints(), expected);
     }
 }
