@@ -17,7 +17,6 @@ pub use checked::{
     Binding, BoundAction, Catalogue, Checked, Cite, Condition, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat, RoleDecl, SecretDecl,
     Step, What,
 };
-<<<<<<< HEAD
 
 use crate::action::Registry;
 use crate::dsl::reader::first_findings;
@@ -59,16 +58,4 @@ pub fn check(source: &Source, library: &dyn Library, registry: &Registry) -> Che
         _ => Err(first_findings(errors)),
     };
     CheckOutcome { sources: closure.sources, result }
-=======
-pub trait Library {
-    fn playbook(&self, id: &str) -> Option<crate::text::Source>;
-    fn portal(&self, id: &str) -> Option<crate::text::Source>;
-    fn sources(&self) -> Option<crate::text::Source>;
-}
-pub struct Outcome {
-    pub result: Result<Checked, Vec<crate::text::Diagnostic>>,
-}
-pub fn check(_s: &crate::text::Source, _l: &dyn Library, _r: &crate::action::Registry) -> Outcome {
-    Outcome { result: Err(vec![]) }
->>>>>>> expr
 }
