@@ -12,6 +12,7 @@ mod portal_page;
 mod portal_rules;
 pub(crate) mod reader;
 mod scalar;
+pub mod schema;
 pub mod site;
 mod site_file;
 mod sources;

@@ -8,7 +8,7 @@ use kirikae_engine::backend::profile::Hands;
 use kirikae_engine::journal::Journal;
 use kirikae_engine::plan::{LookScope, Plan, PlanStep};
 use kirikae_engine::run::{EventBody, Granted, MissingInputs, Needed, Program, absent_after, settle, store_closure};
-use kirikae_engine::text::{Lang, Text};
+use kirikae_engine::text::Text;
 
 use super::carry::{Patient, Surroundings, begin, on_ctrl_c, report};
 use crate::exit;
