@@ -219,7 +219,7 @@ fn widen(page: &Page, records: &mut [Record]) {
 fn says_nothing_there(page: &Page) -> bool {
     let lines = page.runs(page.root(), Reading::Words);
     lines.iter().map(|line| fold(&line.text)).any(|line| {
-        let about = ["該当", "対象", "証明書", "申請", "データ", "一覧"].iter().any(|word| line.contains(word));
+        let about = ["該当", "対象", "証明書", "申請", "情報", "データ", "一覧"].iter().any(|word| line.contains(word));
         let none = ["ありません", "見つかりません", "存在しません", "なし", "0件"].iter().any(|word| has_word(&line, word));
         about && none && !line.contains("権限")
     })
