@@ -11,4 +11,6 @@ pub mod check;
 pub mod clock;
 pub mod dsl;
 pub mod secret;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;
