@@ -13,7 +13,10 @@ use crate::text::Text;
 
 /// Makes and opens files. The bytes are a whole PFX header around a number; what is "in" them is known here.
 #[derive(Default)]
-pub struct FakeP12(Mutex<BTreeMap<String, (String, CertInfo, Vec<CertInfo>)>>);
+pub struct FakeP12(Mutex<BTreeMap<String, Inside>>);
+
+/// Password, certificate of the key, other certificates.
+type Inside = (String, CertInfo, Vec<CertInfo>);
 
 impl std::fmt::Debug for FakeP12 {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

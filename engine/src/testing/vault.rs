@@ -20,7 +20,10 @@ const MAGIC: &[u8] = b"FAKE-AGE ";
 
 /// A vault.
 #[derive(Default)]
-pub struct FakeVault(Mutex<(BTreeMap<String, (EntryInfo, Secret)>, u64)>);
+pub struct FakeVault(Mutex<(Entries, u64)>);
+
+/// Entries by id.
+type Entries = BTreeMap<String, (EntryInfo, Secret)>;
 
 impl fmt::Debug for FakeVault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -228,3 +228,52 @@ fn find(action: &str) -> &'static dyn crate::action::Action {
 pub fn inputs<const N: usize>(values: [(&str, Value); N]) -> Inputs {
     Inputs(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::backend::profile::Operation;
+    use crate::testing::{Fault, certificate};
+
+    fn clinic() -> (World, Inputs) {
+        let world = World::obn();
+        let cert = world.store.put(certificate("0110119153", 1, "2023-10-22", "2027-01-22"));
+        let given = inputs([("portal", Value::Role("issuer".to_owned())), ("client_cert", Value::Cert(Box::new(cert)))]);
+        (world, given)
+    }
+
+    #[test]
+    #[should_panic(expected = "without a look in its session")]
+    fn a_sending_without_a_look_panics() {
+        let (world, given) = clinic();
+        let attempt = world.attempt();
+        let _ = attempt.perform("ca.renew", &given, attempt.intent(serde_json::Value::Null));
+    }
+
+    #[test]
+    #[should_panic(expected = "without a conclusive look")]
+    fn a_second_sending_without_a_conclusive_look_panics() {
+        let (world, given) = clinic();
+        world.portal.absent_after(Duration::from_secs(60));
+        world.portal.fault(Operation::Renew, Fault::DropBefore);
+        world.step("ca.renew", &given).unwrap_err();
+        let _ = world.step("ca.renew", &given);
+    }
+
+    #[test]
+    #[should_panic(expected = "after an answered one")]
+    fn a_second_renewal_of_one_certificate_panics() {
+        let (world, given) = clinic();
+        let attempt = world.attempt();
+        attempt.step("ca.renew", &given).unwrap();
+        let _ = attempt.perform("ca.renew", &given, attempt.intent(serde_json::Value::Null));
+    }
+
+    #[test]
+    #[should_panic(expected = "without a look under the lock")]
+    fn a_deletion_without_a_look_panics() {
+        let (world, _) = clinic();
+        let thumbprint = world.store.thumbprints().remove(0);
+        let _ = world.store.lock(&Call::unattached()).unwrap().delete(&thumbprint);
+    }
+}
