@@ -1,1 +1,142 @@
+//! The backends of kirikae: stores, folders, the vault, notices.
+//!
+//! May use: the engine's ports, `secret` and `clock`; files, libraries and devices.
+//! Must not: know playbooks, plans or runs; print; read the environment.
+//!
+//! What exists stands in one table, [`builtin`]. A new backend is one file and one line there.
 
+pub mod ca;
+pub mod folder;
+pub mod notify;
+pub mod store;
+pub mod vault;
+pub mod x509;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use kirikae_engine::backend::{BackendError, FolderWrite, StoreWrite};
+use kirikae_engine::text::{Phrase, Text};
+
+use crate::folder::dir::{DirFolder, FolderSettings};
+use crate::store::dir::{DirStore, PasswordSource};
+
+/// A kind of backend that a site file can name.
+pub struct Kind<Open: 'static> {
+    /// Its name in site files.
+    pub name: &'static str,
+    /// What it is, for people.
+    pub title: Phrase,
+    /// Makes one from the site's settings. Touches nothing yet.
+    pub open: Open,
+}
+
+/// Makes a store. `STORE.UNREADABLE` if the settings lack what the kind needs.
+pub type OpenStore = fn(StoreSettings) -> Result<Arc<dyn StoreWrite>, BackendError>;
+
+/// Makes a folder. `FOLDER.ABSENT` if its path is none.
+pub type OpenFolder = fn(&FolderSettings) -> Result<Arc<dyn FolderWrite>, BackendError>;
+
+/// What the site file says of a store.
+pub struct StoreSettings {
+    /// Where it is, for kinds that lie somewhere.
+    pub path: Option<PathBuf>,
+    /// Gives its password, for kinds that have one.
+    pub password: PasswordSource,
+}
+
+/// Every kind that is compiled in.
+pub struct Builtin {
+    /// Under `store:`.
+    pub stores: &'static [Kind<OpenStore>],
+    /// Under `folder:`.
+    pub folders: &'static [Kind<OpenFolder>],
+}
+
+/// The table of kinds.
+pub fn builtin() -> &'static Builtin {
+    &BUILTIN
+}
+
+static BUILTIN: Builtin = Builtin {
+    stores: &[Kind {
+        name: "dir",
+        title: Phrase {
+            ja: "フォルダ(証明書ごとに暗号化した .p12 と説明の .json)",
+            en: "a folder: an encrypted .p12 and a descriptive .json for each certificate",
+        },
+        open: open_dir_store,
+    }],
+    folders: &[Kind {
+        name: "dir",
+        title: Phrase { ja: "この端末のフォルダ、または挿した媒体のフォルダ", en: "a folder of this machine or of an inserted medium" },
+        open: |settings| Ok(Arc::new(DirFolder::open(settings)?)),
+    }],
+};
+
+impl Builtin {
+    /// The store kind of this name.
+    ///
+    /// # Errors
+    /// `BACKEND.UNSUPPORTED` with the known names.
+    pub fn store(&self, name: &str) -> Result<&'static Kind<OpenStore>, BackendError> {
+        find("store", self.stores, name)
+    }
+
+    /// The folder kind of this name.
+    ///
+    /// # Errors
+    /// `BACKEND.UNSUPPORTED` with the known names.
+    pub fn folder(&self, name: &str) -> Result<&'static Kind<OpenFolder>, BackendError> {
+        find("folder", self.folders, name)
+    }
+}
+
+fn find<Open>(port: &str, kinds: &'static [Kind<Open>], name: &str) -> Result<&'static Kind<Open>, BackendError> {
+    kinds.iter().find(|kind| kind.name == name).ok_or_else(|| {
+        let known = kinds.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        BackendError::new(
+            "BACKEND.UNSUPPORTED",
+            Text::new(
+                format!("{port} の種類 {name:?} はありません。使える種類: {known}"),
+                format!("there is no {port} of kind {name:?}; known kinds: {known}."),
+            ),
+        )
+        .with("known", known)
+    })
+}
+
+fn open_dir_store(settings: StoreSettings) -> Result<Arc<dyn StoreWrite>, BackendError> {
+    let path = settings
+        .path
+        .ok_or_else(|| BackendError::new("STORE.UNREADABLE", Text::new("保管先(dir)の path が書かれていません。", "the store of kind `dir` has no `path`.")))?;
+    Ok(Arc::new(DirStore::open(&path, settings.password)?))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn an_unknown_kind_is_refused_with_the_known_ones() {
+        let error = builtin().store("windws").err().unwrap();
+        assert_eq!((error.code.as_str(), error.data["known"].as_str()), ("BACKEND.UNSUPPORTED", "dir"));
+        assert!(error.cause.ja.contains("windws") && error.cause.ja.contains("dir"));
+        assert!(builtin().folder("cloud").is_err());
+    }
+
+    #[test]
+    fn a_site_gets_what_it_names() {
+        let password = || Box::new(|| Ok(kirikae_engine::secret::Secret::text("x"))) as PasswordSource;
+        let open = builtin().store("dir").unwrap().open;
+        let store = open(StoreSettings { path: Some("/nowhere/sanka".into()), password: password() }).unwrap();
+        assert_eq!(store.id(), "dir:/nowhere/sanka");
+        assert_eq!(open(StoreSettings { path: None, password: password() }).err().unwrap().code, "STORE.UNREADABLE");
+
+        let settings = FolderSettings { path: "/nowhere/usb".into(), removable: true, plain: true };
+        let folder = (builtin().folder("dir").unwrap().open)(&settings).unwrap();
+        assert_eq!((folder.id(), folder.plain()), ("folder:/nowhere/usb", true));
+    }
+}

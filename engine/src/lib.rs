@@ -10,6 +10,9 @@ pub mod backend;
 pub mod check;
 pub mod clock;
 pub mod dsl;
+pub mod journal;
+pub mod plan;
+pub mod run;
 pub mod secret;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

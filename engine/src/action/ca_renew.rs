@@ -93,10 +93,10 @@ fn rows_of(gives: Gives) -> Vec<Row> {
 fn without_list(cx: &ReadCx<'_>, intent: Option<&Intent>) -> Observed {
     match (intent, cx.committed) {
         (None, []) => Observed::NotDone { conclusive: false, baseline: json!(Baseline { rows: vec![] }) },
-        _ => cannot_tell(Text::new(
-            "このサイトには、申請が届いたかどうかを見る画面がありません。",
-            "this site has no page that tells whether a request arrived.",
-        )),
+        _ => cannot_tell(
+            &[],
+            Text::new("このサイトには、申請が届いたかどうかを見る画面がありません。", "this site has no page that tells whether a request arrived."),
+        ),
     }
 }
 
@@ -110,24 +110,30 @@ fn before_sending(cx: &ReadCx<'_>, spec: &OperationSpec, old: &CertInfo, rows: V
     let newer: Vec<&Row> = aged.iter().filter(|(_, age)| *age == Age::Newer).map(|(row, _)| *row).collect();
     match newer.as_slice() {
         [one] => return done(spec, one),
-        [_, _, ..] => return newest(spec, &newer),
+        [_, _, ..] => return newest(spec, &rows, &newer),
         [] => {}
     }
     if let Some((row, _)) = aged.iter().find(|(_, age)| *age == Age::Unknown) {
-        return cannot_tell(Text::new(
-            format!("一覧の行「{}」が今の証明書より新しいかどうか分かりません。申請済みかもしれないため、送りません。", row.cells.join(" ")),
-            format!(
-                "whether the row `{}` is newer than the present certificate cannot be told; it may have been requested, so nothing is sent.",
-                row.cells.join(" ")
+        return cannot_tell(
+            &rows,
+            Text::new(
+                format!("一覧の行「{}」が今の証明書より新しいかどうか分かりません。申請済みかもしれないため、送りません。", row.cells.join(" ")),
+                format!(
+                    "whether the row `{}` is newer than the present certificate cannot be told; it may have been requested, so nothing is sent.",
+                    row.cells.join(" ")
+                ),
             ),
-        ));
+        );
     }
     if !cx.committed.is_empty() {
         let ids = cx.committed.join(", ");
-        return cannot_tell(Text::new(
-            format!("この証明書の更新は申請済み({ids})ですが、一覧にまだありません。二重に申請しないよう、送りません。"),
-            format!("a renewal of this certificate was requested before ({ids}) and is not in the list yet; it is not requested again."),
-        ));
+        return cannot_tell(
+            &rows,
+            Text::new(
+                format!("この証明書の更新は申請済み({ids})ですが、一覧にまだありません。二重に申請しないよう、送りません。"),
+                format!("a renewal of this certificate was requested before ({ids}) and is not in the list yet; it is not requested again."),
+            ),
+        );
     }
     Observed::NotDone { conclusive: false, baseline: json!(Baseline { rows }) }
 }
@@ -135,7 +141,7 @@ fn before_sending(cx: &ReadCx<'_>, spec: &OperationSpec, old: &CertInfo, rows: V
 /// The look after an intent: a row is ours only if it was not there before, is about this certificate and is not older.
 fn after_sending(cx: &ReadCx<'_>, spec: &OperationSpec, old: &CertInfo, rows: Vec<Row>, intent: &Intent) -> Observed {
     let Ok(before) = serde_json::from_value::<Baseline>(intent.baseline.clone()) else {
-        return cannot_tell(Text::new("送る前の一覧の記録が読めません。", "what the list showed before sending cannot be read."));
+        return cannot_tell(&rows, Text::new("送る前の一覧の記録が読めません。", "what the list showed before sending cannot be read."));
     };
     if let Some(ours) = committed_row(cx, &rows) {
         return done(spec, ours);
@@ -146,10 +152,13 @@ fn after_sending(cx: &ReadCx<'_>, spec: &OperationSpec, old: &CertInfo, rows: Ve
     match new.as_slice() {
         [] => Observed::NotDone { conclusive: false, baseline: json!(Baseline { rows }) },
         [one] => done(spec, one),
-        several => cannot_tell(Text::new(
-            format!("送ったあとに増えた行が{}つあり、どれが今回の申請か分かりません。", several.len()),
-            format!("{} rows appeared after sending; which one is this request cannot be told.", several.len()),
-        )),
+        several => cannot_tell(
+            &rows,
+            Text::new(
+                format!("送ったあとに増えた行が{}つあり、どれが今回の申請か分かりません。", several.len()),
+                format!("{} rows appeared after sending; which one is this request cannot be told.", several.len()),
+            ),
+        ),
     }
 }
 
@@ -158,7 +167,7 @@ fn committed_row<'a>(cx: &ReadCx<'_>, rows: &'a [Row]) -> Option<&'a Row> {
 }
 
 /// Of several newer rows, the one that expires or was issued last.
-fn newest(spec: &OperationSpec, newer: &[&Row]) -> Observed {
+fn newest(spec: &OperationSpec, rows: &[Row], newer: &[&Row]) -> Observed {
     let dates = |row: &Row| {
         let last = |column: &str| rows::cell(row, column).and_then(|text| rows::read_dates(&text).pop());
         (last("not_after"), last("issued_on"), rows::cell(row, "request_id"))
@@ -167,10 +176,10 @@ fn newest(spec: &OperationSpec, newer: &[&Row]) -> Observed {
     sorted.sort_by_key(|row| dates(row));
     match sorted.as_slice() {
         [.., second, last] if dates(second) != dates(last) => done(spec, last),
-        _ => cannot_tell(Text::new(
-            "今の証明書より新しい行が複数あり、区別できません。",
-            "several rows are newer than the present certificate and look the same.",
-        )),
+        _ => cannot_tell(
+            rows,
+            Text::new("今の証明書より新しい行が複数あり、区別できません。", "several rows are newer than the present certificate and look the same."),
+        ),
     }
 }
 
@@ -182,6 +191,6 @@ fn done(spec: &OperationSpec, row: &Row) -> Observed {
     }
 }
 
-fn cannot_tell(why: Text) -> Observed {
-    Observed::CannotTell { code: "STEP.UNCERTAIN".to_owned(), why }
+fn cannot_tell(rows: &[Row], why: Text) -> Observed {
+    Observed::CannotTell { code: "STEP.UNCERTAIN".to_owned(), why, baseline: json!(Baseline { rows: rows.to_vec() }) }
 }

@@ -1,6 +1,6 @@
 //! What an action is handed: read handles or write handles, the call, the clock, secrets, files, Web sessions.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -45,7 +45,10 @@ pub trait Blobs {
 
 /// The Web sessions of one attempt of one step, so that a look and the sending after it share one.
 #[derive(Default)]
-pub struct Sessions(RefCell<BTreeMap<(String, String), Box<dyn Session>>>);
+pub struct Sessions {
+    open: RefCell<BTreeMap<(String, String), Box<dyn Session>>>,
+    date: Cell<Option<Timestamp>>,
+}
 
 impl Sessions {
     /// Runs `work` in the session of this portal and certificate, opening it first if needed.
@@ -61,7 +64,7 @@ impl Sessions {
         work: impl FnOnce(&mut dyn Session) -> Result<T, BackendError>,
     ) -> Result<T, BackendError> {
         let key = (ca.id().to_owned(), client.map_or_else(String::new, |cert| cert.sha1.clone()));
-        let known = self.0.borrow_mut().remove(&key);
+        let known = self.open.borrow_mut().remove(&key);
         let mut session = match known {
             Some(session) => session,
             None => {
@@ -70,8 +73,18 @@ impl Sessions {
             }
         };
         let result = work(&mut *session);
-        self.0.borrow_mut().insert(key, session);
+        self.open.borrow_mut().insert(key, session);
         result
+    }
+
+    /// Notes the `Date` header of a portal's answer.
+    pub fn saw_date(&self, date: Option<Timestamp>) {
+        self.date.set(date.or(self.date.get()));
+    }
+
+    /// The last `Date` header that was seen.
+    pub fn portal_date(&self) -> Option<Timestamp> {
+        self.date.get()
     }
 }
 
@@ -156,6 +169,8 @@ pub enum Observed {
         code: String,
         /// Why, in words.
         why: Text,
+        /// What was seen; the intent's baseline if a person says that it had not happened.
+        baseline: Json,
     },
 }
 

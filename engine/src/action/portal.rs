@@ -149,7 +149,9 @@ pub(super) fn look(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Re
     let ca = ca(cx, inputs)?;
     let spec = spec(ca.profile(), operation)?;
     let request = request(cx, inputs, spec)?;
-    cx.sessions.with(cx, ca, client(inputs, spec)?, |session| ca.look(&cx.call, session, operation, &request))
+    let gives = cx.sessions.with(cx, ca, client(inputs, spec)?, |session| ca.look(&cx.call, session, operation, &request))?;
+    cx.sessions.saw_date(gives.date);
+    Ok(gives)
 }
 
 /// Carries out a writing operation in the session of this attempt, once.

@@ -170,6 +170,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("使わないファイルを別の場所に移してください。", "move the files not wanted elsewhere."),
     ),
     code(
+        "FILE.BAD_NAME",
+        Class::Permanent,
+        p("ファイル名として使えない", "not usable as the name of a file"),
+        p("フォルダを含まない普通の名前にしてください。", "use a plain name without folders."),
+    ),
+    code(
         "FILE.DIFFERENT",
         Class::Permanent,
         p("同じ名前で内容の違うファイルがある", "a different file of that name exists"),
@@ -316,6 +322,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("一覧を見て、対象の行を確かめてください。", "look at the list and find the row."),
     ),
     code(
+        "PORTAL.NEEDS_PERSON",
+        Class::Human,
+        p("人がブラウザで行う画面", "a person does this page in a browser"),
+        p("手順を画面に出して、人がブラウザで操作してください。", "let a person work the page from the printed steps."),
+    ),
+    code(
         "PORTAL.NEEDS_SCRIPT",
         Class::Human,
         p("画面がスクリプトを必要とする", "the page needs script"),
@@ -419,6 +431,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("場所とパスワードを確かめてください。", "check its path and password."),
     ),
     code("TOKEN.ABSENT", Class::Human, p("USBキーが挿さっていない", "no token is inserted"), p("USBキーを挿してください。", "insert the token.")),
+    code(
+        "VAULT.BAD_RECIPIENT",
+        Class::Human,
+        p("復旧用の鍵の書き方が違う", "a recovery recipient is not readable"),
+        p(
+            "サイトファイルの vault.recipients には、age-keygen が示す公開鍵(age1…)を書いてください。",
+            "write the public key (age1…) that age-keygen shows into `vault.recipients` of the site file.",
+        ),
+    ),
     code(
         "VAULT.UNREADABLE",
         Class::Human,

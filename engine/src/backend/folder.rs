@@ -33,7 +33,7 @@ pub trait FolderRead: Debug + Send + Sync {
     /// The content of a file of at most `limit` bytes.
     ///
     /// # Errors
-    /// `FILE.NOT_FOUND`, `FILE.TOO_BIG`, `FOLDER.ABSENT`.
+    /// `FILE.NOT_FOUND`, `FILE.TOO_BIG`, `FILE.BAD_NAME`, `FOLDER.ABSENT`.
     fn read(&self, call: &Call, name: &str, limit: u64) -> Result<Vec<u8>, BackendError>;
     /// Shows that a file could be written now (create, fsync, rename, remove).
     ///
@@ -47,6 +47,6 @@ pub trait FolderWrite: FolderRead {
     /// Writes a new file durably: temporary file, fsync, rename. Owner-only. The same content under the same name is done already.
     ///
     /// # Errors
-    /// `FILE.DIFFERENT` (the name is taken by other content), `FOLDER.*`.
+    /// `FILE.DIFFERENT` (the name is taken by other content), `FILE.BAD_NAME`, `FOLDER.*`.
     fn write(&self, call: &Call, name: &str, content: &[u8]) -> Result<(), BackendError>;
 }

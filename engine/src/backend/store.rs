@@ -43,6 +43,13 @@ pub trait StoreRead: Debug + Send + Sync {
     /// # Errors
     /// `STORE.UNREADABLE`.
     fn list(&self, call: &Call) -> Result<Vec<StoredCert>, BackendError>;
+    /// Names of what lies in the store and cannot be listed without a secret or a repair (a lone `.p12` in a folder).
+    ///
+    /// # Errors
+    /// `STORE.UNREADABLE`.
+    fn locked(&self, _call: &Call) -> Result<Vec<String>, BackendError> {
+        Ok(Vec::new())
+    }
     /// The credential with this SHA-1 thumbprint, key taken from this store.
     ///
     /// # Errors
@@ -74,12 +81,12 @@ pub trait StoreWrite: StoreRead {
     /// After an error or a crash the store is as before or holds the whole credential.
     ///
     /// # Errors
-    /// `P12.*`, `STORE.READONLY`, `STORE.LOCKED`, `BACKEND.UNSUPPORTED` (an option).
+    /// `P12.*`, `KEY.*`, `STORE.UNREADABLE`, `STORE.READONLY`, `STORE.LOCKED`, `FOLDER.FULL`, `BACKEND.UNSUPPORTED` (an option).
     fn import(&self, call: &Call, request: &ImportRequest) -> Result<StoredCert, BackendError>;
     /// Takes the store's exclusive lock; it ends with the guard.
     ///
     /// # Errors
-    /// `STORE.LOCKED`, `STORE.UNREADABLE`.
+    /// `STORE.LOCKED`, `STORE.UNREADABLE`, `STORE.READONLY`.
     fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError>;
 }
 
@@ -117,6 +124,7 @@ pub trait P12: Debug + Send + Sync {
     /// `CertInfo::holder` is `file:<sha256 of the file>`.
     ///
     /// # Errors
-    /// `P12.BAD_PASSWORD`, `P12.UNREADABLE`, `P12.NO_KEY`, `P12.MANY_KEYS`, `KEY.MISMATCH`.
+    /// `P12.BAD_PASSWORD`, `P12.UNREADABLE`, `P12.NO_KEY`, `P12.MANY_KEYS`, `KEY.MISMATCH`, `KEY.UNUSABLE` (its kind or size),
+    /// `SECRET.UNFIT` (a password that PKCS#12 cannot have).
     fn open(&self, file: &Secret, password: &Secret) -> Result<OpenedP12, BackendError>;
 }

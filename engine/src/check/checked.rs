@@ -274,3 +274,20 @@ pub struct Repeat {
     /// Wall time from the first look, parks included.
     pub within: Duration,
 }
+
+impl DocumentKind {
+    /// The word in plans and headers.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Playbook => "playbook",
+            Self::Portal => "portal",
+            Self::Sources => "sources",
+        }
+    }
+}
+
+impl std::fmt::Display for Cite {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}#{}", self.manual, self.section)
+    }
+}

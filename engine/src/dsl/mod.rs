@@ -1,15 +1,27 @@
 //! What documents are made of: types, values, expressions, the decoded documents.
 //!
-//! May use: `text`. Must not: know backends' behaviour, plans or runs.
+//! May use: `text`, the plain data of portal profiles. Must not: know backends' behaviour, plans or runs.
 
 pub mod expr;
 mod glob;
+pub(crate) mod playbook;
+mod playbook_step;
+mod playbook_value;
+mod portal;
+mod portal_page;
+mod portal_rules;
+pub(crate) mod reader;
+mod scalar;
 pub mod site;
+mod site_file;
+mod sources;
 mod types;
 mod value;
 
 pub use glob::glob_matches;
+pub use portal::decode_profile;
+pub use scalar::{ScalarError, fold, read_duration, read_scalar};
+pub use site_file::decode_site;
+pub use sources::decode_sources;
 pub use types::{RoleKind, Type};
 pub use value::{BackupRef, CertInfo, FileRef, Proof, ProofBy, ProofKind, Subject, Value, days_left};
-mod scalar;
-pub use scalar::{ScalarError, fold, read_duration, read_scalar};

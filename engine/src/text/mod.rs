@@ -1,11 +1,16 @@
-//! Source text, spans and diagnostics.
+//! Source text, spans, the spanned tree of a YAML document, and diagnostics.
 //!
-//! May use: nothing else of the crate. Must not: know what a playbook means.
+//! May use: the YAML library, in `tree` and `yaml_error` only. Must not: know what a playbook means.
 
+mod alignment;
 mod diagnostic;
 mod message;
 mod source;
+mod traps;
+mod tree;
+mod yaml_error;
 
 pub use diagnostic::{Diagnostic, Fix, MAX_FINDINGS, Related, Severity, sorted};
 pub use message::{Lang, Phrase, Text};
 pub use source::{LineColumn, Place, Source, Sources, Span, Spanned};
+pub use tree::{Entry, Kind, MAX_BYTES, Node, Scalar, Tree};

@@ -1,0 +1,197 @@
+//! Practice pages of any profile, made from its own labels: states over time, a list, a file, a sign-in.
+//!
+//! They know no rules of the program; a portal whose behaviour matters has pages of its own (`obn`).
+//! May use: the desk, the page model. Must not: know HTTP or markup.
+
+mod page;
+mod screens;
+
+use kirikae_engine::backend::profile::{Operation, OperationSpec, Profile};
+use kirikae_engine::dsl::Type;
+
+use crate::LabError;
+use crate::desk::Order;
+use crate::effects::{About, Effect};
+use crate::html::Page;
+use crate::pki::{ISSUER_ROOT, Issuer};
+use crate::portal::{Answer, Client, Incoming, Part, Portal, Visit, not_accepted, session_over};
+use crate::site::subject;
+use crate::state::Issuance;
+use page::{Drawing, field_name};
+use screens::{Screen, screens};
+
+/// A portal made from its profile.
+pub(crate) struct Generic {
+    profile: Profile,
+    issuer: Issuer,
+    screens: Vec<Screen>,
+}
+
+impl Generic {
+    /// The portal of this profile.
+    pub(crate) fn new(profile: Profile, issuer: Issuer) -> Result<Self, LabError> {
+        let screens = screens(&profile)?;
+        Ok(Self { profile, issuer, screens })
+    }
+
+    fn screen(&self, path: &str) -> Option<&Screen> {
+        self.screens.iter().find(|screen| screen.path == path)
+    }
+
+    fn spec(&self, operation: Operation) -> &OperationSpec {
+        &self.profile.operations[&operation]
+    }
+
+    /// Whether this holds for every operation that uses a screen.
+    fn all(&self, screen: &Screen, holds: impl Fn(&OperationSpec) -> bool) -> bool {
+        screen.items.iter().all(|(operation, _)| holds(self.spec(*operation)))
+    }
+
+    fn committed(&self, screen: &Screen) -> Option<Operation> {
+        screen.pressed.iter().find(|(operation, place)| self.spec(*operation).pages[*place].commits).map(|(operation, _)| *operation)
+    }
+
+    fn downloaded(&self, screen: &Screen) -> Option<(Operation, &str)> {
+        screen
+            .items
+            .iter()
+            .find_map(|(operation, place)| self.spec(*operation).pages[*place].download.as_ref().map(|(pattern, _)| (*operation, pattern.as_str())))
+    }
+
+    /// Remembers what was typed.
+    fn remember(&self, visit: &mut Visit<'_>) {
+        let names = self.profile.operations.values().flat_map(|spec| &spec.takes).map(|(name, _)| name);
+        for name in names {
+            if let Some(text) = visit.incoming.sent.texts.get(&field_name(name)) {
+                visit.session.values.insert(name.clone(), text.trim().to_owned());
+            }
+        }
+        if let Some(request_id) = visit.incoming.sent.texts.get("rid") {
+            visit.session.values.insert("request_id".into(), request_id.clone());
+        }
+    }
+
+    /// What a committing request does.
+    fn commit(&self, visit: &mut Visit<'_>, operation: Operation, client: &Client) -> Result<(), LabError> {
+        let program = &self.profile.id;
+        match operation {
+            Operation::Apply | Operation::Renew | Operation::Obtain => {
+                let mishap = visit.mishap(&self.profile, operation)?;
+                let at_once = operation == Operation::Obtain;
+                let order = Order {
+                    program,
+                    operation,
+                    issuer: &self.issuer,
+                    subject: client.subject.clone(),
+                    replaces: Some(client.about.serial.clone()).filter(|serial| !serial.is_empty()),
+                    takes: if at_once { std::time::Duration::ZERO } else { visit.pace.issuing },
+                    listed: !at_once,
+                    mishap,
+                };
+                let claimed = visit.session.values.get("request_id").cloned().filter(|_| at_once);
+                if let Some(claimed) = claimed {
+                    visit.desk.exchange(order, &claimed, visit.now)?;
+                } else {
+                    let (issuance, reference_id) = visit.desk.accept(order, visit.now)?;
+                    visit.session.values.insert("request_id".into(), issuance.request_id);
+                    visit.session.values.insert("reference_id".into(), reference_id);
+                }
+                Ok(())
+            }
+            Operation::Revoke => {
+                let newest = visit.desk.newest(program, &client.about.subject).map(|issuance| issuance.about());
+                let about = if client.about.serial.is_empty() { newest } else { Some(client.about.clone()) };
+                about.map_or(Ok(()), |about| visit.desk.revoke(program, operation, &about, visit.now))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn file(&self, visit: &mut Visit<'_>, (operation, pattern): (Operation, &str), client: &Client) -> Result<Answer, LabError> {
+        let program = &self.profile.id;
+        if matches!(operation, Operation::Root | Operation::Software) {
+            return Ok(Answer::File(named(pattern, program), ISSUER_ROOT.as_bytes().to_vec()));
+        }
+        let asked = visit.session.values.get("request_id").and_then(|request_id| visit.desk.find(program, request_id));
+        let issued = asked.or_else(|| visit.desk.newest(program, &client.about.subject)).filter(|issuance| issuance.is_issued(visit.now));
+        let Some(issuance) = issued else { return Ok(Answer::page(Page::titled("対象の証明書がありません。"))) };
+        let secret = self.spec(operation).takes.iter().find(|(name, ty)| matches!(ty, Type::Secret(_)) && name.contains("password"));
+        let password = secret.and_then(|(name, _)| visit.session.values.get(name)).cloned().unwrap_or_default();
+        let password = visit.file_password(&self.profile, operation, &password)?;
+        let file = visit.desk.hand_out(&self.issuer, &issuance, operation, &password, visit.now)?;
+        Ok(Answer::File(named(pattern, &issuance.request_id), file))
+    }
+}
+
+impl Portal for Generic {
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn issuer(&self) -> &Issuer {
+        &self.issuer
+    }
+
+    fn sends_notices(&self) -> bool {
+        false
+    }
+
+    fn begins(&self, incoming: &Incoming) -> bool {
+        !incoming.post && self.screen(&incoming.path).is_some_and(|screen| screen.opened)
+    }
+
+    fn paths(&self) -> Vec<String> {
+        self.screens.iter().map(|screen| screen.path.clone()).collect()
+    }
+
+    fn part(&self, incoming: &Incoming) -> Part {
+        let Some(screen) = self.screen(&incoming.path) else { return Part::default() };
+        let is_last = |(operation, place): &&(Operation, usize)| operation.is_read() && place + 1 == self.spec(*operation).pages.len();
+        Part {
+            commits: self.committed(screen).filter(|_| incoming.post),
+            ends: screen.items.iter().filter(is_last).map(|(operation, _)| *operation).collect(),
+            file: self.downloaded(screen).map(|(operation, _)| operation),
+        }
+    }
+
+    fn answer(&self, visit: &mut Visit<'_>) -> Result<Answer, LabError> {
+        let Some(screen) = self.screen(&visit.incoming.path) else { return Ok(Answer::page(session_over())) };
+        let client = match visit.client(self)? {
+            Some(client) => client,
+            None if !screen.items.is_empty() && self.all(screen, |spec| spec.client_cert) => return Ok(Answer::Page(403, not_accepted())),
+            None => somebody(visit),
+        };
+        if visit.incoming.post {
+            self.remember(visit);
+            if screen.pressed.iter().any(|(operation, _)| *operation == Operation::SignIn) && !visit.session.signed_in {
+                visit.session.signed_in = true;
+                visit.desk.tell(visit.now, &self.profile.id, Effect::SignedIn, Some(Operation::SignIn), &client.about)?;
+            }
+            if let Some(operation) = self.committed(screen) {
+                self.commit(visit, operation, &client)?;
+            }
+        }
+        if !visit.session.signed_in && !screen.items.is_empty() && self.all(screen, |spec| spec.needs_sign_in) {
+            return Ok(Answer::page(session_over()));
+        }
+        if let Some(file) = self.downloaded(screen) {
+            return self.file(visit, file, &client);
+        }
+        let rows: Vec<Issuance> = visit.desk.rows(&self.profile.id, &client.about.subject, visit.now);
+        let known = |name: &str| visit.session.values.get(name).cloned();
+        let drawing = Drawing { profile: &self.profile, screens: &self.screens, known: &known, subject: &client.subject, rows: &rows, now: visit.now };
+        Ok(Answer::page(drawing.page(screen)))
+    }
+}
+
+/// Who visits a page that asks for no certificate: the institution of the manuals' examples.
+fn somebody(visit: &Visit<'_>) -> Client {
+    let subject = subject();
+    let name = subject.iter().find(|(kind, _)| kind == "CN").map(|(_, value)| value.clone()).unwrap_or_default();
+    Client { subject, about: About { subject: name, serial: String::new() }, not_before: visit.now }
+}
+
+/// A file name that fits a pattern.
+fn named(pattern: &str, name: &str) -> String {
+    pattern.replace('*', name).replace('?', "0")
+}

@@ -1,0 +1,183 @@
+//! What a lab puts into its folder: the site file, the store with certificates to renew, an inbox, paper notices.
+//!
+//! May use: the file system, the folder store, the CA. Must not: overwrite what is there, but the site file when the port changed.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use jiff::{Timestamp, ToSpan};
+use kirikae_backends::store::dir::DirStore;
+use kirikae_engine::backend::{Call, ImportOption, ImportRequest, StoreWrite};
+use kirikae_engine::secret::Secret;
+use kirikae_engine::text::Lang;
+
+use crate::LabError;
+use crate::desk::{Desk, certify, digest, reference_id, renewed_validity};
+use crate::pki::{SITE_ROOT, Validity, pack, random_bytes};
+use crate::portal::Portal;
+use crate::state::{Notice, japan, japan_day};
+
+/// The medical institution of the manuals' examples.
+pub(crate) const MEDICAL_CODE: &str = "0110119153";
+
+/// The site file's path.
+pub(crate) fn path(dir: &Path) -> PathBuf {
+    dir.join("site.yaml")
+}
+
+/// Fills a folder with what is not there yet.
+pub(crate) fn seed(dir: &Path, portals: &[Box<dyn Portal>], desk: &mut Desk, days_left: i64, now: Timestamp) -> Result<(), LabError> {
+    for folder in ["personal", "backup", "inbox"] {
+        DirStore::create_folder(&dir.join(folder)).map_err(|error| LabError::store(&error))?;
+    }
+    write_new(&dir.join("lab-ca.pem"), SITE_ROOT.as_bytes())?;
+    let inbox_password = kept(&dir.join("install-password.txt"), || Ok(format!("{:04}", u16::from_le_bytes(random_bytes::<2>()?) % 10_000)))?;
+    let store_password = kept(&dir.join("personal.pw"), || Ok(hex::encode(random_bytes::<16>()?)))?;
+    let personal =
+        DirStore::open(&dir.join("personal"), Box::new(move || Ok(Secret::text(store_password.clone())))).map_err(|error| LabError::store(&error))?;
+    let (to_store, to_inbox) = (is_empty(&dir.join("personal"))?, is_empty(&dir.join("inbox"))?);
+    for portal in portals {
+        let portal = portal.as_ref();
+        if to_store && !desk.state.held.seeded {
+            put_certificate(&personal, portal, days_left, now)?;
+        }
+        if to_inbox && !desk.state.held.seeded && portal.sends_notices() {
+            put_into_inbox(dir, portal, desk, &inbox_password, now)?;
+        }
+        if portal.sends_notices() && !desk.state.held.notices.iter().any(|notice| notice.program == portal.profile().id) {
+            put_notice(dir, portal, desk, now)?;
+        }
+    }
+    desk.state.held.seeded = true;
+    desk.state.save()
+}
+
+/// Writes the site file if there is none, or if it leads to another port or lacks a program. Only relative paths are in it.
+pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: u16) -> Result<(), LabError> {
+    let base = format!("https://127.0.0.1:{port}");
+    let path = path(dir);
+    let leads_here = |text: String| portals.iter().all(|portal| text.contains(&format!("  {}: {{ base: \"{base}\"", portal.profile().id)));
+    if fs::read_to_string(&path).is_ok_and(leads_here) {
+        return Ok(());
+    }
+    let mut portal_lines = String::new();
+    let mut secret_lines = String::new();
+    let mut inputs = BTreeMap::from([("medical_code", MEDICAL_CODE.to_owned())]);
+    for portal in portals {
+        let id = &portal.profile().id;
+        let _ = writeln!(portal_lines, "  {id}: {{ base: \"{base}\", roots: ./lab-ca.pem, absent_after: 40s }}");
+        let Some(notice) = desk.state.held.notices.iter().find(|notice| notice.program == *id) else { continue };
+        inputs.insert("request_id", notice.request_id.clone());
+        let _ = writeln!(secret_lines, "  {id}/obtain.reference_id: {{ file: ./reference-id.txt }}");
+        for playbook in ["renew-web", "obtain"] {
+            let _ = writeln!(secret_lines, "  {id}/{playbook}.p12_password: {{ generate: digits(4) }}");
+        }
+        for playbook in ["install", "backup-file", "delete-old"] {
+            let _ = writeln!(secret_lines, "  {id}/{playbook}.p12_password: {{ file: ./install-password.txt }}");
+        }
+    }
+    if !secret_lines.is_empty() {
+        secret_lines.insert_str(0, "secrets:\n");
+    }
+    let input_lines: String = inputs.iter().map(|(name, value)| format!("  {name}: \"{value}\"\n")).collect();
+    let text = format!(
+        "# 練習用のサイト。ここに書かれた接続先は、この端末の中の練習用ポータルだけです。\n\
+         kirikae: site/1\n\
+         id: lab\n\
+         title: {{ ja: 練習用(実物には届かない), en: Practice (reaches nothing real) }}\n\
+         timezone: Asia/Tokyo\n\
+         people:\n  担当者: {{ name: 練習者 }}\n  管理者: {{ name: 練習者 }}\n\
+         portals:\n{portal_lines}\
+         backends:\n\
+         \x20 personal: {{ store: dir, path: ./personal, password: {{ file: ./personal.pw }} }}\n\
+         \x20 backup: {{ folder: ./backup }}\n\
+         \x20 inbox: {{ folder: ./inbox }}\n\
+         inputs:\n{input_lines}\
+         {secret_lines}"
+    );
+    let temporary = path.with_extension("yaml.tmp");
+    fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &path)).map_err(|error| LabError::file(&path, &error))
+}
+
+/// The subject of a program's practice certificates, most specific first (manual 2.2).
+pub(crate) fn subject() -> Vec<(String, String)> {
+    [("CN", MEDICAL_CODE), ("OU", "medical"), ("OU", "hokkaido"), ("O", "ReceiptOnline"), ("C", "JP")]
+        .map(|(kind, value)| (kind.to_owned(), value.to_owned()))
+        .to_vec()
+}
+
+/// A certificate that ends in the last second of the day `days_left` days from today, Japan time.
+fn put_certificate(personal: &DirStore, portal: &dyn Portal, days_left: i64, now: Timestamp) -> Result<(), LabError> {
+    let last = japan_day(now).checked_add(days_left.days()).map_err(LabError::crypto)?.at(23, 59, 59, 0);
+    let not_after = last.to_zoned(japan()).map_err(LabError::crypto)?;
+    let not_before = not_after.checked_sub(3.years().months(3)).map_err(LabError::crypto)?.timestamp();
+    let paper = certify(portal.issuer(), &subject(), Validity { not_before, not_after: not_after.timestamp() })?;
+    let password = hex::encode(random_bytes::<16>()?);
+    let file = pack(&portal.profile().id, &paper.key, &[&paper.certificate, portal.issuer().der()], &password)?;
+    let request = ImportRequest {
+        file: Secret::bytes(file),
+        password: Secret::text(password),
+        friendly_name: None,
+        options: BTreeMap::from([(ImportOption::Exportable, true)]),
+    };
+    personal.import(&Call::unattached(), &request).map(|_| ()).map_err(|error| LabError::store(&error))
+}
+
+/// A certificate file as it lies in the download folder: named by its request ID, under a password of 4 digits.
+fn put_into_inbox(dir: &Path, portal: &dyn Portal, desk: &mut Desk, password: &str, now: Timestamp) -> Result<(), LabError> {
+    let paper = certify(portal.issuer(), &subject(), renewed_validity(now)?)?;
+    let name = desk.state.next_request_id(now);
+    let file = pack(&name, &paper.key, &[&paper.certificate, portal.issuer().der()], password)?;
+    write_new(&dir.join("inbox").join(format!("{name}.p12")), &file)
+}
+
+/// A paper notice: the request ID in `notice.yaml`, the reference ID in `reference-id.txt`.
+fn put_notice(dir: &Path, portal: &dyn Portal, desk: &mut Desk, now: Timestamp) -> Result<(), LabError> {
+    let profile = portal.profile();
+    let (request_id, reference_id) = (desk.state.next_request_id(now), reference_id()?);
+    let until = japan_day(now).checked_add(180.days()).map_err(LabError::crypto)?;
+    let text = format!(
+        "# 電子証明書発行通知書(練習用)。リファレンスIDは reference-id.txt にあります。\nprogram: {0}\ntitle: {1}\nrequest_id: \"{request_id}\"\nsent_on: {2}\ndownload_until: {until}\n",
+        profile.id,
+        profile.title.get(Lang::Ja),
+        japan_day(now),
+    );
+    write_new(&dir.join("notice.yaml"), text.as_bytes())?;
+    write_new(&dir.join("reference-id.txt"), reference_id.as_bytes())?;
+    desk.state.held.notices.push(Notice { program: profile.id.clone(), request_id, reference_digest: digest(&reference_id), subject: subject(), sent_at: now });
+    Ok(())
+}
+
+/// The text of a file, made when it is not there.
+fn kept(path: &Path, make: impl Fn() -> Result<String, LabError>) -> Result<String, LabError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(text.trim().to_owned()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let text = make()?;
+            write_new(path, text.as_bytes())?;
+            Ok(text)
+        }
+        Err(error) => Err(LabError::file(path, &error)),
+    }
+}
+
+fn is_empty(folder: &Path) -> Result<bool, LabError> {
+    let mut entries = fs::read_dir(folder).map_err(|error| LabError::file(folder, &error))?;
+    Ok(entries.next().is_none())
+}
+
+/// Writes a file for its owner only.
+fn write_new(path: &Path, content: &[u8]) -> Result<(), LabError> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+    let write = || options.open(path)?.write_all(content);
+    write().map_err(|error| LabError::file(path, &error))
+}

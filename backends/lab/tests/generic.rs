@@ -1,0 +1,138 @@
+//! Practice pages of a program that the lab knows nothing about but its profile.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use kirikae_engine::dsl::decode_site;
+use kirikae_engine::text::{Lang, Source};
+use kirikae_lab::{HtmlVariant, LabOptions, start};
+use support::{Browser, Seen, count, obn, open_p12, profile};
+
+const PROFILE: &str = r#"
+kirikae: portal/1
+id: sample
+version: "1.0.0"
+title: { ja: 見本の認証局, en: Sample CA }
+sources: [sample]
+checked: { status: unverified, by: 見本 }
+base: https://sample.example
+operations:
+  sign_in:
+    cite: sample#1
+    takes: { user_id: string, sign_in_password: secret<text> }
+    pages:
+      - open: /start
+        fill: { user_id: ユーザーID, sign_in_password: ログインパスワード }
+        press: ログイン
+        signed_in: ようこそ
+      - see: メニュー
+  apply:
+    cite: sample#2
+    observe: find_issued
+    gives: { request_id: digits(15) }
+    takes: { kind: "enum(shop, clinic)" }
+    pages:
+      - open: /apply
+        see: 新規申請
+        choose: { kind: 種別 }
+        press: 申請する
+        commits: true
+      - see: 申請を受け付けました
+        read: { request_id: 受付番号 }
+  find_issued:
+    cite: sample#3
+    pages:
+      - open: /list
+        rows:
+          columns: { request_id: 受付番号, serial: シリアル番号, not_after: 有効期限 }
+  status:
+    cite: sample#3
+    takes: { request_id: optional<digits(15)> }
+    pages:
+      - open: /list
+        row: { with_text: request_id, pick: newest }
+        when_missing: none
+        read:
+          status: { label: 状態, means: { pending: [審査中, 作成中], issued: [完了] } }
+  fetch:
+    cite: sample#4
+    takes: { request_id: optional<digits(15)>, password: secret<digits(4)> }
+    pages:
+      - open: /list
+        row: { with_text: request_id, with_button: 受け取る, pick: newest }
+        press: 受け取る
+      - see: 受け取り
+        fill: { password: [パスワード, パスワード(確認)] }
+        press: ダウンロード
+        commits: true
+      - download: { file: "cert-*.p12" }
+"#;
+
+fn list_showing(browser: &Browser, words: &str) -> Seen {
+    let looks = std::iter::repeat_with(|| {
+        std::thread::sleep(Duration::from_millis(30));
+        browser.open("/list").unwrap()
+    });
+    looks.take(300).find(|list| list.shows(words)).expect(words)
+}
+
+#[test]
+fn a_request_goes_through_its_states_to_a_file() {
+    for html in HtmlVariant::ALL {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path();
+        let lab = start(LabOptions { html, pace: Duration::from_millis(250), ..LabOptions::new(dir, vec![profile(PROFILE)]) }).unwrap();
+        let browser = Browser::new(dir, &lab, None);
+        let receipt = browser.press(&browser.open("/apply").unwrap(), "申請する", &["clinic"]).unwrap();
+        assert!(receipt.shows("申請を受け付けました"), "{html}: {}", receipt.text);
+        let request_id = receipt.values()["受付番号"].clone();
+        assert_eq!(request_id.len(), 15, "{html}");
+        for state in ["審査中", "作成中"] {
+            assert!(list_showing(&browser, state).shows(&request_id), "{html}");
+        }
+        let list = list_showing(&browser, "完了");
+        for heading in ["受付番号", "シリアル番号", "有効期限", "状態"] {
+            assert!(list.shows(heading), "{html}: {heading}");
+        }
+        let page = browser.press(&list, "受け取る", &[]).unwrap();
+        let file = browser.press(&page, "ダウンロード", &["0417", "0417"]).unwrap().body;
+        assert!(open_p12(&file, "0417").is_some(), "{html}");
+        assert_eq!((count(dir, "received"), count(dir, "issued"), count(dir, "fetched")), (2, 1, 1), "{html}");
+    }
+}
+
+#[test]
+fn a_sign_in_leads_to_the_next_screen_and_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let lab = start(LabOptions::new(home.path(), vec![profile(PROFILE)])).unwrap();
+    let browser = Browser::new(home.path(), &lab, None);
+    let page = browser.open("/start").unwrap();
+    assert!(browser.press(&page, "ログイン", &["sakura", "himitsu"]).unwrap().shows("メニュー"));
+    assert_eq!(count(home.path(), "signed_in"), 1);
+    assert!(!std::fs::read_to_string(home.path().join("effects.jsonl")).unwrap().contains("himitsu"));
+}
+
+#[test]
+fn two_programs_share_a_lab_and_a_site() {
+    let home = tempfile::tempdir().unwrap();
+    let lab = start(LabOptions::new(home.path(), vec![obn(), profile(PROFILE)])).unwrap();
+    let site = decode_site(&Source::new("site.yaml", std::fs::read_to_string(lab.site_path()).unwrap())).unwrap();
+    assert_eq!(site.portals.keys().collect::<Vec<_>>(), ["obn", "sample"]);
+    let browser = Browser::new(home.path(), &lab, None);
+    assert!(browser.open("/p/rcd").unwrap().shows("証明書の取得画面"));
+    assert!(browser.open("/apply").unwrap().shows("新規申請"));
+    assert_eq!(browser.open("/nowhere").unwrap().status, 404);
+}
+
+#[test]
+fn programs_with_a_page_at_the_same_path_are_refused_by_name() {
+    let home = tempfile::tempdir().unwrap();
+    let twin = PROFILE.replace("id: sample\n", "id: twin\n");
+    let error = start(LabOptions::new(home.path(), vec![profile(PROFILE), profile(&twin)])).unwrap_err();
+    assert_eq!(error.code, "LAB.PROFILES");
+    let cause = error.cause.get(Lang::Ja);
+    assert!(cause.contains("sample") && cause.contains("twin"));
+}

@@ -1,0 +1,5 @@
+//! The vault: secrets at rest.
+//!
+//! May use: the vault port. Must not: show, log or compare a value.
+
+pub mod age;

@@ -1,0 +1,86 @@
+//! The command line: arguments, dispatch, exit code.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::commands;
+use crate::globals::Globals;
+
+/// Certificate procedures of clinics as playbooks: check, plan, dry-run, apply.
+///
+/// 手順書(playbook)のとおりに証明書を更新・取り込み・確認します。まず plan で何が起きるかを見て、
+/// rehearse で練習し、それから apply で実行してください。
+#[derive(Parser, Debug)]
+#[command(name = "kirikae", version, propagate_version = true, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    globals: Globals,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do · 1 failed, blocked or RUN.UNFINISHED · 2 usage or invalid document · \
+3 plan no longer matches, expired or used · 4 approval missing · 10 changes pending (plan --detailed-exitcode) · 75 waiting for a person, a time or a portal · 130 stopped by Ctrl-C";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Check documents: playbooks, portal profiles, site files, catalogues
+    Check(commands::check::Args),
+    /// Show what would be done. Contacts nothing remote unless --probe
+    Plan(commands::plan::Args),
+    /// Do everything short of the first write: a verdict per step
+    DryRun(commands::dry_run::Args),
+    /// Carry a playbook or a saved plan out
+    Apply(commands::apply::Args),
+    /// Go on with a run that stopped or waits
+    Resume(commands::resume::Args),
+    /// Answer a question of a waiting run, or settle an uncertain step
+    Answer(commands::answer::Args),
+    /// Give a run up and release its credential
+    Abandon(commands::abandon::Args),
+    /// List runs
+    Runs,
+    /// Show what a run did and what is left
+    Show(commands::show::Args),
+    /// Check the hash chains of the journal
+    Verify(commands::verify::Args),
+    /// List or show secrets of the vault
+    Secrets(commands::secrets::Args),
+    /// Print or write the JSON Schemas of documents
+    Schema(commands::schema::Args),
+    /// Serve practice portals on loopback
+    #[cfg(feature = "lab")]
+    Lab(commands::lab::Args),
+    /// Rehearse a playbook against the lab: the whole procedure for real, nothing left behind
+    #[cfg(feature = "lab")]
+    Rehearse(commands::rehearse::Args),
+}
+
+/// Runs the command line.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let globals = &cli.globals;
+    let result = match &cli.command {
+        Command::Check(args) => commands::check::run(globals, args),
+        Command::Plan(args) => commands::plan::run(globals, args),
+        Command::DryRun(args) => commands::dry_run::run(globals, args),
+        Command::Apply(args) => commands::apply::run(globals, args),
+        Command::Resume(args) => commands::resume::run(globals, args),
+        Command::Answer(args) => commands::answer::run(globals, args),
+        Command::Abandon(args) => commands::abandon::run(globals, args),
+        Command::Runs => commands::runs::run(globals),
+        Command::Show(args) => commands::show::run(globals, args),
+        Command::Verify(args) => commands::verify::run(globals, args),
+        Command::Secrets(args) => commands::secrets::run(globals, args),
+        Command::Schema(args) => commands::schema::run(globals, args),
+        #[cfg(feature = "lab")]
+        Command::Lab(args) => commands::lab::run(globals, args),
+        #[cfg(feature = "lab")]
+        Command::Rehearse(args) => commands::rehearse::run(globals, args),
+    };
+    ExitCode::from(result.unwrap_or_else(|failure| {
+        failure.show(globals.lang(), globals.format);
+        failure.exit()
+    }))
+}

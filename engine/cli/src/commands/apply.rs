@@ -1,0 +1,245 @@
+//! `kirikae apply PLAN|PLAYBOOK`
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use jiff::Timestamp;
+use kirikae_engine::backend::profile::Hands;
+use kirikae_engine::journal::Journal;
+use kirikae_engine::plan::{LookScope, Plan, PlanStep};
+use kirikae_engine::run::{EventBody, Granted, MissingInputs, Needed, Program, absent_after, settle, store_closure};
+use kirikae_engine::text::{Lang, Text};
+
+use super::carry::{Patient, Surroundings, begin, on_ctrl_c, report};
+use crate::exit;
+use crate::failure::Failure;
+use crate::globals::{Format, Globals};
+use crate::job::{Given, Job, run_id};
+use crate::person::{Nobody, Terminal};
+use crate::render::run::Screen;
+use crate::{render, state};
+
+/// Arguments of `apply`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Playbook (a path or an id), or a plan saved with `plan --out`
+    plan: String,
+    #[command(flatten)]
+    given: Given,
+    /// Approve an irreversible step by its address, or `all` (may be repeated)
+    #[arg(long, value_name = "STEP|all")]
+    approve: Vec<String>,
+}
+
+/// Carries a playbook or a saved plan out.
+pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
+    let lang = globals.lang();
+    let folder = state::folder(globals)?;
+    let mut journal = state::open(&folder)?;
+    let saved = saved_plan(Path::new(&args.plan))?;
+    let (named, given) = match &saved {
+        Some(plan) => (plan.playbook.id.clone(), given_by(plan, &args.given)),
+        None => (args.plan.clone(), args.given.clone()),
+    };
+    let job = Job::prepare(globals, &folder, &named, &given, MissingInputs::Refuse)?;
+    let plan = match saved {
+        Some(plan) => still_fits(plan, &job)?,
+        None => job.plan(LookScope::Local, Some(&journal)),
+    };
+    if globals.format == Format::Text {
+        render::out(&render::plan::text(&plan, &job.checked, &job.open.site, &job.library, lang));
+    }
+    if plan.is_blocked() {
+        let blocked = plan.steps.iter().find_map(|step| Some((step, step.blocked.as_ref()?)));
+        return Err(blocked.map_or(Failure::Output, |(step, blocked)| Failure::Coded {
+            code: blocked.code.clone(),
+            cause: step.reason.as_ref().map(|reason| reason.say.clone()).unwrap_or_default(),
+            cure: blocked.cure.clone(),
+            exit: exit::FAILED,
+        }));
+    }
+    refuse_person_hands(&plan, &job)?;
+    for key in &plan.claims {
+        if let Some(by) = journal.claimed_by(key)? {
+            return Err(unfinished(&by));
+        }
+    }
+    let granted = match approvals(&plan, &job, args, &journal, globals) {
+        Ok(granted) => granted,
+        Err(needed) => return Err(approval_missing(&plan, &needed, &folder)?),
+    };
+    let now = Timestamp::now();
+    let run = run_id(now);
+    let blobs = store_closure(&folder, &plan, &job.checked)?;
+    let started = started(&plan, &job, blobs);
+    let approvals = approval_events(&plan, &job, &granted);
+    let program = program(plan, &job);
+    let interactive = globals.interactive();
+    let (terminal, nobody) = (Terminal { lang }, Nobody);
+    let surroundings = Surroundings {
+        program: &program,
+        backends: &job.backends,
+        sources: &job.sources,
+        person: if interactive { &terminal } else { &nobody },
+        pauser: &Patient,
+        fresh_for: job.open.site.fresh_for,
+        site: job.open.site.id.clone(),
+        cancel: on_ctrl_c(),
+    };
+    let mut screen = Screen::new(lang, globals.format);
+    screen.begins(&run);
+    let end = begin(surroundings, &mut journal, &mut screen, &run, started, approvals)?;
+    Ok(report(&program, &end, lang, globals.format))
+}
+
+/// A plan file: JSON with a plan's fields. Anything else is a playbook.
+fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
+    if !path.is_file() || path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        return Ok(None);
+    }
+    let unreadable = |why: String| {
+        Failure::usage(
+            "PLAN.UNREADABLE",
+            Text::new(format!("{} は計画として読めません: {why}", path.display()), format!("{} is not a plan: {why}", path.display())),
+            Text::new("kirikae plan --out で作ったファイルを指定してください。", "name a file made by `kirikae plan --out`."),
+        )
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    let plan: Plan = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
+    if plan.format_version.split('.').next() != Some("1") {
+        return Err(unreadable(plan.format_version));
+    }
+    if plan.digest != plan.compute_digest() {
+        return Err(Failure::Coded {
+            code: "PLAN.DRIFT".to_owned(),
+            cause: Text::new("計画のファイルが書きかえられています(要約値が合いません)。", "the plan file was changed (its digest does not fit)."),
+            cure: Text::new("kirikae plan で作り直してください。", "plan again."),
+            exit: exit::DRIFT,
+        });
+    }
+    Ok(Some(plan))
+}
+
+/// The inputs that a saved plan was made with.
+fn given_by(plan: &Plan, given: &Given) -> Given {
+    let set = plan.inputs.iter().filter(|(_, input)| !input.value.is_null());
+    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let planned = set.filter(|(_, input)| !text(&input.value).starts_with("vault:")).map(|(name, input)| (name.clone(), text(&input.value)));
+    Given { set: planned.collect(), secret_file: given.secret_file.clone() }
+}
+
+/// A saved plan is for this playbook, profile and site, and has not expired.
+fn still_fits(plan: Plan, job: &Job) -> Result<Plan, Failure> {
+    let refuse = |code: &str, cause: Text| Failure::Coded {
+        code: code.to_owned(),
+        cause,
+        cure: Text::new("kirikae plan で計画を作り直し、内容を見てから実行してください。", "plan again, read it, then apply."),
+        exit: exit::DRIFT,
+    };
+    if plan.expires_at < Timestamp::now() {
+        return Err(refuse("PLAN.EXPIRED", Text::new(format!("計画 {} は期限({})が切れています。", plan.plan_id, plan.expires_at), format!("plan {} expired at {}.", plan.plan_id, plan.expires_at))));
+    }
+    let fresh = job.plan(LookScope::Offline, None);
+    let moved = plan.closure.iter().find(|item| !fresh.closure.contains(item));
+    if let Some(item) = moved {
+        return Err(refuse("PLAN.DRIFT", Text::new(format!("計画のあとで {} {} が変わりました。", item.kind, item.id), format!("{} {} changed after the plan.", item.kind, item.id))));
+    }
+    if plan.bindings != fresh.bindings {
+        return Err(refuse("PLAN.DRIFT", Text::new("計画のあとで、役割の結び先が変わりました。", "role bindings changed after the plan.")));
+    }
+    Ok(plan)
+}
+
+fn refuse_person_hands(plan: &Plan, job: &Job) -> Result<(), Failure> {
+    let named = |role: &str| job.checked.profiles.get(role).and_then(|profile| job.open.site.portals.get(&profile.id)).and_then(|portal| portal.hands);
+    let by_person = plan.steps.iter().find(|step| step.person.is_some() && step.remote);
+    match by_person {
+        Some(step) if job.checked.profiles.iter().any(|(role, profile)| named(role).unwrap_or(profile.hands) == Hands::Person) => Err(Failure::Coded {
+            code: "PORTAL.NEEDS_PERSON".to_owned(),
+            cause: Text::new(format!("手順 {} は人がブラウザで行う設定(hands: person)です。", step.address), format!("step `{}` is set to a person's hands.", step.address)),
+            cure: Text::new("この版では、人の操作による実行はまだできません。サイトファイルの hands を確かめてください。", "this version cannot carry it out with a person's hands yet; see `hands` in the site file."),
+            exit: exit::FAILED,
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn unfinished(run: &str) -> Failure {
+    Failure::Coded {
+        code: "RUN.UNFINISHED".to_owned(),
+        cause: Text::new(format!("この証明書については、実行 {run} が終わっていません。"), format!("run {run} for this credential is not finished.")),
+        cure: Text::new(format!("続けるには: kirikae resume {run}   やめるには: kirikae abandon {run}"), format!("to go on: kirikae resume {run}   to give it up: kirikae abandon {run}")),
+        exit: exit::FAILED,
+    }
+}
+
+fn approvals(plan: &Plan, job: &Job, args: &Args, journal: &Journal, globals: &Globals) -> Result<Vec<Granted>, Vec<Needed>> {
+    let zone = &job.open.site.timezone;
+    let today = Timestamp::now().to_zoned(zone.clone()).start_of_day().map(|start| start.timestamp()).unwrap_or_default();
+    let done_today = |action: &str| journal.commitments_since(action, today).unwrap_or(u32::MAX);
+    let terminal = Terminal { lang: globals.lang() };
+    let interactive = globals.interactive();
+    let approver = |step: &PlanStep| if interactive { terminal.approve(step) } else { None };
+    settle(plan, &job.checked, &job.open.site.approvals, &args.approve, &done_today, &approver)
+}
+
+/// Nothing runs: the plan is saved, so that it can be read and approved.
+fn approval_missing(plan: &Plan, needed: &[Needed], folder: &Path) -> Result<Failure, Failure> {
+    let plans = folder.join("plans");
+    std::fs::create_dir_all(&plans).map_err(|error| Failure::usage("STATE.READONLY", Text::plain(error.to_string()), Text::default()))?;
+    let path = plans.join(format!("{}.json", plan.plan_id));
+    render::save(&path, &serde_json::to_string_pretty(plan).unwrap_or_default())?;
+    let steps: Vec<&str> = needed.iter().map(|needed| needed.step.as_str()).collect();
+    let why: Vec<String> = needed.iter().filter_map(|needed| Some(format!("{}: {}", needed.step, needed.why?))).collect();
+    let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
+    let flags: String = steps.iter().map(|step| format!(" --approve {step}")).collect();
+    Ok(Failure::Coded {
+        code: "APPROVAL.MISSING".to_owned(),
+        cause: Text::new(format!("取り消せない手順 {} の承認がありません{why}。何も実行していません。", steps.join("・")), format!("no approval for {}{why}; nothing was done.", steps.join(", "))),
+        cure: Text::new(format!("計画を読んでから: kirikae apply {}{flags}", path.display()), format!("read the plan, then: kirikae apply {}{flags}", path.display())),
+        exit: exit::APPROVAL,
+    })
+}
+
+/// The first event of a run.
+pub fn started(plan: &Plan, job: &Job, blobs: BTreeMap<String, String>) -> EventBody {
+    EventBody::RunStarted {
+        plan: plan.plan_id.clone(),
+        digest: plan.digest.clone(),
+        engine: env!("CARGO_PKG_VERSION").to_owned(),
+        playbook: format!("{}@{}", job.checked.id, job.checked.version),
+        site: job.open.site.id.clone(),
+        blobs,
+        bindings: job.bindings(),
+        batch: None,
+        account: state::account(),
+    }
+}
+
+/// What is carried out.
+pub fn program(plan: Plan, job: &Job) -> Program {
+    Program {
+        checked: job.checked.clone(),
+        inputs: job.inputs.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect(),
+        zone: job.open.site.timezone.clone(),
+        absent_after: absent_after(&job.checked, &job.backends),
+        plan,
+    }
+}
+
+/// Approvals as events, one for each way they were given.
+pub fn approval_events(plan: &Plan, job: &Job, granted: &[Granted]) -> Vec<EventBody> {
+    let mut by_way: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for grant in granted {
+        by_way.entry(&grant.by).or_default().push(grant.step.clone());
+    }
+    let event = |(by, steps): (&str, Vec<String>)| EventBody::ApprovalGiven {
+        steps,
+        by: by.to_owned(),
+        who: state::account(),
+        site_digest: by.starts_with("rule").then(|| job.open.site.digest.clone()),
+        subject: BTreeMap::from([("plan".to_owned(), plan.digest.clone())]),
+    };
+    by_way.into_iter().map(event).collect()
+}
+

@@ -1,0 +1,69 @@
+//! `kirikae lab --dir D`
+
+use std::path::PathBuf;
+
+use kirikae_engine::dsl::decode_profile;
+use kirikae_engine::text::{Lang, Sources};
+use kirikae_lab::{Fault, HtmlVariant, LabOptions};
+
+use crate::exit;
+use crate::failure::Failure;
+use crate::globals::Globals;
+use crate::library::Shelf;
+use crate::render;
+
+/// Arguments of `lab`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Folder for its site file, store, state and effects
+    #[arg(long, value_name = "DIR")]
+    dir: PathBuf,
+    /// Port [default: a free one; the same again after a restart]
+    #[arg(long)]
+    port: Option<u16>,
+    /// A fault: NAME[@OPERATION][:COUNT] (may be repeated)
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<Fault>,
+    /// Markup under the same labels
+    #[arg(long, value_name = "VARIANT")]
+    html: Option<HtmlVariant>,
+    /// Days until the certificate to renew ends
+    #[arg(long, default_value_t = 60, allow_negative_numbers = true)]
+    days_left: i64,
+}
+
+/// Serves practice portals until it is stopped.
+pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
+    let shelf = Shelf::find(globals.library.as_deref(), None);
+    let mut options = LabOptions::new(args.dir.clone(), profiles(&shelf)?);
+    options.port = args.port;
+    options.faults = args.fault.clone();
+    options.days_left = args.days_left;
+    if let Some(html) = args.html {
+        options.html = html;
+    }
+    let lab = kirikae_lab::start(options).map_err(lab_failure)?;
+    render::out(&match globals.lang() {
+        Lang::Ja => format!("練習用サイト: https://127.0.0.1:{}\nサイトファイル: {}\n止めるには Ctrl-C", lab.port(), lab.site_path().display()),
+        Lang::En => format!("practice portals: https://127.0.0.1:{}\nsite file: {}\nCtrl-C stops it", lab.port(), lab.site_path().display()),
+    });
+    lab.wait();
+    Ok(exit::DONE)
+}
+
+/// The portal profiles of a library.
+pub fn profiles(shelf: &Shelf) -> Result<Vec<kirikae_engine::backend::profile::Profile>, Failure> {
+    let decode = |source: kirikae_engine::text::Source| {
+        decode_profile(&source).map_err(|findings| {
+            let mut sources = Sources::default();
+            sources.add(source.clone());
+            Failure::Findings(Box::new(sources), findings)
+        })
+    };
+    shelf.portals().into_iter().map(decode).collect()
+}
+
+/// A lab that cannot start.
+pub fn lab_failure(error: kirikae_lab::LabError) -> Failure {
+    Failure::Coded { code: error.code.to_owned(), cause: error.cause, cure: error.cure, exit: exit::FAILED }
+}

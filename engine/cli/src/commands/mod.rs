@@ -1,0 +1,20 @@
+//! One file per command: `Args`, and `run` that gives the exit code.
+
+pub mod abandon;
+pub mod answer;
+pub mod apply;
+mod carry;
+pub mod check;
+pub mod dry_run;
+#[cfg(feature = "lab")]
+pub mod lab;
+pub mod plan;
+#[cfg(feature = "lab")]
+pub mod rehearse;
+pub mod resume;
+pub mod runs;
+pub mod schema;
+pub mod secrets;
+pub mod show;
+mod take_up;
+pub mod verify;

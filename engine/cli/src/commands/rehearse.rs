@@ -1,0 +1,121 @@
+//! `kirikae rehearse PLAYBOOK`
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kirikae_engine::plan::LookScope;
+use kirikae_engine::run::{Granted, MissingInputs, store_closure};
+use kirikae_engine::text::{Lang, Text};
+use kirikae_lab::{Fault, HtmlVariant, LabOptions};
+
+use super::apply::{approval_events, program, started};
+use super::carry::{Shortened, Surroundings, begin, on_ctrl_c, report};
+use super::lab::{lab_failure, profiles};
+use crate::failure::Failure;
+use crate::globals::{Format, Globals};
+use crate::job::{Given, Job, run_id};
+use crate::library::Shelf;
+use crate::person::Practice;
+use crate::render::run::Screen;
+use crate::{exit, render, state};
+
+/// Arguments of `rehearse`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Playbook: a path, or the id of one in the library
+    playbook: String,
+    #[command(flatten)]
+    given: Given,
+    /// Keep the practice folder and say where it is
+    #[arg(long)]
+    keep: bool,
+    /// Answers of people: JSON, step address to field to value
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// A fault of the practice portals: NAME[@OPERATION][:COUNT] (may be repeated)
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<Fault>,
+    /// Markup of the practice pages
+    #[arg(long, value_name = "VARIANT")]
+    html: Option<HtmlVariant>,
+}
+
+/// Rehearses: practice portals, temporary stores, the whole procedure for real.
+pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
+    let lang = globals.lang();
+    let place = tempfile::Builder::new().prefix("kirikae-rehearsal-").tempdir().map_err(no_place)?;
+    let shelf = Shelf::find(globals.library.as_deref(), Some(std::path::Path::new(&args.playbook)));
+    let mut options = LabOptions::new(place.path().join("lab"), profiles(&shelf)?);
+    options.faults = args.fault.clone();
+    options.pace = Duration::from_millis(300);
+    if let Some(html) = args.html {
+        options.html = html;
+    }
+    let lab = kirikae_lab::start(options).map_err(lab_failure)?;
+    if globals.format == Format::Text {
+        render::out(match lang {
+            Lang::Ja => "練習です。この端末の中だけで動き、実物のサイトには何も送りません。\n",
+            Lang::En => "This is a rehearsal on this machine only; nothing is sent to a real site.\n",
+        });
+    }
+    // The user's own site, state and secrets stay out of a rehearsal.
+    let practice = Globals { site: Some(lab.site_path().to_owned()), state: Some(place.path().join("state")), no_input: true, ..globals.clone() };
+    let code = rehearse(&practice, args)?;
+    lab.stop();
+    if args.keep {
+        let kept = place.keep();
+        render::err(&match lang {
+            Lang::Ja => format!("練習のフォルダを残しました: {}", kept.display()),
+            Lang::En => format!("the practice folder was kept: {}", kept.display()),
+        });
+    }
+    Ok(code)
+}
+
+fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
+    let lang = globals.lang();
+    let folder = state::folder(globals)?;
+    let mut journal = state::open(&folder)?;
+    let job = Job::prepare(globals, &folder, &args.playbook, &args.given, MissingInputs::UseExamples)?;
+    let plan = job.plan(LookScope::Local, Some(&journal));
+    if globals.format == Format::Text {
+        render::out(&render::plan::text(&plan, &job.checked, &job.open.site, &job.library, lang));
+    }
+    if plan.is_blocked() {
+        return Ok(exit::FAILED);
+    }
+    let granted: Vec<Granted> = plan.approvals_required.iter().map(|step| Granted { step: step.clone(), by: "rehearsal".to_owned() }).collect();
+    let run = run_id(Timestamp::now());
+    let blobs = store_closure(&folder, &plan, &job.checked)?;
+    let first = started(&plan, &job, blobs);
+    let approvals = approval_events(&plan, &job, &granted);
+    let program = program(plan, &job);
+    let person = Practice { lang, answers: answers(args)? };
+    let surroundings = Surroundings {
+        program: &program,
+        backends: &job.backends,
+        sources: &job.sources,
+        person: &person,
+        pauser: &Shortened,
+        fresh_for: job.open.site.fresh_for,
+        site: job.open.site.id.clone(),
+        cancel: on_ctrl_c(),
+    };
+    let mut screen = Screen::new(lang, globals.format);
+    screen.begins(&run);
+    let end = begin(surroundings, &mut journal, &mut screen, &run, first, approvals)?;
+    Ok(report(&program, &end, lang, globals.format))
+}
+
+fn answers(args: &Args) -> Result<BTreeMap<String, BTreeMap<String, String>>, Failure> {
+    let Some(path) = &args.answers else { return Ok(BTreeMap::new()) };
+    let unreadable = |why: String| Failure::usage("ANSWERS.UNREADABLE", Text::plain(format!("{}: {why}", path.display())), Text::new("JSON で {\"手順\": {\"項目\": \"値\"}} と書きます。", "write JSON: {\"step\": {\"field\": \"value\"}}."));
+    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
+    serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
+}
+
+fn no_place(error: std::io::Error) -> Failure {
+    Failure::usage("STATE.READONLY", Text::plain(error.to_string()), Text::new("一時フォルダに書けるようにしてください。", "make the temporary folder writable."))
+}

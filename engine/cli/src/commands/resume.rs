@@ -1,0 +1,42 @@
+//! `kirikae resume RUN`
+
+use super::carry::{Patient, Surroundings, on_ctrl_c, report, resume};
+use super::take_up::revive;
+use crate::failure::Failure;
+use crate::globals::Globals;
+use crate::person::{Nobody, Terminal};
+use crate::render::run::Screen;
+use crate::state;
+
+/// Arguments of `resume`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Run id, or `last`
+    #[arg(default_value = "last")]
+    run: String,
+    /// A secret's value in the first line of a file: NAME=PATH (may be repeated)
+    #[arg(long = "secret-file", value_name = "NAME=PATH", value_parser = |text: &str| text.split_once('=').map(|(name, path)| (name.to_owned(), path.to_owned())).ok_or("NAME=PATH"))]
+    secret_file: Vec<(String, String)>,
+}
+
+/// Goes on with a run.
+pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
+    let folder = state::folder(globals)?;
+    let mut journal = state::open(&folder)?;
+    let revived = revive(globals, &folder, &journal, &args.run, &args.secret_file)?;
+    let (terminal, nobody) = (Terminal { lang: globals.lang() }, Nobody);
+    let surroundings = Surroundings {
+        program: &revived.old.program,
+        backends: &revived.backends,
+        sources: &revived.sources,
+        person: if globals.interactive() { &terminal } else { &nobody },
+        pauser: &Patient,
+        fresh_for: revived.open.site.fresh_for,
+        site: revived.open.site.id.clone(),
+        cancel: on_ctrl_c(),
+    };
+    let mut screen = Screen::new(globals.lang(), globals.format);
+    screen.begins(&revived.old.run);
+    let end = resume(surroundings, &mut journal, &mut screen, &revived.old.run)?;
+    Ok(report(&revived.old.program, &end, globals.lang(), globals.format))
+}

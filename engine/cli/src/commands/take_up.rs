@@ -1,0 +1,108 @@
+//! What commands on an existing run share: finding it, and loading what it was planned with.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kirikae_engine::action::registry;
+use kirikae_engine::backend::{BackendSet, Vault};
+use kirikae_engine::journal::Journal;
+use kirikae_engine::run::{Event, EventBody, Program, State, apply, load_program};
+use kirikae_engine::text::Text;
+
+use crate::exit;
+use crate::failure::Failure;
+use crate::globals::Globals;
+use crate::job::bindings;
+use crate::person::Terminal;
+use crate::secrets::Sources;
+use crate::site::{OpenSite, load, open_backends, vault};
+
+/// A run with its program and what the journal says of it.
+pub struct OldRun {
+    /// Run id.
+    pub run: String,
+    /// What it carries out.
+    pub program: Program,
+    /// Its events.
+    pub events: Vec<Event>,
+    /// The state after them.
+    pub state: State,
+}
+
+/// The id of a run: as given, or the newest for `last`.
+pub fn find(journal: &Journal, named: &str) -> Result<String, Failure> {
+    let runs = journal.runs()?;
+    let found = if named == "last" { runs.first() } else { runs.iter().find(|row| row.run == named) };
+    found.map(|row| row.run.clone()).ok_or_else(|| {
+        Failure::usage(
+            "RUN.UNKNOWN",
+            Text::new(format!("実行 {named} はありません。"), format!("there is no run {named}.")),
+            Text::new("kirikae runs で一覧を見てください。", "see `kirikae runs`."),
+        )
+    })
+}
+
+/// Loads a run for reading: no backends.
+pub fn read(globals: &Globals, journal: &Journal, named: &str) -> Result<OldRun, Failure> {
+    let run = find(journal, named)?;
+    let zone = load(globals)?.site.timezone;
+    let program = load_program(journal.folder(), &journal.blobs(&run)?, registry(), zone, None)?;
+    Ok(with_state(journal, run, program)?)
+}
+
+fn with_state(journal: &Journal, run: String, program: Program) -> Result<OldRun, Failure> {
+    let events = journal.events(&run)?;
+    let mut state = State::new(run.as_str());
+    for event in &events {
+        apply(&program, &mut state, event);
+    }
+    Ok(OldRun { run, program, events, state })
+}
+
+/// A run with the backends of the site, to be carried on.
+pub struct Revived {
+    /// The run.
+    pub old: OldRun,
+    /// The site.
+    pub open: OpenSite,
+    /// Backends.
+    pub backends: BackendSet,
+    /// Sources of secrets, read fresh.
+    pub sources: Sources,
+}
+
+/// Loads a run for carrying it on. Changed role bindings are refused.
+pub fn revive(globals: &Globals, folder: &Path, journal: &Journal, named: &str, secret_files: &[(String, String)]) -> Result<Revived, Failure> {
+    let run = find(journal, named)?;
+    let open = load(globals)?;
+    let vault: Arc<dyn Vault> = vault(folder, &open.site)?;
+    let blobs = journal.blobs(&run)?;
+    let first = load_program(folder, &blobs, registry(), open.site.timezone.clone(), None)?;
+    let backends = open_backends(&open, &first.checked, &vault, globals.lang())?;
+    let program = load_program(folder, &blobs, registry(), open.site.timezone.clone(), Some(&backends))?;
+    let old = with_state(journal, run, program)?;
+    same_bindings(&old, &bindings(&old.program.checked, &backends))?;
+    let files = secret_files.iter().map(|(name, path)| (name.clone(), PathBuf::from(path))).collect();
+    let terminal = globals.interactive().then(|| Terminal { lang: globals.lang() });
+    let sources = Sources::new(&open.site, &open.base, &old.program.checked.id, files, vault, terminal);
+    Ok(Revived { old, open, backends, sources })
+}
+
+fn same_bindings(old: &OldRun, now: &BTreeMap<String, String>) -> Result<(), Failure> {
+    let Some(EventBody::RunStarted { bindings, .. }) = old.events.first().map(|event| &event.body) else { return Ok(()) };
+    let moved = bindings.iter().find(|(role, id)| now.get(*role) != Some(id));
+    match moved {
+        None => Ok(()),
+        Some((role, before)) => {
+            let after = now.get(role).map_or("-", String::as_str);
+            Err(Failure::Coded {
+                code: "RUN.BINDINGS_CHANGED".to_owned(),
+                cause: Text::new(format!("役割 {role} の結び先が変わりました: {before} → {after}"), format!("role `{role}` is bound elsewhere now: {before} → {after}")),
+                cure: Text::new("始めたときと同じサイトファイルで続けるか、kirikae abandon でやめてください。", "go on with the site file the run began with, or give it up with `kirikae abandon`."),
+                exit: exit::FAILED,
+            })
+        }
+    }
+}
+

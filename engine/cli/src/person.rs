@@ -1,0 +1,106 @@
+//! The person at the terminal: approvals, questions, secrets.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use kirikae_engine::action::{Answer, Question};
+use kirikae_engine::dsl::{Type, fold};
+use kirikae_engine::plan::PlanStep;
+use kirikae_engine::run::Person;
+use kirikae_engine::secret::Secret;
+use kirikae_engine::text::Lang;
+
+use crate::render;
+
+/// A person at the terminal.
+pub struct Terminal {
+    /// Language.
+    pub lang: Lang,
+}
+
+/// Nobody.
+pub struct Nobody;
+
+impl Person for Nobody {
+    fn answer(&self, _step: &str, _question: &Question) -> Option<Answer> {
+        None
+    }
+}
+
+/// Answers for a rehearsal: yes, with the fields' examples.
+pub struct Practice {
+    /// Language.
+    pub lang: Lang,
+    /// Answers by step address: fields by name.
+    pub answers: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Person for Practice {
+    fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
+        render::out(&match self.lang {
+            Lang::Ja => format!("  問 {}\n    練習のため自動で回答: はい", question.ask.get(self.lang)),
+            Lang::En => format!("  asked: {}\n    answered for practice: yes", question.ask.get(self.lang)),
+        });
+        let given = self.answers.get(step);
+        let field = |name: &str, example: &Option<String>| given.and_then(|fields| fields.get(name).cloned()).or_else(|| example.clone());
+        let fields = question.fields.iter().filter_map(|wanted| Some((wanted.name.clone(), field(&wanted.name, &wanted.example)?))).collect();
+        let evidence = question.evidence.then(|| "練習".to_owned());
+        Some(Answer { yes: true, fields, evidence, by: "practice".to_owned(), account: crate::state::account(), at: Timestamp::now() })
+    }
+}
+
+impl Person for Terminal {
+    fn answer(&self, _step: &str, question: &Question) -> Option<Answer> {
+        let ja = self.lang == Lang::Ja;
+        render::out("");
+        for item in &question.items {
+            render::out(&format!("  □ {}", item.get(self.lang)));
+        }
+        let yes = inquire::Confirm::new(question.ask.get(self.lang)).with_default(false).prompt_skippable().ok()??;
+        let mut fields = BTreeMap::new();
+        if yes {
+            for field in &question.fields {
+                let typed = inquire::Text::new(field.title.get(self.lang)).prompt_skippable().ok()??;
+                let folded = Type::parse(&field.ty).map_or(typed.clone(), |ty| fold(&ty, &typed));
+                fields.insert(field.name.clone(), folded);
+            }
+        }
+        let evidence = if yes && question.evidence {
+            inquire::Text::new(if ja { "見たもの(証拠):" } else { "What was seen (evidence):" }).prompt_skippable().ok()?
+        } else {
+            None
+        };
+        let account = crate::state::account();
+        let answer = Answer { yes, fields, evidence, by: account.clone(), account, at: Timestamp::now() };
+        match question.accepts(&answer) {
+            Ok(()) => Some(answer),
+            Err(why) => {
+                render::err(why.get(self.lang));
+                self.answer(_step, question)
+            }
+        }
+    }
+}
+
+impl Terminal {
+    /// Asks for an approval. `None`: the person left the prompt.
+    pub fn approve(&self, step: &PlanStep) -> Option<bool> {
+        let fee = step.fee.map_or(String::new(), |fee| format!(" ({}円{})", fee.yen, if fee.verified { "" } else { "・未確認" }));
+        let text = match self.lang {
+            Lang::Ja => format!("取り消せません: {} {}{fee}。実行してよいですか", step.address, step.title.get(self.lang)),
+            Lang::En => format!("cannot be undone: {} {}{fee}. Go ahead", step.address, step.title.get(self.lang)),
+        };
+        inquire::Confirm::new(&text).with_default(false).prompt_skippable().ok().flatten()
+    }
+
+    /// Asks for a secret, hidden; a new one twice. `None`: the person left the prompt.
+    pub fn secret(&self, title: &str, new: bool) -> Option<Secret> {
+        let prompt = inquire::Password::new(title).with_display_mode(inquire::PasswordDisplayMode::Hidden);
+        let prompt = if new {
+            prompt.with_custom_confirmation_message(if self.lang == Lang::Ja { "もう一度:" } else { "Again:" })
+        } else {
+            prompt.without_confirmation()
+        };
+        prompt.prompt_skippable().ok().flatten().map(Secret::text)
+    }
+}

@@ -1,0 +1,45 @@
+//! What people and machines read. The only place that writes to the terminal.
+
+pub mod diagnostic;
+pub mod plan;
+pub mod run;
+
+use std::io::Write;
+use std::path::Path;
+
+use kirikae_engine::text::Text;
+use unicode_width::UnicodeWidthStr;
+
+use crate::failure::Failure;
+
+/// Writes a text and a line end to standard output. A reader that went away ends nothing.
+pub fn out(text: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+/// The same to standard error.
+pub fn err(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Writes a result file as a whole.
+pub fn save(path: &Path, text: &str) -> Result<(), Failure> {
+    let fresh = path.with_extension("new");
+    let write = || {
+        std::fs::write(&fresh, text)?;
+        std::fs::rename(&fresh, path)
+    };
+    write().map_err(|error: std::io::Error| {
+        Failure::usage(
+            "FILE.NOT_WRITABLE",
+            Text::new(format!("{} に書けません: {error}", path.display()), format!("cannot write {}: {error}", path.display())),
+            Text::new("書き込める場所を指定してください。", "name a place that can be written."),
+        )
+    })
+}
+
+/// Pads to a display width; wide characters count two.
+pub fn pad(text: &str, width: usize) -> String {
+    let fill = width.saturating_sub(text.width());
+    format!("{text}{}", " ".repeat(fill))
+}

@@ -1,0 +1,184 @@
+//! From the site file to open backends.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kirikae_backends::ca::portal::{Portal, PortalSettings, ProxySettings, Roots};
+use kirikae_backends::folder::dir::FolderSettings;
+use kirikae_backends::notify::screen::ScreenNotifier;
+use kirikae_backends::store::p12::Pkcs12Files;
+use kirikae_backends::vault::age::AgeVault;
+use kirikae_backends::{StoreSettings, builtin};
+use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, Vault};
+use kirikae_engine::backend::profile::Profile;
+use kirikae_engine::check::Checked;
+use kirikae_engine::dsl::site::{BackendPort, BackendSite, PortalSite, RootsAt, SecretSource, Site};
+use kirikae_engine::dsl::{RoleKind, Type, decode_site};
+use kirikae_engine::secret::{Secret, SecretRef};
+use kirikae_engine::text::{Lang, Source, Sources, Text};
+
+use crate::failure::Failure;
+use crate::globals::Globals;
+use crate::library::read_source;
+use crate::secrets::{fetch, generate};
+
+/// What stands in for a site file when none is named: nothing is bound.
+const NO_SITE: &str = "kirikae: site/1\nid: none\ntitle: { ja: サイトファイルなし, en: no site file }\n";
+
+/// A site file and the folder that its paths are relative to.
+pub struct OpenSite {
+    /// The site.
+    pub site: Site,
+    /// The folder of its file.
+    pub base: PathBuf,
+}
+
+/// Reads the site file that was named, if one was.
+pub fn load(globals: &Globals) -> Result<OpenSite, Failure> {
+    let (source, base) = match &globals.site {
+        Some(path) => {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            (read_source(path)?, absolute.parent().map(Path::to_owned).unwrap_or_default())
+        }
+        None => (Source::new("site", NO_SITE), PathBuf::new()),
+    };
+    let site = decode_site(&source).map_err(|findings| {
+        let mut sources = Sources::default();
+        sources.add(source.clone());
+        Failure::Findings(Box::new(sources), findings)
+    })?;
+    Ok(OpenSite { site, base })
+}
+
+/// Opens the vault of a state folder.
+pub fn vault(state: &Path, site: &Site) -> Result<Arc<dyn Vault>, Failure> {
+    Ok(Arc::new(AgeVault::open(state, &site.recipients)?))
+}
+
+/// Opens everything that a playbook's roles are bound to. Nothing is contacted.
+pub fn open_backends(open: &OpenSite, checked: &Checked, vault: &Arc<dyn Vault>, lang: Lang) -> Result<BackendSet, Failure> {
+    let site = &open.site;
+    let program = site.programs.get(&checked.program);
+    let mut set = BackendSet {
+        stores: BTreeMap::new(),
+        cas: BTreeMap::new(),
+        folders: BTreeMap::new(),
+        p12: Arc::new(Pkcs12Files),
+        vault: vault.clone(),
+        notifier: Arc::new(ScreenNotifier::new(Box::new(move |notice| {
+            let to = if lang == Lang::Ja { "知らせ" } else { "notice" };
+            crate::render::out(&format!("  {to} → {}: {}\n    {}", notice.to, notice.subject, notice.body));
+        }))),
+    };
+    for role in &checked.roles {
+        match role.kind {
+            RoleKind::Ca | RoleKind::Web => {
+                if let Some(profile) = checked.profiles.get(&role.name) {
+                    let named = program.and_then(|program| program.portals.get(&profile.id)).or_else(|| site.portals.get(&profile.id));
+                    if let Some(portal) = open_portal(profile, named, open, &**vault)? {
+                        set.cas.insert(role.name.clone(), Arc::new(portal));
+                    }
+                }
+            }
+            RoleKind::Store | RoleKind::Folder | RoleKind::Token => {
+                let bound = program.and_then(|program| program.backends.get(&role.name)).or_else(|| site.backends.get(&role.name));
+                if let Some(bound) = bound {
+                    open_local(&mut set, &role.name, role.kind, bound, open, vault)?;
+                }
+            }
+        }
+    }
+    Ok(set)
+}
+
+fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn Vault>) -> Result<(), Failure> {
+    let fits = matches!((kind, bound.port), (RoleKind::Store, BackendPort::Store) | (RoleKind::Folder, BackendPort::Folder));
+    if !fits {
+        return Err(Failure::usage(
+            "SITE.WRONG_KIND",
+            Text::new(format!("役割 {role} は {} ですが、サイトファイルでは違う種類に結ばれています。", kind.word()), format!("role `{role}` is a {}, but the site binds it to something else.", kind.word())),
+            Text::new(format!("サイトファイルの backends.{role} を {}: で書いてください。", kind.word()), format!("write `{}:` under backends.{role} of the site file.", kind.word())),
+        ));
+    }
+    let path = bound.path.as_ref().map(|path| open.base.join(path));
+    match bound.port {
+        BackendPort::Folder => {
+            let settings = FolderSettings { path: path.unwrap_or_default(), removable: bound.removable, plain: bound.plain };
+            set.folders.insert(role.to_owned(), (builtin().folder(&bound.kind)?.open)(&settings)?);
+        }
+        _ => {
+            let password = store_password(role, bound, path.clone(), open, vault);
+            set.stores.insert(role.to_owned(), (builtin().store(&bound.kind)?.open)(StoreSettings { path, password })?);
+        }
+    }
+    Ok(())
+}
+
+/// The password of a store: from the source the site names, else made once and kept in the vault.
+fn store_password(role: &str, bound: &BackendSite, path: Option<PathBuf>, open: &OpenSite, vault: &Arc<dyn Vault>) -> Box<dyn Fn() -> Result<Secret, BackendError> + Send + Sync> {
+    let (source, base, vault, role) = (bound.password.clone(), open.base.clone(), vault.clone(), role.to_owned());
+    let place = path.as_ref().map(|path| kirikae_engine::plan::sha256_hex(path.to_string_lossy().as_bytes())).unwrap_or_default();
+    Box::new(move || match &source {
+        Some(source) => fetch(source, &base, &*vault, &role),
+        None => {
+            let reference = SecretRef::vault(&format!("stores/{}", &place[..16.min(place.len())]));
+            if let Some(known) = vault.get(&reference)? {
+                return Ok(known);
+            }
+            if path.as_ref().is_some_and(|path| holds_p12(path)) {
+                let cause = Text::new(format!("保管先 {role} のパスワードが分かりません。"), format!("the password of store `{role}` is not known."));
+                let cure = Text::new(
+                    format!("サイトファイルの backends.{role}.password に置き場所を書いてください。"),
+                    format!("name its source under backends.{role}.password of the site file."),
+                );
+                return Err(BackendError::new("STORE.UNREADABLE", cause).cure(cure));
+            }
+            let made = generate(&Type::Ascii)?;
+            let info = EntryInfo { reference, name: format!("{role}.password"), about: role.clone(), written_at: Timestamp::now(), labels: BTreeMap::new() };
+            vault.put(&info, &made)?;
+            Ok(made)
+        }
+    })
+}
+
+fn holds_p12(path: &Path) -> bool {
+    let files = std::fs::read_dir(path).into_iter().flatten().flatten();
+    files.into_iter().any(|file| file.path().extension().is_some_and(|extension| extension == "p12"))
+}
+
+/// Opens a portal. One without any address is not bound.
+fn open_portal(profile: &Profile, named: Option<&PortalSite>, open: &OpenSite, vault: &dyn Vault) -> Result<Option<Portal>, Failure> {
+    let named = named.cloned().unwrap_or_default();
+    let Some(base) = named.base.or_else(|| profile.base.clone()) else { return Ok(None) };
+    let roots = match named.roots {
+        Some(RootsAt::File(path)) => {
+            let path = open.base.join(path);
+            Roots::Pem(std::fs::read(&path).map_err(|error| {
+                Failure::usage(
+                    "SITE.ROOTS",
+                    Text::new(format!("ルート証明書 {} を読めません: {error}", path.display()), format!("cannot read the roots {}: {error}", path.display())),
+                    Text::new(format!("サイトファイルの portals.{}.roots を確かめてください。", profile.id), format!("check portals.{}.roots of the site file.", profile.id)),
+                )
+            })?)
+        }
+        Some(RootsAt::System) | None => Roots::System,
+    };
+    let proxy = named
+        .proxy
+        .map(|proxy| {
+            let password = proxy.password.as_ref().map(|source: &SecretSource| fetch(source, &open.base, vault, "proxy")).transpose()?;
+            Ok::<_, BackendError>(ProxySettings { url: proxy.url, user: proxy.user, password })
+        })
+        .transpose()?;
+    let settings = PortalSettings {
+        base,
+        roots,
+        proxy,
+        timeout: named.timeout.unwrap_or(std::time::Duration::from_secs(60)),
+        absent_after: named.absent_after.map(|(after, _)| after),
+        hands: named.hands,
+    };
+    Ok(Some(Portal::new(profile.clone(), settings)?))
+}

@@ -1,0 +1,474 @@
+//! `journal.db` 1.0.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use serde_json::Value as Json;
+
+use super::chain::{ChainFault, STATE_RUN, link};
+use crate::run::{EffectResult, Event, EventBody, Outcome};
+use crate::text::Text;
+
+const FORMAT: &str = "1.0";
+
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS events(run TEXT NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, kind TEXT NOT NULL, body TEXT NOT NULL, hash BLOB NOT NULL, PRIMARY KEY(run, seq));
+CREATE TABLE IF NOT EXISTS runs(run TEXT PRIMARY KEY, kind TEXT NOT NULL, playbook TEXT NOT NULL, target TEXT NOT NULL, plan TEXT NOT NULL, batch TEXT, started_at INTEGER NOT NULL, phase TEXT NOT NULL, detail TEXT NOT NULL DEFAULT '');
+CREATE TABLE IF NOT EXISTS outbox(id TEXT PRIMARY KEY, run TEXT NOT NULL, step TEXT NOT NULL, attempt INTEGER NOT NULL, since INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS commitments(credential TEXT NOT NULL, operation TEXT NOT NULL, run TEXT NOT NULL, step TEXT NOT NULL, state TEXT NOT NULL, request_id TEXT, at INTEGER NOT NULL, PRIMARY KEY(credential, operation, run, step));
+CREATE TABLE IF NOT EXISTS claims(credential TEXT PRIMARY KEY, run TEXT NOT NULL, since INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS attempts(device TEXT PRIMARY KEY, used INTEGER NOT NULL, at INTEGER NOT NULL, source TEXT);
+CREATE TABLE IF NOT EXISTS plans(plan_id TEXT PRIMARY KEY, digest TEXT NOT NULL, run TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS blobs(run TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY(run, name));
+";
+
+/// The journal of a state folder.
+pub struct Journal {
+    connection: Connection,
+    folder: PathBuf,
+}
+
+/// A run, for listings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRow {
+    /// Run id.
+    pub run: String,
+    /// Playbook id.
+    pub playbook: String,
+    /// Site id.
+    pub target: String,
+    /// Plan id.
+    pub plan: String,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// `active parked ended`
+    pub phase: String,
+    /// Cause or end.
+    pub detail: String,
+}
+
+/// What a run committed for a credential.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Commitment {
+    /// Credential key.
+    pub credential: String,
+    /// Action name.
+    pub operation: String,
+    /// Run.
+    pub run: String,
+    /// Address.
+    pub step: String,
+    /// `intended done not_done uncertain`
+    pub state: String,
+    /// The request ID that came of it, if it is known.
+    pub request_id: Option<String>,
+    /// When it last changed.
+    pub at: Timestamp,
+}
+
+/// What `verify` found of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// Run id.
+    pub run: String,
+    /// Events.
+    pub events: u64,
+    /// Hash of the last event, hex.
+    pub head: String,
+    /// The first fault.
+    pub fault: Option<ChainFault>,
+}
+
+/// Why the journal cannot be used.
+#[derive(Debug)]
+pub struct JournalError {
+    /// `JOURNAL.*`, `RUN.UNFINISHED`, `PLAN.USED`.
+    pub code: &'static str,
+    /// What and why.
+    pub cause: Text,
+    /// What to do.
+    pub cure: Text,
+}
+
+impl fmt::Display for JournalError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.cause.get(crate::text::Lang::En))
+    }
+}
+
+impl std::error::Error for JournalError {}
+
+impl From<rusqlite::Error> for JournalError {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let (code, cure) = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => ("JOURNAL.FULL", Text::new("状態フォルダの空きを作ってください。", "free some space in the state folder.")),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
+                "JOURNAL.CORRUPT",
+                Text::new(
+                    "状態フォルダの控えから journal.db を戻してください。何も送っていません。",
+                    "restore journal.db from a backup of the state folder; nothing was sent.",
+                ),
+            ),
+            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
+                ("JOURNAL.READONLY", Text::new("状態フォルダに書き込めるようにしてください。", "make the state folder writable."))
+            }
+            _ => ("JOURNAL.FAILED", Text::new("状態フォルダを確かめてください。", "look at the state folder.")),
+        };
+        Self { code, cause: Text::new(format!("記録に書けません: {error}"), format!("the journal failed: {error}")), cure }
+    }
+}
+
+impl Journal {
+    /// Opens `FOLDER/journal.db`, making it if it is not there.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`; `JOURNAL.NEWER` if a newer major version wrote it.
+    pub fn open(folder: &Path) -> Result<Self, JournalError> {
+        let connection = Connection::open(folder.join("journal.db"))?;
+        connection.busy_timeout(Duration::from_secs(20))?;
+        let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
+        if !mode.eq_ignore_ascii_case("wal") {
+            return Err(JournalError {
+                code: "JOURNAL.FAILED",
+                cause: Text::new(format!("WAL が使えません({mode})。"), format!("write-ahead logging is not possible ({mode}).")),
+                cure: Text::new("状態フォルダをこの端末のディスクに置いてください。", "put the state folder on a local disk."),
+            });
+        }
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.execute_batch(TABLES)?;
+        let format: Option<String> = connection.query_row("SELECT value FROM meta WHERE key='format'", [], |row| row.get(0)).optional()?;
+        match format.as_deref() {
+            None => {
+                connection.execute("INSERT OR IGNORE INTO meta(key, value) VALUES('format', ?1)", [FORMAT])?;
+            }
+            Some(found) if found.split('.').next() == FORMAT.split('.').next() => {}
+            Some(found) => {
+                return Err(JournalError {
+                    code: "JOURNAL.NEWER",
+                    cause: Text::new(format!("記録の形式 {found} はこの版では読めません。"), format!("journal format {found} is newer than this program.")),
+                    cure: Text::new("新しい版の kirikae を使ってください。", "use a newer kirikae."),
+                });
+            }
+        }
+        Ok(Self { connection, folder: folder.to_owned() })
+    }
+
+    /// The state folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Appends an event durably and returns it. `wall` is stamped unless it is before the run's last event.
+    /// Claims, commitments, the outbox and the run's row change in the same transaction.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn append(&mut self, run: &str, wall: Timestamp, body: EventBody) -> Result<Event, JournalError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let event = append_in(&transaction, run, wall, body)?;
+        transaction.commit()?;
+        Ok(event)
+    }
+
+    /// Begins a run: takes the plan (single use) and writes the first event.
+    ///
+    /// # Errors
+    /// `PLAN.USED`, `JOURNAL.*`.
+    pub fn begin(&mut self, run: &str, wall: Timestamp, playbook: &str, target: &str, body: EventBody) -> Result<Event, JournalError> {
+        let EventBody::RunStarted { plan, digest, blobs, .. } = &body else {
+            return Err(JournalError {
+                code: "JOURNAL.FAILED", cause: Text::new("最初の記録ではありません。", "not a first event."), cure: Text::default()
+            });
+        };
+        let (plan, digest, blobs) = (plan.clone(), digest.clone(), blobs.clone());
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let used: Option<String> = transaction.query_row("SELECT run FROM plans WHERE plan_id=?1", [&plan], |row| row.get(0)).optional()?;
+        if let Some(by) = used {
+            return Err(JournalError {
+                code: "PLAN.USED",
+                cause: Text::new(format!("計画 {plan} は実行 {by} で使いました。"), format!("plan {plan} was used by run {by}.")),
+                cure: Text::new("計画は1回限りです。kirikae plan で作り直してください。", "a plan is single-use; plan again."),
+            });
+        }
+        transaction.execute("INSERT INTO plans VALUES(?1, ?2, ?3, ?4)", params![plan, digest, run, wall.as_millisecond()])?;
+        transaction.execute(
+            "INSERT INTO runs(run, kind, playbook, target, plan, batch, started_at, phase) VALUES(?1, 'run', ?2, ?3, ?4, NULL, ?5, 'active')",
+            params![run, playbook, target, plan, wall.as_millisecond()],
+        )?;
+        for (name, sha256) in &blobs {
+            transaction.execute("INSERT INTO blobs VALUES(?1, ?2, ?3, 0)", params![run, name, sha256])?;
+        }
+        let event = append_in(&transaction, run, wall, body)?;
+        transaction.commit()?;
+        Ok(event)
+    }
+
+    /// Takes claims for a run, all or none.
+    ///
+    /// # Errors
+    /// `RUN.UNFINISHED` naming the run that has one of them.
+    pub fn claim(&mut self, run: &str, wall: Timestamp, credentials: &[String]) -> Result<(), JournalError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for credential in credentials {
+            let holder: Option<String> = transaction.query_row("SELECT run FROM claims WHERE credential=?1", [credential], |row| row.get(0)).optional()?;
+            match holder {
+                Some(holder) if holder != run => return Err(unfinished(&holder)),
+                Some(_) => {}
+                None => {
+                    transaction.execute("INSERT INTO claims VALUES(?1, ?2, ?3)", params![credential, run, wall.as_millisecond()])?;
+                }
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The run that claims a credential.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn claimed_by(&self, credential: &str) -> Result<Option<String>, JournalError> {
+        Ok(self.connection.query_row("SELECT run FROM claims WHERE credential=?1", [credential], |row| row.get(0)).optional()?)
+    }
+
+    /// What was committed for a credential, oldest first.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn commitments(&self, credential: &str) -> Result<Vec<Commitment>, JournalError> {
+        let sql = "SELECT credential, operation, run, step, state, request_id, at FROM commitments WHERE credential=?1 ORDER BY at, run, step";
+        let mut statement = self.connection.prepare(sql)?;
+        let rows = statement.query_map([credential], |row| {
+            Ok(Commitment {
+                credential: row.get(0)?,
+                operation: row.get(1)?,
+                run: row.get(2)?,
+                step: row.get(3)?,
+                state: row.get(4)?,
+                request_id: row.get(5)?,
+                at: timestamp(row.get(6)?),
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Events of a run, in order.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`; `JOURNAL.CORRUPT` if one cannot be read.
+    pub fn events(&self, run: &str) -> Result<Vec<Event>, JournalError> {
+        let mut statement = self.connection.prepare("SELECT seq, at, kind, body FROM events WHERE run=?1 ORDER BY seq")?;
+        let rows = statement.query_map([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?)))?;
+        rows.map(|row| {
+            let (seq, at, kind, body) = row?;
+            read_event(seq, at, &kind, &body).ok_or_else(|| JournalError {
+                code: "JOURNAL.CORRUPT",
+                cause: Text::new(format!("実行 {run} の記録 {seq} が読めません。"), format!("event {seq} of run {run} cannot be read.")),
+                cure: Text::new("kirikae verify で確かめてください。", "see `kirikae verify`."),
+            })
+        })
+        .collect()
+    }
+
+    /// Runs, newest first.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn runs(&self) -> Result<Vec<RunRow>, JournalError> {
+        let sql = "SELECT run, playbook, target, plan, started_at, phase, detail FROM runs ORDER BY started_at DESC, run DESC";
+        let mut statement = self.connection.prepare(sql)?;
+        let rows = statement.query_map([], |row| {
+            Ok(RunRow {
+                run: row.get(0)?,
+                playbook: row.get(1)?,
+                target: row.get(2)?,
+                plan: row.get(3)?,
+                started_at: timestamp(row.get(4)?),
+                phase: row.get(5)?,
+                detail: row.get(6)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Approvals given by a site rule for an action since a time: how many.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn commitments_since(&self, operation: &str, since: Timestamp) -> Result<u32, JournalError> {
+        let sql = "SELECT COUNT(*) FROM commitments WHERE operation=?1 AND at>=?2 AND state<>'not_done'";
+        Ok(self.connection.query_row(sql, params![operation, since.as_millisecond()], |row| row.get(0))?)
+    }
+
+    /// Blobs of a run by name.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn blobs(&self, run: &str) -> Result<BTreeMap<String, String>, JournalError> {
+        let mut statement = self.connection.prepare("SELECT name, sha256 FROM blobs WHERE run=?1")?;
+        let rows = statement.query_map([run], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Checks the chains of all runs.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn verify(&self) -> Result<Vec<Verified>, JournalError> {
+        let mut statement = self.connection.prepare("SELECT DISTINCT run FROM events ORDER BY run")?;
+        let runs: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        runs.iter().map(|run| self.verify_run(run, None)).collect()
+    }
+
+    /// Checks the chain of a run; with a head (hex) kept elsewhere, also that its tail was not cut before it.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn verify_run(&self, run: &str, head: Option<&str>) -> Result<Verified, JournalError> {
+        let mut statement = self.connection.prepare("SELECT seq, at, kind, body, hash FROM events WHERE run=?1 ORDER BY seq")?;
+        let mut rows = statement.query([run])?;
+        let mut previous = [0u8; 32];
+        let (mut events, mut fault, mut head_seen) = (0u64, None, false);
+        while let Some(row) = rows.next()? {
+            let seq = u64::try_from(row.get::<_, i64>(0)?).unwrap_or(0);
+            let (at, kind, body, hash): (i64, String, String, Vec<u8>) = (row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?);
+            events += 1;
+            if seq != events && fault.is_none() {
+                fault = Some(ChainFault::Missing(events));
+            }
+            let expected = link(&previous, run, seq, at, &kind, &body);
+            if hash != expected && fault.is_none() {
+                fault = Some(ChainFault::Broken(seq));
+            }
+            previous = <[u8; 32]>::try_from(hash.as_slice()).unwrap_or(expected);
+            head_seen |= head.is_some_and(|head| head.eq_ignore_ascii_case(&hex::encode(previous)));
+        }
+        if fault.is_none() && head.is_some() && !head_seen {
+            fault = Some(ChainFault::HeadNotFound);
+        }
+        Ok(Verified { run: run.to_owned(), events, head: hex::encode(previous), fault })
+    }
+}
+
+/// The error of a credential that another run has claimed.
+pub(crate) fn unfinished(run: &str) -> JournalError {
+    JournalError {
+        code: "RUN.UNFINISHED",
+        cause: Text::new(format!("この証明書については、実行 {run} が終わっていません。"), format!("run {run} for this credential is not finished.")),
+        cure: Text::new(
+            format!("続けるには: kirikae resume {run}   やめるには: kirikae abandon {run}"),
+            format!("to go on: kirikae resume {run}   to give it up: kirikae abandon {run}"),
+        ),
+    }
+}
+
+fn timestamp(ms: i64) -> Timestamp {
+    Timestamp::from_millisecond(ms).unwrap_or_default()
+}
+
+fn read_event(seq: i64, at: i64, kind: &str, body: &str) -> Option<Event> {
+    let mut json: Json = serde_json::from_str(body).ok()?;
+    json.as_object_mut()?.insert("kind".to_owned(), Json::String(kind.to_owned()));
+    Some(Event { seq: u64::try_from(seq).ok()?, at: timestamp(at), body: serde_json::from_value(json).ok()? })
+}
+
+fn append_in(transaction: &Transaction<'_>, run: &str, wall: Timestamp, body: EventBody) -> Result<Event, JournalError> {
+    let last: Option<(i64, i64, Vec<u8>)> = transaction
+        .query_row("SELECT seq, at, hash FROM events WHERE run=?1 ORDER BY seq DESC LIMIT 1", [run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let (seq, previous_at, previous) = match last {
+        Some((seq, at, hash)) => (seq + 1, at, <[u8; 32]>::try_from(hash.as_slice()).unwrap_or([0; 32])),
+        None => (1, i64::MIN, [0; 32]),
+    };
+    let at = wall.as_millisecond().max(previous_at);
+    let kind = body.kind();
+    let mut json = serde_json::to_value(&body).map_err(|error| JournalError {
+        code: "JOURNAL.FAILED",
+        cause: Text::new(format!("記録の形にできません: {error}"), format!("event has no JSON form: {error}")),
+        cure: Text::default(),
+    })?;
+    if let Some(object) = json.as_object_mut() {
+        object.remove("kind");
+        object.insert("v".to_owned(), Json::from(1));
+    }
+    let text = json.to_string();
+    let sequence = u64::try_from(seq).unwrap_or(0);
+    let hash = link(&previous, run, sequence, at, kind, &text);
+    transaction.execute("INSERT INTO events VALUES(?1, ?2, ?3, ?4, ?5, ?6)", params![run, seq, at, kind, text, hash.as_slice()])?;
+    side_tables(transaction, run, at, &body)?;
+    Ok(Event { seq: sequence, at: timestamp(at), body })
+}
+
+/// What an event means for the tables that other runs read.
+fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBody) -> Result<(), JournalError> {
+    let phase = |phase: &str, detail: &str| transaction.execute("UPDATE runs SET phase=?2, detail=?3 WHERE run=?1", params![run, phase, detail]);
+    let word = |value: &dyn fmt::Debug| format!("{value:?}").to_lowercase();
+    match body {
+        EventBody::IntentRecorded { step, key, operation, credential, intent } => {
+            transaction.execute("INSERT OR REPLACE INTO outbox VALUES(?1, ?2, ?3, ?4, ?5)", params![key, run, step, intent.attempt, at])?;
+            if let Some(credential) = credential {
+                transaction.execute(
+                    "INSERT INTO commitments VALUES(?1, ?2, ?3, ?4, 'intended', NULL, ?5)
+                     ON CONFLICT(credential, operation, run, step) DO UPDATE SET state='intended', at=?5",
+                    params![credential, operation, run, step, at],
+                )?;
+            }
+        }
+        EventBody::Uncertain { step, .. } => {
+            transaction.execute("UPDATE commitments SET state='uncertain', at=?3 WHERE run=?1 AND step=?2", params![run, step, at])?;
+        }
+        EventBody::StepEnded { step, end } => {
+            transaction.execute("DELETE FROM outbox WHERE run=?1 AND step=?2", params![run, step])?;
+            // A failure after the effect (a check that did not hold) leaves the commitment done.
+            let state = if end.outcome == Outcome::Changed { "done" } else { "not_done" };
+            let request = end.outputs.get("request_id").and_then(Json::as_str);
+            transaction.execute(
+                "UPDATE commitments SET state=CASE WHEN state='done' THEN state ELSE ?3 END, request_id=COALESCE(?4, request_id), at=?5 WHERE run=?1 AND step=?2",
+                params![run, step, state, request, at],
+            )?;
+        }
+        EventBody::EffectEnded { step, result, .. } => {
+            if let EffectResult::Done { outputs } = result {
+                let request = outputs.get("request_id").and_then(Json::as_str);
+                transaction.execute(
+                    "UPDATE commitments SET state='done', request_id=COALESCE(?3, request_id), at=?4 WHERE run=?1 AND step=?2",
+                    params![run, step, request, at],
+                )?;
+            }
+        }
+        EventBody::RunParked { cause, .. } => {
+            phase("parked", &word(cause))?;
+        }
+        EventBody::RunResumed { .. } => {
+            phase("active", "")?;
+        }
+        EventBody::RunAbandoned { .. } => {
+            phase("ended", "abandoned")?;
+            transaction.execute("DELETE FROM claims WHERE run=?1", [run])?;
+            transaction.execute("DELETE FROM outbox WHERE run=?1", [run])?;
+        }
+        EventBody::RunEnded { end, .. } => {
+            phase("ended", &word(end))?;
+            transaction.execute("DELETE FROM claims WHERE run=?1", [run])?;
+            transaction.execute("DELETE FROM outbox WHERE run=?1", [run])?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+impl Journal {
+    /// Writes down what happened outside a run.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn append_state(&mut self, wall: Timestamp, body: EventBody) -> Result<Event, JournalError> {
+        self.append(STATE_RUN, wall, body)
+    }
+}

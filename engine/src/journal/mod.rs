@@ -1,0 +1,14 @@
+//! The journal: events of all runs in one SQLite file, hash-chained per run; claims, commitments, blobs (`runs.md` 8).
+//!
+//! May use: `run` events, `action` intents. Must not: decide anything; hold a secret.
+
+pub(crate) mod blob;
+mod chain;
+mod db;
+mod lock;
+pub(crate) mod place;
+
+pub use chain::{ChainFault, STATE_RUN, link};
+pub use db::{Commitment, Journal, JournalError, RunRow, Verified};
+pub use lock::RunLock;
+pub use place::{PlaceError, check_place, reserve};

@@ -1,0 +1,23 @@
+//! Checked + observations -> Plan.
+//!
+//! May use: `check`, `dsl`, `action` (reads only), `backend` read handles, `text`. Must not: hold a write handle,
+//! prompt, need a secret, or contact anything remote unless told to probe.
+
+mod claim;
+mod digest;
+mod dry_run;
+mod model;
+mod planner;
+mod resolve;
+mod schema;
+
+pub use claim::{credential_keys, site_key};
+pub use digest::{canonical_digest, sha256_hex};
+pub use dry_run::{DryRun, Verdict, VerdictKind, dry_run};
+pub use model::{
+    Approval, Blocked, CheckState, CheckWhen, ClosureItem, Decision, DependsOn, EdgeKind, Fee, FeeSum, Finished, InputOrigin, LookScope, Message, Observation,
+    Plan, PlanCheck, PlanInput, PlanPlaybook, PlanRepeat, PlanSecret, PlanStep, PlanSummary, Reason, Target, UnknownInput,
+};
+pub use planner::{GivenInput, PlanRequest, World, plan};
+pub use resolve::{Bound, Facts, Resolver, StepFacts, outputs_from_json, outputs_to_json};
+pub use schema::plan_schema;

@@ -1,0 +1,644 @@
+//! Walks a checked playbook once, reading what may be read, and says what would be done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde_json::Value as Json;
+
+use super::claim::credential_keys;
+use super::model::*;
+use super::resolve::{Facts, Resolver, StepFacts, outputs_to_json};
+use crate::action::{Blobs, Effect, Kind, Observed, Outputs, ReadCx, Registry, Secrets, Sessions};
+use crate::backend::profile::{Hands, Profile};
+use crate::backend::{BackendError, Call, Class, ReadBackends};
+use crate::check::{BoundAction, Checked, Cite, DocumentKind, EndsAs, Guard, Step, What};
+use crate::dsl::expr::Tri;
+use crate::dsl::{CertInfo, Value};
+use crate::text::Text;
+
+/// What a plan is made from.
+pub struct PlanRequest<'a> {
+    /// The playbook.
+    pub checked: &'a Checked,
+    /// Actions.
+    pub registry: &'a Registry,
+    /// What may be looked at.
+    pub scope: LookScope,
+    /// `P-…`
+    pub plan_id: String,
+    /// How long it can be applied.
+    pub valid: Duration,
+    /// Inputs of the root playbook.
+    pub inputs: BTreeMap<String, GivenInput>,
+    /// Words for the sources of secrets, by name.
+    pub secret_sources: BTreeMap<String, String>,
+    /// Terminal.
+    pub target: Target,
+    /// Roles and identities of what they are bound to.
+    pub bindings: BTreeMap<String, String>,
+    /// Roles whose pages a person does.
+    pub hands: BTreeMap<String, Hands>,
+    /// The site file, for the closure.
+    pub site: Option<ClosureItem>,
+    /// The playbook that tidies up leftovers, if the library has one.
+    pub clean_up: Option<String>,
+    /// Notices that the caller already has (what earlier runs committed, unfinished runs).
+    pub notices: Vec<Message>,
+}
+
+/// An input with where it came from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenInput {
+    /// Value.
+    pub value: Value,
+    /// Origin.
+    pub origin: InputOrigin,
+    /// Full-width characters were folded.
+    pub folded: bool,
+}
+
+/// The world as a planner may see it.
+pub struct World<'a> {
+    /// Now; expressions' "now", too.
+    pub now: Timestamp,
+    /// The site's time zone.
+    pub zone: &'a TimeZone,
+    /// Read handles.
+    pub backends: ReadBackends<'a>,
+    /// Secrets (a plan reads none; probing may need the ones of backends).
+    pub secrets: &'a dyn Secrets,
+    /// Files, kept in memory only.
+    pub blobs: &'a dyn Blobs,
+    /// Request IDs that earlier runs committed for a credential key.
+    pub committed: &'a dyn Fn(&str) -> Vec<String>,
+    /// How old an accepted proof may be.
+    pub fresh_for: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Fact {
+    Pending,
+    Skipped,
+    Ended(&'static str, BTreeMap<String, Json>),
+}
+
+struct Known(Vec<Fact>);
+
+impl Facts for Known {
+    fn step(&self, index: usize) -> StepFacts<'_> {
+        match &self.0[index] {
+            Fact::Pending => StepFacts::Pending,
+            Fact::Skipped => StepFacts::Skipped,
+            Fact::Ended(outcome, outputs) => StepFacts::Ended(outcome, outputs),
+        }
+    }
+}
+
+/// Plans. The digest is left empty; [`Plan::compute_digest`] fills it when the plan is shown or saved.
+pub fn plan(request: &PlanRequest<'_>, world: &World<'_>) -> Plan {
+    let inputs = request.inputs.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect();
+    let mut walk = Walk {
+        request,
+        world,
+        inputs,
+        known: Known(vec![Fact::Pending; request.checked.steps.len()]),
+        decisions: Vec::with_capacity(request.checked.steps.len()),
+        maybe_from_here: None,
+        finished: None,
+        stopped: BTreeMap::new(),
+        observations: vec![],
+        notices: request.notices.clone(),
+        claims: BTreeSet::new(),
+    };
+    let steps: Vec<PlanStep> = (0..request.checked.steps.len()).map(|index| walk.step(index)).collect();
+    walk.into_plan(steps)
+}
+
+struct Walk<'a> {
+    request: &'a PlanRequest<'a>,
+    world: &'a World<'a>,
+    inputs: BTreeMap<String, Value>,
+    known: Known,
+    decisions: Vec<Decision>,
+    /// Why everything from here on may not happen.
+    maybe_from_here: Option<Reason>,
+    finished: Option<Finished>,
+    /// Steps that cannot be done, with the code that stops those after them.
+    stopped: BTreeMap<usize, Blocked>,
+    observations: Vec<Observation>,
+    notices: Vec<Message>,
+    claims: BTreeSet<String>,
+}
+
+/// What a look at plan time ended with.
+enum Looked {
+    NotTried,
+    Saw(Outputs),
+    Failed(BackendError),
+}
+
+impl<'a> Walk<'a> {
+    fn resolver(&self) -> Resolver<'_> {
+        Resolver { checked: self.request.checked, inputs: &self.inputs, facts: &self.known, run: "", now: self.world.now, zone: self.world.zone }
+    }
+
+    fn step(&mut self, index: usize) -> PlanStep {
+        let step = &self.request.checked.steps[index];
+        let mut entry = self.blank(step);
+        let (decision, reason) = self.decide_before(step, &mut entry);
+        entry.decision = decision;
+        entry.reason = reason;
+        match &step.what {
+            What::Action(action) => {
+                self.bind(step, action, &mut entry);
+                if matches!(entry.decision, Decision::Run) {
+                    self.look(index, step, action, &mut entry);
+                }
+            }
+            What::Call { frame } => self.summarise_call(*frame, &mut entry),
+        }
+        self.guards(step, &mut entry, index);
+        if entry.effect == Effect::Irreversible && matches!(entry.decision, Decision::Run | Decision::Maybe) && !matches!(step.what, What::Call { .. }) {
+            entry.approval = Some(Approval { required: true, by: "irreversible".to_owned() });
+        }
+        if entry.decision == Decision::Skip {
+            self.known.0[index] = Fact::Skipped;
+        }
+        if entry.decision == Decision::Blocked
+            && let Some(blocked) = &entry.blocked
+        {
+            self.stopped.insert(index, blocked.clone());
+        }
+        self.decisions.push(entry.decision);
+        entry
+    }
+
+    fn blank(&self, step: &Step) -> PlanStep {
+        let checked = self.request.checked;
+        let edges = step
+            .after
+            .iter()
+            .map(|on| DependsOn { step: checked.steps[*on].address.clone(), kind: if step.data.contains(on) { EdgeKind::Data } else { EdgeKind::Order } });
+        let mut entry = PlanStep {
+            address: step.address.clone(),
+            title: step.title.clone(),
+            uses: String::new(),
+            effect: Effect::Read,
+            spends_attempt: false,
+            remote: false,
+            decision: Decision::Run,
+            reason: None,
+            with: BTreeMap::new(),
+            with_unknown: BTreeMap::new(),
+            with_secret: BTreeMap::new(),
+            outputs_unknown: BTreeMap::new(),
+            pinned: vec![],
+            checks: vec![],
+            fee: None,
+            person: None,
+            deadline: None,
+            repeat: step.repeat.as_ref().map(|repeat| PlanRepeat {
+                until: repeat.until.text.clone(),
+                every: words(repeat.every),
+                slow_to: words(repeat.slow_to),
+                within: words(repeat.within),
+            }),
+            cite: step.cite.iter().map(Cite::to_string).collect(),
+            depends_on: edges.collect(),
+            approval: None,
+            unverified: false,
+            blocked: None,
+        };
+        match &step.what {
+            What::Call { frame } => entry.uses = format!("playbook:{}", checked.frames[*frame].playbook),
+            What::Action(action) => {
+                let manifest = &action.manifest;
+                entry.uses = manifest.reference();
+                entry.effect = manifest.effect;
+                entry.spends_attempt = manifest.spends_attempt;
+                entry.remote = manifest.remote;
+                if let Some((profile, role, operation)) = self.portal_of(action) {
+                    entry.fee = profile.fee(operation).map(|(yen, standing)| Fee { yen, verified: standing == crate::backend::profile::Standing::Verified });
+                    entry.unverified = profile.unverified(operation);
+                    let hands = self.request.hands.get(role).copied().unwrap_or_else(|| profile.hands_of(operation));
+                    if hands == Hands::Person {
+                        entry.person = Some("担当者".to_owned());
+                    }
+                }
+            }
+        }
+        entry
+    }
+
+    fn portal_of<'s>(&'s self, action: &'s BoundAction) -> Option<(&'s Profile, &'s str, crate::backend::profile::Operation)> {
+        let role = action.portal.as_deref()?;
+        Some((self.request.checked.profiles.get(role)?, role, action.manifest.operation?))
+    }
+
+    /// Whether the step can be told to run, be skipped, perhaps run, or be blocked, before its inputs are looked at.
+    fn decide_before(&mut self, step: &Step, entry: &mut PlanStep) -> (Decision, Option<Reason>) {
+        if let Some(finished) = &self.finished {
+            let say = Text::new(format!("手順 {} で終わるため", finished.step), format!("the run ends at `{}`", finished.step));
+            return (Decision::Skip, Some(Reason { say, expr: None, waits_for: vec![] }));
+        }
+        if let Some((by, blocked)) = step.after.iter().find_map(|on| self.stopped.get(on).map(|blocked| (*on, blocked.clone()))) {
+            let address = &self.request.checked.steps[by].address;
+            let say = Text::new(format!("手順 {address} ができないため"), format!("`{address}` cannot be done"));
+            entry.blocked = Some(blocked);
+            return (Decision::Blocked, Some(Reason { say, expr: None, waits_for: vec![address.clone()] }));
+        }
+        let mut maybe = self.maybe_from_here.clone();
+        for condition in &step.when {
+            let truth = self.resolver().truth(condition, None);
+            match truth.truth() {
+                Some(true) => {}
+                Some(false) => {
+                    let say = Text::new("条件に合わないため", "its condition is false");
+                    return (Decision::Skip, Some(Reason { say, expr: Some(condition.text.clone()), waits_for: vec![] }));
+                }
+                None => match truth {
+                    Tri::Absent(why) => return (Decision::Skip, Some(absent_reason(&why.0))),
+                    Tri::Unknown(_, why) => {
+                        maybe = Some(Reason {
+                            say: Text::new("条件が実行時に決まるため", "its condition is decided at run time"),
+                            expr: Some(condition.text.clone()),
+                            waits_for: why.0.into_iter().collect(),
+                        });
+                    }
+                    Tri::Known(_) => {}
+                },
+            }
+        }
+        match maybe {
+            Some(reason) => (Decision::Maybe, Some(reason)),
+            None => (Decision::Run, None),
+        }
+    }
+
+    /// Fills the parallel trees of inputs; an absent required input skips the step, a perhaps-skipped source makes it `maybe`.
+    fn bind(&mut self, step: &Step, action: &BoundAction, entry: &mut PlanStep) {
+        let bound = self.resolver().inputs_of(step.frame, action);
+        if matches!(entry.decision, Decision::Run | Decision::Maybe) {
+            if let Some(why) = bound.absent.values().next() {
+                entry.decision = Decision::Skip;
+                entry.reason = Some(absent_reason(&why.0));
+            } else if entry.decision == Decision::Run {
+                let waits: BTreeSet<&String> = bound.unknown.values().flat_map(|(_, why)| &why.0).collect();
+                let perhaps = waits.iter().find(|address| {
+                    let checked = self.request.checked;
+                    checked.steps.iter().zip(&self.decisions).any(|(source, decision)| source.address == ***address && *decision == Decision::Maybe)
+                });
+                if let Some(address) = perhaps {
+                    entry.decision = Decision::Maybe;
+                    let say = Text::new(format!("手順 {address} が行われるかどうかによる"), format!("it depends on whether `{address}` is done"));
+                    entry.reason = Some(Reason { say, expr: None, waits_for: vec![(**address).clone()] });
+                }
+            }
+        }
+        for (name, value) in &bound.known.0 {
+            match value {
+                Value::DeclaredSecret(secret) => {
+                    entry.with_secret.insert(name.clone(), secret.clone());
+                }
+                Value::Secret(reference) => {
+                    entry.with_secret.insert(name.clone(), reference.as_str().to_owned());
+                }
+                Value::Cert(_) => {
+                    if entry.effect > Effect::Read {
+                        entry.pinned.push(format!("with.{name}.sha256"));
+                    }
+                    entry.with.insert(name.clone(), value.to_json());
+                }
+                other => {
+                    entry.with.insert(name.clone(), other.to_json());
+                }
+            }
+        }
+        for (name, (ty, why)) in bound.unknown {
+            entry.with_unknown.insert(name, UnknownInput { ty: ty.to_string(), from: why.0.into_iter().collect() });
+        }
+        if action.manifest.person {
+            entry.person = Some(bound.known.str("who").unwrap_or("担当者").to_owned());
+        }
+        if entry.effect > Effect::Read
+            && entry.decision != Decision::Skip
+            && let Some(key) = credential_keys(self.request.checked, action, &bound.known)
+        {
+            self.claims.insert(key);
+        }
+        entry.outputs_unknown = action.manifest.outputs.iter().map(|output| (output.name.clone(), output.ty.to_string())).collect();
+    }
+
+    /// Reads what may be read now.
+    fn look(&mut self, index: usize, step: &Step, action: &BoundAction, entry: &mut PlanStep) {
+        if self.require_stops(step, entry) {
+            return;
+        }
+        match self.try_look(action, step, entry) {
+            Looked::NotTried => {}
+            Looked::Saw(outputs) => {
+                if let Some(repeat) = &step.repeat
+                    && self.resolver().truth(&repeat.until, Some(&outputs)).truth() != Some(true)
+                {
+                    return;
+                }
+                self.notice_leftovers(&outputs);
+                let json = outputs_to_json(&outputs);
+                self.observations.push(Observation { step: step.address.clone(), at: self.world.now, outputs: json.clone() });
+                entry.decision = Decision::Observed;
+                entry.outputs_unknown.clear();
+                self.known.0[index] = Fact::Ended(if entry.effect == Effect::Read { "observed" } else { "unchanged" }, json);
+            }
+            Looked::Failed(error) => {
+                let unreadable = matches!(error.class, Class::Transient) || UNREADABLE.contains(&error.code.as_str());
+                entry.decision = Decision::Blocked;
+                entry.reason = Some(Reason { say: error.cause.clone(), expr: None, waits_for: vec![] });
+                entry.blocked = Some(Blocked { code: error.code.clone(), class: error.class, cure: error.cure.clone() });
+                if unreadable {
+                    // It may be readable when the plan is applied: what follows is shown, so that an auditor sees what could happen.
+                    let say = Text::new(format!("手順 {} が今は読めないため", step.address), format!("`{}` cannot be read now", step.address));
+                    self.maybe_from_here = Some(Reason { say, expr: None, waits_for: vec![step.address.clone()] });
+                }
+            }
+        }
+    }
+
+    fn try_look(&self, action: &BoundAction, step: &Step, entry: &PlanStep) -> Looked {
+        let scope = self.request.scope;
+        let manifest = &action.manifest;
+        let allowed = match scope {
+            LookScope::Offline => false,
+            LookScope::Local => !manifest.remote && manifest.effect == Effect::Read,
+            LookScope::Probe => manifest.effect == Effect::Read || manifest.remote,
+        };
+        // A plan has no secrets: what takes one is looked at by a dry run, or when it runs.
+        if !allowed || manifest.person || !entry.with_unknown.is_empty() || entry.person.is_some() {
+            return Looked::NotTried;
+        }
+        let Some((_, implementation)) = self.request.registry.find(manifest.name, manifest.major) else { return Looked::NotTried };
+        let inputs = self.resolver().inputs_of(step.frame, action).known;
+        let secrets = inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_) | Value::Secret(_)));
+        if !secrets.into_iter().all(|secret| matches!(self.world.secrets.unattended(secret), Ok(Some(_)))) {
+            return Looked::NotTried;
+        }
+        let sessions = Sessions::default();
+        let committed = credential_keys(self.request.checked, action, &inputs).map_or_else(Vec::new, |key| (self.world.committed)(&key));
+        let cx = self.read_cx(&sessions, &committed);
+        match implementation.kind() {
+            Kind::Read(read) => read.read(&cx, &inputs).map_or_else(Looked::Failed, Looked::Saw),
+            Kind::Write(write) => match write.observe(&cx, &inputs, None) {
+                Ok(Observed::Done { outputs, .. }) => Looked::Saw(outputs),
+                Ok(Observed::NotDone { .. }) => Looked::NotTried,
+                Ok(Observed::CannotTell { code, why, .. }) => Looked::Failed(BackendError::new(&code, why).class(Class::Human)),
+                Err(error) => Looked::Failed(error),
+            },
+            Kind::Ask(_) => Looked::NotTried,
+        }
+    }
+
+    fn read_cx<'s>(&'s self, sessions: &'s Sessions, committed: &'s [String]) -> ReadCx<'s> {
+        ReadCx {
+            now: self.world.now,
+            wall: self.world.now,
+            zone: self.world.zone,
+            backends: self.world.backends,
+            call: Call::unattached(),
+            secrets: self.world.secrets,
+            blobs: self.world.blobs,
+            sessions,
+            committed,
+            fresh_for: self.world.fresh_for,
+        }
+    }
+
+    /// `require` before a look: one that does not hold stops or finishes.
+    fn require_stops(&mut self, step: &Step, entry: &mut PlanStep) -> bool {
+        for guard in &step.require {
+            if self.resolver().truth(&guard.that, None).truth() == Some(false) {
+                self.guard_fails(step, guard, None, entry);
+                return true;
+            }
+        }
+        false
+    }
+
+    fn guard_fails(&mut self, step: &Step, guard: &Guard, result: Option<&Outputs>, entry: &mut PlanStep) {
+        let say = self.resolver().text(guard.that.frame, &guard.say, result);
+        match guard.then {
+            EndsAs::Finish => self.finished = Some(Finished { step: step.address.clone(), say }),
+            EndsAs::Stop => {
+                entry.decision = Decision::Blocked;
+                let code = guard.code.clone().unwrap_or_else(|| "EXPECT.FAILED".to_owned());
+                entry.blocked = Some(Blocked {
+                    code,
+                    class: Class::Permanent,
+                    cure: Text::new("理由を確かめてから、計画を作り直してください。", "find out why, then plan again."),
+                });
+                entry.reason = Some(Reason { say, expr: Some(guard.that.text.clone()), waits_for: vec![] });
+            }
+        }
+    }
+
+    /// Lists the checks, and lets those that are known act.
+    fn guards(&mut self, step: &Step, entry: &mut PlanStep, index: usize) {
+        let result = match (&self.known.0[index], &step.what) {
+            (Fact::Ended(_, json), What::Action(action)) => Some(super::resolve::outputs_from_json(action, json)),
+            _ => None,
+        };
+        let decided = matches!(entry.decision, Decision::Observed | Decision::Run | Decision::Maybe);
+        for (when, guards) in [(CheckWhen::Before, &step.require), (CheckWhen::After, &step.expect)] {
+            for guard in guards {
+                let state = match (when, &result) {
+                    (CheckWhen::After, None) => CheckState::Unknown,
+                    _ => match self.resolver().truth(&guard.that, result.as_ref()).truth() {
+                        Some(true) => CheckState::Holds,
+                        Some(false) => CheckState::Fails,
+                        None => CheckState::Unknown,
+                    },
+                };
+                let then = if guard.then == EndsAs::Finish { "finish" } else { "stop" };
+                entry.checks.push(PlanCheck { when, expr: guard.that.text.clone(), state, then: then.to_owned() });
+                if !decided || self.finished.is_some() || entry.decision == Decision::Blocked {
+                    continue;
+                }
+                match state {
+                    CheckState::Fails => self.guard_fails(step, guard, result.as_ref(), entry),
+                    CheckState::Unknown if guard.then == EndsAs::Finish && self.maybe_from_here.is_none() => {
+                        self.maybe_from_here = Some(Reason {
+                            say: Text::new(format!("手順 {} で終わるかもしれないため", step.address), format!("the run may end at `{}`", step.address)),
+                            expr: Some(guard.that.text.clone()),
+                            waits_for: vec![step.address.clone()],
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        if self.finished.as_ref().is_some_and(|finished| finished.step == step.address) && entry.decision == Decision::Run {
+            entry.decision = Decision::Skip;
+        }
+    }
+
+    fn summarise_call(&mut self, frame: usize, entry: &mut PlanStep) {
+        let inner: Vec<usize> = self.request.checked.frames[frame].steps.values().copied().collect();
+        entry.effect = inner.iter().filter_map(|index| self.effect_of(*index)).max().unwrap_or(Effect::Read);
+        if !matches!(entry.decision, Decision::Run | Decision::Maybe) {
+            return;
+        }
+        let decisions: Vec<Decision> = inner.iter().map(|index| self.decisions[*index]).collect();
+        entry.decision = if decisions.contains(&Decision::Blocked) {
+            Decision::Blocked
+        } else if decisions.iter().all(|decision| *decision == Decision::Skip) {
+            Decision::Skip
+        } else if decisions.contains(&Decision::Maybe) {
+            Decision::Maybe
+        } else {
+            Decision::Run
+        };
+        if entry.decision == Decision::Blocked {
+            entry.blocked = inner.iter().find_map(|index| self.stopped.get(index).cloned());
+        }
+    }
+
+    fn effect_of(&self, index: usize) -> Option<Effect> {
+        match &self.request.checked.steps[index].what {
+            What::Action(action) => Some(action.manifest.effect),
+            What::Call { frame } => self.request.checked.frames[*frame].steps.values().filter_map(|inner| self.effect_of(*inner)).max(),
+        }
+    }
+
+    /// A newer and an older valid certificate of one subject: says so and offers the clean-up playbook.
+    fn notice_leftovers(&mut self, outputs: &Outputs) {
+        let (Some(Value::Cert(found)), Some(Value::List(others))) = (outputs.get("cert"), outputs.get("others")) else { return };
+        let older = others.iter().filter_map(|other| match other {
+            Value::Cert(other) if is_leftover(found, other, self.world.now) => Some(other),
+            _ => None,
+        });
+        for other in older {
+            let (ja, en) = match &self.request.clean_up {
+                Some(playbook) => (format!(" 片付けるには kirikae plan {playbook} を使ってください。"), format!(" To tidy up: kirikae plan {playbook}.")),
+                None => (String::new(), String::new()),
+            };
+            let day = other.not_after.to_zoned(self.world.zone.clone()).date();
+            self.notices.push(Message {
+                code: "PLAN.LEFTOVER".to_owned(),
+                message: Text::new(
+                    format!("同じ発行先の古い証明書(拇印 {}、期限 {day})が残っています。{ja}", other.sha1),
+                    format!("An older certificate of the same subject is left (thumbprint {}, valid to {day}).{en}", other.sha1),
+                ),
+            });
+        }
+    }
+
+    fn into_plan(self, steps: Vec<PlanStep>) -> Plan {
+        let request = self.request;
+        let checked = request.checked;
+        let root = checked.documents.iter().find(|document| document.kind == DocumentKind::Playbook && document.id == checked.id);
+        let mut used: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+        for step in &steps {
+            for secret in step.with_secret.values().filter(|name| !name.starts_with("vault:")) {
+                used.entry(secret).or_default().push(step.address.clone());
+            }
+        }
+        let secrets = checked.secrets.iter().map(|secret| {
+            let source = request.secret_sources.get(&secret.name).cloned().unwrap_or_else(|| "ask".to_owned());
+            let used_by = used.get(secret.name.as_str()).cloned().unwrap_or_default();
+            (secret.name.clone(), PlanSecret { ty: secret.ty.to_string(), source, used_by })
+        });
+        let inputs = checked.inputs.iter().filter_map(|decl| {
+            let given = request.inputs.get(&decl.name)?;
+            let value = if decl.private { Json::String(format!("vault:inputs/{}", decl.name)) } else { given.value.to_json() };
+            Some((decl.name.clone(), PlanInput { ty: decl.ty.to_string(), value, origin: given.origin, folded: given.folded }))
+        });
+        let mut closure: Vec<ClosureItem> = checked
+            .documents
+            .iter()
+            .map(|document| ClosureItem { kind: document.kind.word().to_owned(), id: document.id.clone(), digest: document.digest.clone() })
+            .collect();
+        closure.extend(request.site.clone());
+        Plan {
+            format_version: "1.0".to_owned(),
+            plan_id: request.plan_id.clone(),
+            created_at: self.world.now,
+            expires_at: self.world.now + jiff::SignedDuration::try_from(request.valid).unwrap_or(jiff::SignedDuration::ZERO),
+            single_use: true,
+            engine: env!("CARGO_PKG_VERSION").to_owned(),
+            probe: request.scope,
+            playbook: PlanPlaybook {
+                id: checked.id.clone(),
+                version: checked.version.clone(),
+                title: checked.title.clone(),
+                sha256: root.map(|document| document.digest.clone()).unwrap_or_default(),
+            },
+            target: request.target.clone(),
+            batch: None,
+            inputs: inputs.collect(),
+            secrets: secrets.collect(),
+            observations: self.observations,
+            summary: summary(checked, &steps),
+            approvals_required: steps.iter().filter(|step| step.approval.is_some()).map(|step| step.address.clone()).collect(),
+            claims: self.claims.into_iter().collect(),
+            closure,
+            bindings: request.bindings.clone(),
+            finished: self.finished,
+            diagnostics: self.notices,
+            digest: String::new(),
+            steps,
+        }
+    }
+}
+
+/// Codes of looks that did not get an answer, as against an answer that stops the procedure.
+const UNREADABLE: &[&str] = &["STORE.UNREADABLE", "STORE.LOCKED", "FOLDER.ABSENT", "TOKEN.ABSENT", "BACKEND.MISSING", "VAULT.UNREADABLE", "NET.UNTRUSTED"];
+
+fn is_leftover(found: &CertInfo, other: &CertInfo, now: Timestamp) -> bool {
+    other.subject_dn == found.subject_dn && other.not_after < found.not_after && other.not_after > now
+}
+
+fn absent_reason(why: &BTreeSet<String>) -> Reason {
+    let names: Vec<String> = why.iter().cloned().collect();
+    let say = Text::new(format!("{} が無いため", names.join("・")), format!("{} is absent", names.join(", ")));
+    Reason { say, expr: None, waits_for: names }
+}
+
+fn words(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        s if s > 0 && s % 86_400 == 0 => format!("{}d", s / 86_400),
+        s if s > 0 && s % 3_600 == 0 => format!("{}h", s / 3_600),
+        s if s > 0 && s % 60 == 0 => format!("{}m", s / 60),
+        s => format!("{s}s"),
+    }
+}
+
+fn summary(checked: &Checked, steps: &[PlanStep]) -> PlanSummary {
+    let mut summary = PlanSummary::default();
+    let mut verified = true;
+    let actions = steps.iter().zip(&checked.steps).filter(|(_, step)| matches!(step.what, What::Action(_)));
+    for (step, _) in actions {
+        match step.decision {
+            Decision::Observed => summary.observed += 1,
+            Decision::Run => summary.run += 1,
+            Decision::Skip => summary.skip += 1,
+            Decision::Maybe => summary.maybe += 1,
+            Decision::Blocked => summary.blocked += 1,
+        }
+        if matches!(step.decision, Decision::Run | Decision::Maybe) {
+            let effect = match step.effect {
+                Effect::Read => "read",
+                Effect::Write => "write",
+                Effect::Irreversible => "irreversible",
+            };
+            *summary.effects.entry(effect.to_owned()).or_default() += 1;
+            summary.person += u32::from(step.person.is_some());
+            if let Some(fee) = step.fee {
+                summary.fee.yen += fee.yen;
+                verified &= fee.verified;
+            }
+        }
+    }
+    summary.fee.verified = verified;
+    summary
+}

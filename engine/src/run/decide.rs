@@ -1,0 +1,406 @@
+//! What to do next. Pure: the same program and state give the same commands in the same order.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::conform::conform;
+use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, StepEnd};
+use super::state::{Doing, Outcome, Phase, State, UncertainStep};
+use crate::action::{Effect, Outputs};
+use crate::backend::{BackendError, Class};
+use crate::check::{BoundAction, Checked, EndsAs, Guard, Repeat, Step, What};
+use crate::dsl::Value;
+use crate::dsl::expr::Tri;
+use crate::plan::{Facts, Plan, Resolver, StepFacts, outputs_from_json, outputs_to_json};
+use crate::text::Text;
+
+/// What a run carries out: immutable.
+#[derive(Debug)]
+pub struct Program {
+    /// The playbook.
+    pub checked: Checked,
+    /// The plan it was approved by.
+    pub plan: Plan,
+    /// Inputs of the root playbook.
+    pub inputs: BTreeMap<String, Value>,
+    /// The site's time zone.
+    pub zone: TimeZone,
+    /// By address: how long until "not in the list" is conclusive, where somebody verified it.
+    pub absent_after: BTreeMap<String, Duration>,
+}
+
+/// What the driver is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Write this event down.
+    Record(EventBody),
+    /// Carry out the step: look or act.
+    Start {
+        /// Address.
+        step: String,
+        /// From 1.
+        attempt: u32,
+    },
+    /// Go on with a pending effect.
+    Continue {
+        /// Address.
+        step: String,
+        /// Attempt.
+        attempt: u32,
+        /// For the backend, hex.
+        cookie: String,
+    },
+    /// Look whether an uncertain effect happened.
+    Look {
+        /// Address.
+        step: String,
+    },
+    /// Put the step's question.
+    Ask {
+        /// Address.
+        step: String,
+    },
+    /// Get an answer, or park.
+    AwaitAnswer {
+        /// Address.
+        step: String,
+    },
+    /// Turn an answer into outputs.
+    TakeAnswer {
+        /// Address.
+        step: String,
+    },
+    /// Wait for a time, or park.
+    AwaitTimer {
+        /// Address.
+        step: String,
+        /// When.
+        due: Timestamp,
+    },
+}
+
+impl Program {
+    /// The index of a step.
+    pub fn index(&self, address: &str) -> Option<usize> {
+        self.checked.steps.iter().position(|step| step.address == address)
+    }
+
+    /// The action of a step; `None` for a call or an unknown address.
+    pub fn action(&self, address: &str) -> Option<&BoundAction> {
+        match &self.checked.steps.get(self.index(address)?)?.what {
+            What::Action(action) => Some(action),
+            What::Call { .. } => None,
+        }
+    }
+
+    /// Whether a step writes.
+    pub fn writes(&self, address: &str) -> bool {
+        self.action(address).is_some_and(|action| action.manifest.effect > Effect::Read)
+    }
+
+    /// Whether a step may be sent again after any look that did not find it.
+    pub fn repeatable(&self, address: &str) -> bool {
+        self.action(address).is_some_and(|action| {
+            let of_profile = action.manifest.operation.and_then(|operation| {
+                let profile = self.checked.profiles.get(action.portal.as_deref()?)?;
+                profile.operations.get(&operation).map(|spec| spec.repeatable)
+            });
+            of_profile.unwrap_or(action.manifest.repeatable)
+        })
+    }
+
+    /// Whether anything can be looked at after a step.
+    pub fn can_observe(&self, address: &str) -> bool {
+        self.action(address).is_some_and(|action| {
+            let nothing = action.manifest.operation.and_then(|operation| {
+                let profile = self.checked.profiles.get(action.portal.as_deref()?)?;
+                profile.operations.get(&operation).map(|spec| spec.observe == crate::backend::profile::ObserveBy::Nothing && !spec.repeatable)
+            });
+            action.manifest.observe.is_some() && nothing != Some(true)
+        })
+    }
+
+    /// How long until "not in the list" is conclusive.
+    pub fn absent_after(&self, address: &str) -> Option<Duration> {
+        self.absent_after.get(address).copied()
+    }
+
+    /// A resolver over the state of a run.
+    pub fn resolver<'a>(&'a self, facts: &'a StateFacts<'a>) -> Resolver<'a> {
+        let now = facts.0.started_at.unwrap_or(self.plan.created_at);
+        Resolver { checked: &self.checked, inputs: &self.inputs, facts, run: &facts.0.run, now, zone: &self.zone }
+    }
+}
+
+/// The state of a run as facts about steps.
+pub struct StateFacts<'a>(pub &'a State, pub &'a Program);
+
+impl Facts for StateFacts<'_> {
+    fn step(&self, index: usize) -> StepFacts<'_> {
+        match self.0.ended(&self.1.checked.steps[index].address) {
+            Some(ended) if ended.outcome == Outcome::Skipped => StepFacts::Skipped,
+            Some(ended) => StepFacts::Ended(ended.outcome.word(), &ended.outputs),
+            None => StepFacts::Pending,
+        }
+    }
+}
+
+/// What to do next. Empty when the run is not active, or waits for what was commanded before.
+pub fn decide(program: &Program, state: &State) -> Vec<Command> {
+    if state.phase != Phase::Active {
+        return vec![];
+    }
+    if state.cancelled {
+        return vec![Command::Record(EventBody::RunParked { cause: ParkCause::Cancelled, steps: vec![], until: None })];
+    }
+    let mut commands = vec![];
+    let facts = StateFacts(state, program);
+    let stopping = state.failed().is_some() || state.finish.is_some();
+    for step in &program.checked.steps {
+        let judge = Judge { program, state, facts: &facts, step };
+        commands.extend(judge.next(stopping));
+    }
+    if commands.is_empty() {
+        commands.push(Command::Record(ending(program, state, &facts)));
+    }
+    commands
+}
+
+fn ending(program: &Program, state: &State, facts: &StateFacts<'_>) -> EventBody {
+    if let Some((address, _)) = state.failed() {
+        return if state.wrote {
+            EventBody::RunParked { cause: ParkCause::Failed, steps: vec![address.to_owned()], until: None }
+        } else {
+            EventBody::RunEnded { end: RunEnd::Failed, reason: None, outputs: BTreeMap::new() }
+        };
+    }
+    let outputs = outputs_to_json(&program.resolver(facts).outputs());
+    match &state.finish {
+        Some((_, reason)) => EventBody::RunEnded { end: RunEnd::Finished, reason: Some(reason.clone()), outputs },
+        None => EventBody::RunEnded { end: RunEnd::Done, reason: None, outputs },
+    }
+}
+
+struct Judge<'a> {
+    program: &'a Program,
+    state: &'a State,
+    facts: &'a StateFacts<'a>,
+    step: &'a Step,
+}
+
+impl Judge<'_> {
+    fn next(&self, stopping: bool) -> Option<Command> {
+        let address = || self.step.address.clone();
+        let known = self.state.step(&self.step.address);
+        let attempt = known.map_or(0, |step| step.attempt);
+        match known.map(|step| &step.doing) {
+            None | Some(Doing::Waiting) => (!stopping && self.predecessors_ended()).then(|| Command::Record(self.begin())),
+            Some(Doing::Ready) => {
+                if stopping {
+                    return None;
+                }
+                let person = self.action().is_some_and(|action| action.manifest.person);
+                Some(if person { Command::Ask { step: address() } } else { Command::Start { step: address(), attempt: attempt + 1 } })
+            }
+            Some(Doing::Seen(outputs)) => Some(self.judge_look(outputs, attempt)),
+            Some(Doing::Polling(due)) => (!stopping).then(|| Command::AwaitTimer { step: address(), due: *due }),
+            Some(Doing::Effected { outputs, unchanged }) => Some(Command::Record(self.judge_effect(outputs, *unchanged))),
+            Some(Doing::Pending { due, cookie, .. }) => {
+                let waited = self.state.at.is_some_and(|at| at >= *due);
+                Some(if waited {
+                    Command::Continue { step: address(), attempt, cookie: cookie.clone() }
+                } else {
+                    Command::AwaitTimer { step: address(), due: *due }
+                })
+            }
+            Some(Doing::Asked(_)) => (!stopping).then(|| Command::AwaitAnswer { step: address() }),
+            Some(Doing::Answered(..)) => Some(Command::TakeAnswer { step: address() }),
+            Some(Doing::Uncertain(uncertain)) => Some(self.settle(uncertain)),
+            Some(Doing::InFlight(_) | Doing::Ended(_)) => None,
+        }
+    }
+
+    fn action(&self) -> Option<&BoundAction> {
+        match &self.step.what {
+            What::Action(action) => Some(action),
+            What::Call { .. } => None,
+        }
+    }
+
+    fn predecessors_ended(&self) -> bool {
+        self.step.after.iter().all(|on| self.state.ended(&self.program.checked.steps[*on].address).is_some())
+    }
+
+    fn end(&self, outcome: Outcome, outputs: BTreeMap<String, serde_json::Value>) -> StepEnd {
+        let _ = self;
+        StepEnd { outcome, outputs, error: None, finish: None }
+    }
+
+    fn ended(&self, end: StepEnd) -> EventBody {
+        EventBody::StepEnded { step: self.step.address.clone(), end }
+    }
+
+    fn failed(&self, error: BackendError, outputs: BTreeMap<String, serde_json::Value>) -> EventBody {
+        self.ended(StepEnd { error: Some(ErrorBody::from(error)), ..self.end(Outcome::Failed, outputs) })
+    }
+
+    /// Skip, stop, finish, or run.
+    fn begin(&self) -> EventBody {
+        let resolver = self.program.resolver(self.facts);
+        let skip = |why: Text| {
+            EventBody::StepEnded {
+                step: self.step.address.clone(),
+                end: StepEnd { outcome: Outcome::Skipped, outputs: BTreeMap::new(), error: None, finish: None },
+            }
+            .because(why)
+        };
+        for condition in &self.step.when {
+            match resolver.truth(condition, None) {
+                Tri::Known(Value::Bool(true)) => {}
+                Tri::Known(_) => return skip(Text::new(format!("条件に合わない: {}", condition.text), format!("condition is false: {}", condition.text))),
+                Tri::Absent(_) => return skip(Text::new("条件の値が無い", "a value of its condition is absent")),
+                Tri::Unknown(_, why) => return self.failed(not_known(&why.0.into_iter().collect::<Vec<_>>().join(", ")), BTreeMap::new()),
+            }
+        }
+        if let Some(end) = self.guard(&self.step.require, None, Outcome::Skipped, &BTreeMap::new()) {
+            return end;
+        }
+        let action = match &self.step.what {
+            What::Call { frame } => return self.end_call(*frame),
+            What::Action(action) => action,
+        };
+        let bound = resolver.inputs_of(self.step.frame, action);
+        if let Some((name, _)) = bound.absent.iter().next() {
+            return skip(Text::new(format!("入力 {name} が無い"), format!("input `{name}` is absent")));
+        }
+        if let Some((name, _)) = bound.unknown.iter().next() {
+            return self.failed(not_known(name), BTreeMap::new());
+        }
+        if action.manifest.effect > Effect::Read
+            && let Err(drift) = conform(&self.program.plan, &self.step.address, &bound.known)
+        {
+            return self.failed(drift.into_error(), BTreeMap::new());
+        }
+        if action.manifest.effect == Effect::Irreversible && !self.state.approved.contains(&self.step.address) {
+            let cause = Text::new(format!("手順 {} は承認されていません。", self.step.address), format!("step `{}` was not approved.", self.step.address));
+            return self.failed(BackendError::new("APPROVAL.MISSING", cause).class(Class::Human), BTreeMap::new());
+        }
+        EventBody::Decided { step: self.step.address.clone(), run: true, why: None }
+    }
+
+    fn end_call(&self, frame: usize) -> EventBody {
+        let inner = self.program.checked.frames[frame].steps.values();
+        let outcomes: Vec<Outcome> =
+            inner.filter_map(|index| self.state.ended(&self.program.checked.steps[*index].address)).map(|ended| ended.outcome).collect();
+        let outcome = [Outcome::Changed, Outcome::Unchanged, Outcome::Observed].into_iter().find(|outcome| outcomes.contains(outcome));
+        let outcome = outcome.unwrap_or(Outcome::Skipped);
+        let resolver = self.program.resolver(self.facts);
+        let exprs = self.program.checked.frames[frame].outputs.iter();
+        let outputs: Outputs = exprs.filter_map(|(name, expr)| Some((name.clone(), resolver.value(frame, expr, None).known()?.clone()))).collect();
+        let json = outputs_to_json(&outputs);
+        self.guard(&self.step.expect, Some(&outputs), outcome, &json).unwrap_or_else(|| self.ended(self.end(outcome, json)))
+    }
+
+    /// The end of the step if one of these does not hold.
+    fn guard(&self, guards: &[Guard], result: Option<&Outputs>, outcome: Outcome, json: &BTreeMap<String, serde_json::Value>) -> Option<EventBody> {
+        let resolver = self.program.resolver(self.facts);
+        for guard in guards {
+            if resolver.truth(&guard.that, result).truth() == Some(true) {
+                continue;
+            }
+            let say = resolver.text(guard.that.frame, &guard.say, result);
+            return Some(match guard.then {
+                EndsAs::Finish => self.ended(StepEnd { finish: Some(say), ..self.end(outcome, json.clone()) }),
+                EndsAs::Stop => {
+                    let code = guard.code.as_deref().unwrap_or("EXPECT.FAILED");
+                    self.failed(BackendError::new(code, say).with("expr", guard.that.text.clone()), json.clone())
+                }
+            });
+        }
+        None
+    }
+
+    fn judge_look(&self, json: &BTreeMap<String, serde_json::Value>, attempt: u32) -> Command {
+        let outputs = self.action().map_or_else(Outputs::new, |action| outputs_from_json(action, json));
+        if let Some(repeat) = &self.step.repeat
+            && self.program.resolver(self.facts).truth(&repeat.until, Some(&outputs)).truth() != Some(true)
+        {
+            return Command::Record(self.poll_again(repeat, attempt));
+        }
+        if let Some(action) = self.action()
+            && let Err(drift) = super::conform::conform_outputs(&self.program.plan, &self.step.address, action, json)
+        {
+            return Command::Record(self.failed(drift.into_error(), json.clone()));
+        }
+        let end = self.guard(&self.step.expect, Some(&outputs), Outcome::Observed, json);
+        Command::Record(end.unwrap_or_else(|| self.ended(self.end(Outcome::Observed, json.clone()))))
+    }
+
+    fn poll_again(&self, repeat: &Repeat, attempt: u32) -> EventBody {
+        let now = self.state.at.unwrap_or_default();
+        let first = self.state.step(&self.step.address).and_then(|step| step.first_poll).unwrap_or(now);
+        let wait = repeat.every.saturating_mul(2u32.saturating_pow(attempt.saturating_sub(1).min(20))).min(repeat.slow_to.max(repeat.every));
+        let signed = |duration: Duration| jiff::SignedDuration::try_from(duration).unwrap_or(jiff::SignedDuration::MAX);
+        let due = now.saturating_add(signed(wait)).unwrap_or(now);
+        if due.duration_since(first) > signed(repeat.within) {
+            let hours = repeat.within.as_secs() / 3_600;
+            let cause = Text::new(
+                format!("待つ時間({hours}時間)を過ぎても「{}」になりません。", repeat.until.text),
+                format!("`{}` did not come true within {hours} h.", repeat.until.text),
+            );
+            return self.failed(BackendError::new("REPEAT.TIMEOUT", cause).class(Class::Transient), BTreeMap::new());
+        }
+        EventBody::TimerArmed { timer: format!("{}/poll/{attempt}", self.step.address), step: self.step.address.clone(), due }
+    }
+
+    fn judge_effect(&self, json: &BTreeMap<String, serde_json::Value>, unchanged: bool) -> EventBody {
+        let outcome = if unchanged { Outcome::Unchanged } else { Outcome::Changed };
+        let outputs = self.action().map_or_else(Outputs::new, |action| outputs_from_json(action, json));
+        let end = self.guard(&self.step.expect, Some(&outputs), outcome, json);
+        end.unwrap_or_else(|| self.ended(self.end(outcome, json.clone())))
+    }
+
+    /// What to do about an uncertain step: look, wait for the second look, or park for a person.
+    fn settle(&self, uncertain: &UncertainStep) -> Command {
+        let address = self.step.address.clone();
+        if uncertain.needs_person || uncertain.look_failed.is_some() {
+            return Command::Record(EventBody::RunParked { cause: ParkCause::Uncertain, steps: vec![address], until: None });
+        }
+        let (Some(first), Some(apart)) = (uncertain.looks.first(), self.program.absent_after(&self.step.address)) else {
+            return Command::Look { step: address };
+        };
+        match uncertain.timer {
+            Some(due) => Command::AwaitTimer { step: address, due },
+            None => {
+                let apart = jiff::SignedDuration::try_from(apart).unwrap_or(jiff::SignedDuration::MAX);
+                let due = first.at.saturating_add(apart).unwrap_or(first.at);
+                if self.state.at.is_some_and(|at| at >= due) {
+                    Command::Look { step: address }
+                } else {
+                    let timer = format!("{address}/look/{}", uncertain.looks.len() + 1);
+                    Command::Record(EventBody::TimerArmed { timer, step: address, due })
+                }
+            }
+        }
+    }
+}
+
+fn not_known(what: &str) -> BackendError {
+    let cause = Text::new(format!("{what} の値がまだありません。"), format!("the value of {what} is not there yet."));
+    BackendError::new("RUN.VALUE_MISSING", cause)
+}
+
+impl EventBody {
+    fn because(self, why: Text) -> Self {
+        match self {
+            Self::StepEnded { step, end } => {
+                let error = ErrorBody { code: "STEP.SKIPPED".to_owned(), class: Class::Permanent, cause: why, cure: Text::default(), data: BTreeMap::new() };
+                Self::StepEnded { step, end: StepEnd { error: Some(error), ..end } }
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use crate::action::Secrets;
+use crate::backend::{BackendError, EntryInfo, SecretSink, Vault};
+use crate::check::SecretDecl;
+use crate::dsl::{Value, fold, read_scalar};
+use crate::secret::{Secret, SecretRef};
+use crate::text::Text;
+
+/// Where values of declared secrets come from. The command line implements it; the library reads no environment and asks nobody.
+pub trait SecretSources {
+    /// From a source that asks nobody; `None` if the site names none.
+    ///
+    /// # Errors
+    /// `SECRET.MISSING` when the named source has no value.
+    fn unattended(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError>;
+    /// From a person (typed twice if it is new); `None` if nobody is there.
+    ///
+    /// # Errors
+    /// As above.
+    fn ask(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError>;
+}
+
+/// Secrets of nobody: for plans.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoSecrets;
+
+impl Secrets for NoSecrets {
+    fn value(&self, of: &Value) -> Result<Secret, BackendError> {
+        Err(missing(&describe(of)))
+    }
+
+    fn unattended(&self, _of: &Value) -> Result<Option<Secret>, BackendError> {
+        Ok(None)
+    }
+}
+
+/// Secrets of a run, or of a dry run.
+pub struct RunSecrets<'a> {
+    sources: &'a dyn SecretSources,
+    declared: &'a [SecretDecl],
+    vault: Arc<dyn Vault>,
+    run: String,
+    playbook: String,
+    at: Timestamp,
+    references: RefCell<BTreeMap<String, SecretRef>>,
+    fetched: RefCell<BTreeMap<String, Secret>>,
+    escrowed: RefCell<Vec<(String, SecretRef)>>,
+}
+
+impl<'a> RunSecrets<'a> {
+    /// Secrets of a run; `references` are those that it put into the vault before.
+    pub fn new(
+        sources: &'a dyn SecretSources,
+        declared: &'a [SecretDecl],
+        vault: Arc<dyn Vault>,
+        run: &str,
+        playbook: &str,
+        at: Timestamp,
+        references: BTreeMap<String, SecretRef>,
+    ) -> Self {
+        Self {
+            sources,
+            declared,
+            vault,
+            run: run.to_owned(),
+            playbook: playbook.to_owned(),
+            at,
+            references: RefCell::new(references),
+            fetched: RefCell::default(),
+            escrowed: RefCell::default(),
+        }
+    }
+
+    /// Secrets that went into the vault since the last call: name and reference.
+    pub fn take_escrowed(&self) -> Vec<(String, SecretRef)> {
+        self.escrowed.borrow_mut().drain(..).collect()
+    }
+
+    fn declaration(&self, name: &str) -> Result<&SecretDecl, BackendError> {
+        self.declared.iter().find(|secret| secret.name == name).ok_or_else(|| missing(name))
+    }
+
+    fn known(&self, name: &str) -> Result<Option<Secret>, BackendError> {
+        if let Some(value) = self.fetched.borrow().get(name) {
+            return Ok(Some(value.clone()));
+        }
+        match self.references.borrow().get(name) {
+            Some(reference) => self.vault.get(reference),
+            None => Ok(None),
+        }
+    }
+
+    /// Checks the shape, keeps a new value in the vault, remembers it for this process.
+    fn accept(&self, secret: &SecretDecl, value: Secret) -> Result<Secret, BackendError> {
+        let value = fit(secret, value)?;
+        if secret.new {
+            let reference = SecretRef::vault(&format!("runs/{}/{}", self.run, secret.name));
+            let labels = BTreeMap::from([("run".to_owned(), self.run.clone()), ("playbook".to_owned(), self.playbook.clone())]);
+            let info = EntryInfo { reference: reference.clone(), name: secret.name.clone(), about: self.run.clone(), written_at: self.at, labels };
+            self.vault.put(&info, &value)?;
+            self.references.borrow_mut().insert(secret.name.clone(), reference.clone());
+            self.escrowed.borrow_mut().push((secret.name.clone(), reference));
+        }
+        self.fetched.borrow_mut().insert(secret.name.clone(), value.clone());
+        Ok(value)
+    }
+}
+
+impl Secrets for RunSecrets<'_> {
+    fn value(&self, of: &Value) -> Result<Secret, BackendError> {
+        if let Some(value) = self.unattended(of)? {
+            return Ok(value);
+        }
+        let Value::DeclaredSecret(name) = of else { return Err(missing(&describe(of))) };
+        let secret = self.declaration(name)?;
+        match self.sources.ask(secret)? {
+            Some(value) => self.accept(secret, value),
+            None => Err(missing(name)),
+        }
+    }
+
+    fn unattended(&self, of: &Value) -> Result<Option<Secret>, BackendError> {
+        match of {
+            Value::Secret(reference) => self.vault.get(reference),
+            Value::DeclaredSecret(name) => {
+                if let Some(value) = self.known(name)? {
+                    return Ok(Some(value));
+                }
+                let secret = self.declaration(name)?;
+                self.sources.unattended(secret)?.map(|value| self.accept(secret, value)).transpose()
+            }
+            _ => Err(missing(&describe(of))),
+        }
+    }
+}
+
+/// Keeps what a page shows: vault first, the event after.
+pub(super) struct Escrow<'a> {
+    pub vault: &'a dyn Vault,
+    pub run: &'a str,
+    pub step: &'a str,
+    pub playbook: &'a str,
+    pub at: Timestamp,
+    pub kept: Vec<(String, SecretRef)>,
+}
+
+impl SecretSink for Escrow<'_> {
+    fn keep(&mut self, name: &str, value: Secret) -> Result<SecretRef, BackendError> {
+        let reference = shown_secret(self.run, self.step, name);
+        let labels = [("run", self.run), ("step", self.step), ("playbook", self.playbook)];
+        let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+        let info = EntryInfo { reference: reference.clone(), name: name.to_owned(), about: self.run.to_owned(), written_at: self.at, labels };
+        self.vault.put(&info, &value)?;
+        self.kept.push((name.to_owned(), reference.clone()));
+        Ok(reference)
+    }
+}
+
+/// The reference of a secret output: it can be told from run, step and name, also after a crash.
+pub(super) fn shown_secret(run: &str, step: &str, name: &str) -> SecretRef {
+    SecretRef::vault(&format!("runs/{run}/{step}.{name}"))
+}
+
+/// Folds and checks a value by its type. The error does not hold it.
+fn fit(secret: &SecretDecl, value: Secret) -> Result<Secret, BackendError> {
+    let Some(text) = value.expose_text() else { return Ok(value) };
+    let folded = fold(&secret.ty, text);
+    match read_scalar(&secret.ty, &folded) {
+        Ok(_) => Ok(Secret::text(folded)),
+        Err(_) => Err(BackendError::new(
+            "SECRET.UNFIT",
+            Text::new(
+                format!("{}({})は {} の形で入れてください。", secret.title.ja, secret.name, secret.ty),
+                format!("secret `{}` must be {}.", secret.name, secret.ty),
+            ),
+        )),
+    }
+}
+
+fn missing(name: &str) -> BackendError {
+    BackendError::new("SECRET.MISSING", Text::new(format!("秘密の値 {name} がありません。"), format!("there is no value for secret `{name}`.")))
+}
+
+fn describe(of: &Value) -> String {
+    match of {
+        Value::DeclaredSecret(name) => name.clone(),
+        Value::Secret(reference) => reference.as_str().to_owned(),
+        _ => "?".to_owned(),
+    }
+}
+
+/// Secrets of a dry run: from sources that ask nobody, never newly chosen, nothing kept.
+pub struct DryRunSecrets<'a> {
+    sources: &'a dyn SecretSources,
+    declared: &'a [SecretDecl],
+    vault: Arc<dyn Vault>,
+}
+
+impl<'a> DryRunSecrets<'a> {
+    /// Secrets of a dry run.
+    pub fn new(sources: &'a dyn SecretSources, declared: &'a [SecretDecl], vault: Arc<dyn Vault>) -> Self {
+        Self { sources, declared, vault }
+    }
+}
+
+impl Secrets for DryRunSecrets<'_> {
+    fn value(&self, of: &Value) -> Result<Secret, BackendError> {
+        self.unattended(of)?.ok_or_else(|| missing(&describe(of)))
+    }
+
+    fn unattended(&self, of: &Value) -> Result<Option<Secret>, BackendError> {
+        match of {
+            Value::Secret(reference) => self.vault.get(reference),
+            Value::DeclaredSecret(name) => {
+                let secret = self.declared.iter().find(|secret| secret.name == *name && !secret.new);
+                let Some(secret) = secret else { return Ok(None) };
+                self.sources.unattended(secret)?.map(|value| fit(secret, value)).transpose()
+            }
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,374 @@
+//! The state of a run, and how events change it. Pure and total: a duplicate event changes nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::decide::Program;
+use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled};
+use crate::action::{Answer, Intent, Look, Question};
+use crate::text::Text;
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It looked.
+    Observed,
+    /// It was so already; nothing was sent.
+    Unchanged,
+    /// It acted.
+    Changed,
+    /// It was not done.
+    Skipped,
+    /// It failed.
+    Failed,
+}
+
+impl Outcome {
+    /// The word that expressions compare with.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observed => "observed",
+            Self::Unchanged => "unchanged",
+            Self::Changed => "changed",
+            Self::Skipped => "skipped",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Where a run is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Nothing has happened.
+    #[default]
+    New,
+    /// It is going on.
+    Active,
+    /// It waits outside a process.
+    Parked(ParkCause),
+    /// It ended.
+    Ended(RunEnd),
+}
+
+/// The state of a run.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// Run id.
+    pub run: String,
+    /// `seq` of the last event.
+    pub seq: u64,
+    /// `at` of the last event.
+    pub at: Option<Timestamp>,
+    /// Expressions' "now".
+    pub started_at: Option<Timestamp>,
+    /// Where it is.
+    pub phase: Phase,
+    /// Steps by address; those not named wait.
+    pub steps: BTreeMap<String, StepState>,
+    /// An intent was recorded in this run.
+    pub wrote: bool,
+    /// Approved addresses.
+    pub approved: BTreeSet<String>,
+    /// The step and reason that ended it well.
+    pub finish: Option<(String, Text)>,
+    /// Somebody wants it to stop.
+    pub cancelled: bool,
+    /// Vault references of secrets, by secret name.
+    pub secrets: BTreeMap<String, String>,
+}
+
+/// The state of a step.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepState {
+    /// Attempts or polls begun.
+    pub attempt: u32,
+    /// What it is doing.
+    pub doing: Doing,
+    /// First look of a `repeat`.
+    pub first_poll: Option<Timestamp>,
+    /// A person said that what could not be told had not happened.
+    pub told_not_done: bool,
+}
+
+/// What a step is doing.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Doing {
+    /// It waits for steps above it.
+    #[default]
+    Waiting,
+    /// It is to run.
+    Ready,
+    /// A look gave outputs that have not been judged yet.
+    Seen(BTreeMap<String, Json>),
+    /// A `repeat` waits until then.
+    Polling(Timestamp),
+    /// The intent is on disk; nothing is known of the effect.
+    InFlight(Intent),
+    /// The effect goes on; ask again then.
+    Pending {
+        /// Its intent.
+        intent: Intent,
+        /// When.
+        due: Timestamp,
+        /// For the backend, hex.
+        cookie: String,
+    },
+    /// The effect happened, in this attempt or (`unchanged`) before it; not judged yet.
+    Effected {
+        /// Outputs.
+        outputs: BTreeMap<String, Json>,
+        /// It was so already.
+        unchanged: bool,
+    },
+    /// A person was asked.
+    Asked(Question),
+    /// A person answered.
+    Answered(Question, Answer),
+    /// Whether it happened is not known.
+    Uncertain(UncertainStep),
+    /// It ended.
+    Ended(Ended),
+}
+
+/// A step whose effect is not known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UncertainStep {
+    /// Its intent; `None` if the look before the first sending could not tell.
+    pub intent: Option<Intent>,
+    /// Code.
+    pub code: String,
+    /// In words.
+    pub why: Text,
+    /// Looks since the intent that did not find it.
+    pub looks: Vec<Look>,
+    /// The next look is due then.
+    pub timer: Option<Timestamp>,
+    /// Only a person can tell.
+    pub needs_person: bool,
+    /// The last look failed.
+    pub look_failed: Option<ErrorBody>,
+}
+
+/// A step that ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Ended {
+    /// How.
+    pub outcome: Outcome,
+    /// Outputs.
+    pub outputs: BTreeMap<String, Json>,
+    /// The error.
+    pub error: Option<ErrorBody>,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl State {
+    /// The state of a run of which nothing is known.
+    pub fn new(run: impl Into<String>) -> Self {
+        Self { run: run.into(), ..Self::default() }
+    }
+
+    /// The state of a step.
+    pub fn step(&self, address: &str) -> Option<&StepState> {
+        self.steps.get(address)
+    }
+
+    /// How a step ended, if it did.
+    pub fn ended(&self, address: &str) -> Option<&Ended> {
+        match &self.steps.get(address)?.doing {
+            Doing::Ended(ended) => Some(ended),
+            _ => None,
+        }
+    }
+
+    /// The first failed step, in address order.
+    pub fn failed(&self) -> Option<(&str, &Ended)> {
+        self.steps.iter().find_map(|(address, step)| match &step.doing {
+            Doing::Ended(ended) if ended.outcome == Outcome::Failed => Some((address.as_str(), ended)),
+            _ => None,
+        })
+    }
+
+    /// The step whose effect is not known, if any.
+    pub fn uncertain(&self) -> Option<(&str, &UncertainStep)> {
+        self.steps.iter().find_map(|(address, step)| match &step.doing {
+            Doing::Uncertain(uncertain) => Some((address.as_str(), uncertain)),
+            _ => None,
+        })
+    }
+}
+
+/// Changes the state by an event. An event that is not the next one changes nothing.
+pub fn apply(program: &Program, state: &mut State, event: &Event) {
+    if event.seq != state.seq + 1 {
+        return;
+    }
+    state.seq = event.seq;
+    state.at = Some(event.at);
+    match &event.body {
+        EventBody::RunStarted { .. } => {
+            state.phase = Phase::Active;
+            state.started_at = Some(event.at);
+        }
+        EventBody::RunResumed { .. } => resume(state),
+        EventBody::ApprovalGiven { steps, .. } => state.approved.extend(steps.iter().cloned()),
+        EventBody::CancelRequested { .. } => state.cancelled = true,
+        EventBody::RunParked { cause, .. } => state.phase = Phase::Parked(*cause),
+        EventBody::RunAbandoned { .. } => state.phase = Phase::Ended(RunEnd::Abandoned),
+        EventBody::RunEnded { end, .. } => state.phase = Phase::Ended(*end),
+        EventBody::SecretEscrowed { name, reference, .. } => {
+            state.secrets.insert(name.clone(), reference.clone());
+        }
+        EventBody::StepEnded { step, end } => {
+            if let Some(reason) = &end.finish {
+                state.finish = Some((step.clone(), reason.clone()));
+            }
+            let ended = Ended { outcome: end.outcome, outputs: end.outputs.clone(), error: end.error.clone(), at: event.at };
+            state.steps.entry(step.clone()).or_default().doing = Doing::Ended(ended);
+        }
+        EventBody::IntentRecorded { step, intent, .. } => {
+            state.wrote = true;
+            let entry = state.steps.entry(step.clone()).or_default();
+            entry.attempt = entry.attempt.max(intent.attempt);
+            entry.doing = Doing::InFlight(intent.clone());
+        }
+        body => {
+            if let Some(address) = body.step() {
+                let entry = state.steps.entry(address.to_owned()).or_default();
+                change_step(program, address, entry, body, event.at);
+            }
+        }
+    }
+}
+
+fn resume(state: &mut State) {
+    state.phase = Phase::Active;
+    state.cancelled = false;
+    for step in state.steps.values_mut() {
+        step.doing = match std::mem::take(&mut step.doing) {
+            Doing::InFlight(intent) => Doing::Uncertain(UncertainStep {
+                intent: Some(intent),
+                code: "RUN.INTERRUPTED".to_owned(),
+                why: Text::new("前の実行が途中で止まりました。", "the run was interrupted here."),
+                looks: vec![],
+                timer: None,
+                needs_person: false,
+                look_failed: None,
+            }),
+            Doing::Uncertain(uncertain) => Doing::Uncertain(UncertainStep { look_failed: None, ..uncertain }),
+            Doing::Ended(ended) if ended.outcome == Outcome::Failed => Doing::Waiting,
+            other => other,
+        };
+    }
+}
+
+fn change_step(program: &Program, address: &str, step: &mut StepState, body: &EventBody, at: Timestamp) {
+    match body {
+        EventBody::Decided { run: true, .. } => step.doing = Doing::Ready,
+        EventBody::Observed { attempt, seen, .. } => {
+            step.attempt = step.attempt.max(*attempt);
+            let writes = program.writes(address);
+            match seen {
+                Seen::Done { outputs, .. } if writes => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: true },
+                Seen::Done { outputs, .. } => {
+                    step.first_poll.get_or_insert(at);
+                    step.doing = Doing::Seen(outputs.clone());
+                }
+                Seen::CannotTell { code, why } => step.doing = Doing::Uncertain(asks_a_person(None, code, why)),
+                Seen::NotDone { .. } => {}
+                Seen::Failed { error } => step.doing = failed(error.clone(), at),
+            }
+        }
+        EventBody::EffectEnded { attempt, result, .. } => {
+            if *attempt < step.attempt {
+                return;
+            }
+            let intent = match &step.doing {
+                Doing::InFlight(intent) | Doing::Pending { intent, .. } => Some(intent.clone()),
+                _ => None,
+            };
+            match (result, intent) {
+                (EffectResult::Done { outputs }, _) => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
+                (EffectResult::Failed { error }, _) if error.class != crate::backend::Class::Ambiguous => step.doing = failed(error.clone(), at),
+                (EffectResult::Pending { due, cookie }, Some(intent)) => step.doing = Doing::Pending { intent, due: *due, cookie: cookie.clone() },
+                _ => {}
+            }
+        }
+        EventBody::Uncertain { code, why, .. } => {
+            if let Doing::InFlight(intent) | Doing::Pending { intent, .. } = &step.doing {
+                let mut uncertain = asks_a_person(Some(intent.clone()), code, why);
+                uncertain.needs_person = !program.can_observe(address);
+                step.doing = Doing::Uncertain(uncertain);
+            }
+        }
+        EventBody::Reconciled { seen, .. } => reconcile(program, address, step, seen, at),
+        EventBody::TimerArmed { due, .. } => match &mut step.doing {
+            Doing::Uncertain(uncertain) => uncertain.timer = Some(*due),
+            Doing::Seen(_) => step.doing = Doing::Polling(*due),
+            _ => {}
+        },
+        EventBody::TimerFired { .. } => match &mut step.doing {
+            Doing::Uncertain(uncertain) => uncertain.timer = None,
+            Doing::Polling(_) => step.doing = Doing::Ready,
+            _ => {}
+        },
+        EventBody::HumanAsked { question, .. } => step.doing = Doing::Asked(question.clone()),
+        EventBody::HumanAnswered { answer, settled, .. } => match (&step.doing, settled) {
+            (Doing::Asked(question), None) => step.doing = Doing::Answered(question.clone(), answer.clone()),
+            (Doing::Uncertain(_), Some(Settled::Done)) => {
+                let outputs = answer.fields.iter().map(|(name, value)| (name.clone(), Json::String(value.clone()))).collect();
+                step.doing = Doing::Effected { outputs, unchanged: false };
+            }
+            (Doing::Uncertain(_), Some(Settled::NotDone)) => {
+                step.told_not_done = true;
+                step.doing = Doing::Ready;
+            }
+            _ => {}
+        },
+        _ => {}
+    }
+}
+
+fn reconcile(program: &Program, address: &str, step: &mut StepState, seen: &Seen, at: Timestamp) {
+    let Doing::Uncertain(uncertain) = &mut step.doing else { return };
+    match seen {
+        Seen::Done { outputs, .. } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
+        Seen::NotDone { conclusive: true, .. } => step.doing = Doing::Ready,
+        Seen::NotDone { conclusive: false, baseline } => {
+            uncertain.looks.push(Look { at, baseline: baseline.clone() });
+            if program.repeatable(address) || agree(&uncertain.looks, program.absent_after(address)) {
+                step.doing = Doing::Ready;
+            } else if program.absent_after(address).is_none() {
+                uncertain.needs_person = true;
+            }
+        }
+        Seen::CannotTell { code, why } => {
+            uncertain.code.clone_from(code);
+            uncertain.why = why.clone();
+            uncertain.needs_person = true;
+        }
+        Seen::Failed { error } => uncertain.look_failed = Some(error.clone()),
+    }
+}
+
+/// Two looks at least `apart` from each other saw the same, and so did those between them.
+fn agree(looks: &[Look], apart: Option<std::time::Duration>) -> bool {
+    let (Some(last), Some(apart)) = (looks.last(), apart) else { return false };
+    let same = looks.iter().rev().take_while(|look| look.baseline == last.baseline);
+    same.last().is_some_and(|first| last.at.duration_since(first.at) >= jiff::SignedDuration::try_from(apart).unwrap_or(jiff::SignedDuration::MAX))
+}
+
+fn asks_a_person(intent: Option<Intent>, code: &str, why: &Text) -> UncertainStep {
+    let needs_person = intent.is_none();
+    UncertainStep { intent, code: code.to_owned(), why: why.clone(), looks: vec![], timer: None, needs_person, look_failed: None }
+}
+
+fn failed(error: ErrorBody, at: Timestamp) -> Doing {
+    Doing::Ended(Ended { outcome: Outcome::Failed, outputs: BTreeMap::new(), error: Some(error), at })
+}
