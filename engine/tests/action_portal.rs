@@ -1,12 +1,15 @@
 //! ca.status, ca.find_issued, ca.fetch, ca.obtain, web.probe; and what a profile adds to manifests.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeSet;
+
 use kirikae_engine::action::{Inputs, Observed, registry};
 use kirikae_engine::backend::Class;
-use kirikae_engine::backend::profile::{Hands, Operation};
+use kirikae_engine::backend::profile::{Hands, Operation, OperationSpec};
 use kirikae_engine::clock::Clock;
-use kirikae_engine::dsl::{CertInfo, Proof, ProofBy, ProofKind, Type, Value};
+use kirikae_engine::dsl::{CertInfo, Proof, ProofBy, ProofKind, Type, Value, decode_profile};
 use kirikae_engine::testing::{Ended, Fault, World, certificate, inputs, obn_profile};
+use kirikae_engine::text::Source;
 
 const CODE: &str = "0110119153";
 const REQUEST: &str = "202611200000001";
@@ -177,6 +180,25 @@ fn a_profile_types_the_manifest() {
     assert_eq!(proof(&of("web.probe")), Type::Proof, "the marker makes it sure");
     assert_eq!(proof(registry().find("web.probe", 1).unwrap().0), Type::Proof.optional());
     assert!(registry().find("cert.find", 1).unwrap().0.with_profile(&profile).is_none(), "no operation of a portal");
+}
+
+/// What actions see of an operation: what it takes and gives, how it is looked up, the columns of its lists, its marker.
+fn seen(spec: &OperationSpec) -> impl PartialEq + std::fmt::Debug + use<> {
+    let columns: BTreeSet<String> =
+        spec.pages.iter().filter_map(|page| page.rows.as_ref()).flat_map(|rows| rows.columns.iter().map(|(name, _)| name.clone())).collect();
+    let marker = spec.pages.iter().find_map(|page| page.signed_in.clone());
+    (spec.client_cert, spec.takes.clone(), spec.gives.clone(), spec.observe, spec.claim.clone(), spec.repeatable, columns, marker)
+}
+
+#[test]
+fn the_fake_portal_follows_the_shipped_profile() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../playbooks/portals/obn.yaml");
+    let source = Source::from_bytes("portals/obn.yaml", &std::fs::read(path).unwrap()).unwrap();
+    let (shipped, fake) = (decode_profile(&source).unwrap(), obn_profile());
+    assert_eq!(shipped.operations.keys().collect::<Vec<_>>(), fake.operations.keys().collect::<Vec<_>>());
+    for (operation, spec) in &shipped.operations {
+        assert_eq!(seen(spec), seen(&fake.operations[operation]), "{operation}");
+    }
 }
 
 #[test]
