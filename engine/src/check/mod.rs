@@ -2,20 +2,60 @@
 //!
 //! May use: `dsl`, `action` manifests, `backend::profile`, `text`. Must not: contact anything, know plans or runs.
 
+mod assign;
+mod bind;
+mod calls;
 mod checked;
+mod closure;
+mod edges;
+mod guards;
+mod lints;
+mod scope;
+mod steps;
 
-pub use checked::{Binding, Guard};
 pub use checked::{
-    BoundAction, Catalogue, Checked, Cite, Condition, Document, DocumentKind, EndsAs, Frame, InputDecl, Manual, Repeat, RoleDecl, SecretDecl, Step, What,
+    Binding, BoundAction, Catalogue, Checked, Cite, Condition, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat, RoleDecl, SecretDecl,
+    Step, What,
 };
+
+use crate::action::Registry;
+use crate::dsl::reader::first_findings;
+use crate::text::{Diagnostic, Severity, Source, Sources};
+
+/// Where the documents that a playbook refers to are found.
 pub trait Library {
-    fn playbook(&self, id: &str) -> Option<crate::text::Source>;
-    fn portal(&self, id: &str) -> Option<crate::text::Source>;
-    fn sources(&self) -> Option<crate::text::Source>;
+    /// The playbook of this id (`common/install-p12`).
+    fn playbook(&self, id: &str) -> Option<Source>;
+    /// The portal profile of this id (`obn`).
+    fn portal(&self, id: &str) -> Option<Source>;
+    /// The catalogue of manuals.
+    fn sources(&self) -> Option<Source>;
 }
-pub struct Outcome {
-    pub result: Result<Checked, Vec<crate::text::Diagnostic>>,
+
+/// What a check says.
+#[derive(Clone, Debug)]
+pub struct CheckOutcome {
+    /// Every document that was read, so that findings can be shown with their text.
+    pub sources: Sources,
+    /// The checked playbook, or all findings: sorted, at most 20.
+    pub result: Result<Checked, Vec<Diagnostic>>,
 }
-pub fn check(_s: &crate::text::Source, _l: &dyn Library, _r: &crate::action::Registry) -> Outcome {
-    Outcome { result: Err(vec![]) }
+
+/// Checks a playbook with everything it refers to. Reads documents from `library` only.
+///
+/// Findings have codes `YAML.* DSL.* TYPE.* EXPR.* REF.* CITE.* ROLE.* ACTION.* SECRET.* CHECK.*`.
+pub fn check(source: &Source, library: &dyn Library, registry: &Registry) -> CheckOutcome {
+    let mut closure = closure::load(source, library);
+    let mut found = std::mem::take(&mut closure.found);
+    let checked = closure.root.clone().filter(|_| !closure.cyclic).map(|root| {
+        let (checked, more) = steps::unfold(&closure, &root, registry);
+        found.extend(more);
+        checked
+    });
+    let (errors, warnings): (Vec<_>, Vec<_>) = found.into_iter().partition(|finding| finding.severity == Severity::Error);
+    let result = match checked {
+        Some(checked) if errors.is_empty() => Ok(Checked { warnings: first_findings(warnings), ..checked }),
+        _ => Err(first_findings(errors)),
+    };
+    CheckOutcome { sources: closure.sources, result }
 }

@@ -4,7 +4,7 @@
 
 use super::playbook_step::steps;
 pub(crate) use super::playbook_step::{GuardSpec, RepeatSpec, StepSpec, Uses, Words, Written};
-use super::playbook_value::literal;
+pub(crate) use super::playbook_value::literal;
 use super::reader::{Fields, Reader, Withheld, decode_as_far};
 use super::{RoleKind, Type, Value};
 use crate::check::Cite;

@@ -1,0 +1,226 @@
+//! Every document a playbook is made of: sub-playbooks, profiles, the catalogue.
+//!
+//! May use: the library, decoders. Must not: look at steps beyond what they use.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use petgraph::algo::tarjan_scc;
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use super::{Catalogue, Cite, Document, DocumentKind, Library};
+use crate::backend::profile::Profile;
+use crate::dsl::playbook::{Playbook, Uses, decode_playbook};
+use crate::dsl::reader::{did_you_mean, nearest};
+use crate::dsl::{decode_profile, decode_sources};
+use crate::text::{Diagnostic, Source, Sources, Span, Spanned, Text};
+
+/// The documents, decoded.
+pub(super) struct Closure {
+    /// The root playbook, as far as it could be read.
+    pub(super) root: Option<Rc<Playbook>>,
+    /// Playbooks by id; `None` if they could not be read (which was reported).
+    pub(super) playbooks: BTreeMap<String, Option<Rc<Playbook>>>,
+    /// Profiles by id; `None` if they could not be read (which was reported).
+    pub(super) profiles: BTreeMap<String, Option<Profile>>,
+    /// Manuals.
+    pub(super) catalogue: Catalogue,
+    /// Documents by kind and id.
+    pub(super) documents: BTreeMap<(DocumentKind, String), Document>,
+    /// Their texts.
+    pub(super) sources: Sources,
+    /// Playbooks call each other in a ring (which was reported).
+    pub(super) cyclic: bool,
+    /// Findings.
+    pub(super) found: Vec<Diagnostic>,
+}
+
+/// A use of one playbook by another.
+struct Call {
+    from: String,
+    to: String,
+    source: Source,
+    span: Span,
+}
+
+/// Reads everything that `source` refers to.
+pub(super) fn load(source: &Source, library: &dyn Library) -> Closure {
+    let mut closure = Closure {
+        root: None,
+        playbooks: BTreeMap::new(),
+        profiles: BTreeMap::new(),
+        catalogue: Catalogue::default(),
+        documents: BTreeMap::new(),
+        sources: Sources::default(),
+        cyclic: false,
+        found: vec![],
+    };
+    closure.catalogue(library);
+    let Some(root) = closure.decode(source) else { return closure };
+    closure.root = Some(root.clone());
+    closure.playbooks.insert(root.id.value.clone(), Some(root.clone()));
+    let mut open = vec![root];
+    let mut calls = vec![];
+    while let Some(playbook) = open.pop() {
+        closure.cites(&playbook);
+        closure.portals(&playbook, library);
+        for step in &playbook.steps {
+            let Some(Spanned { value: Uses::Playbook(id, major), span }) = &step.uses else { continue };
+            calls.push(Call { from: playbook.id.value.clone(), to: id.clone(), source: playbook.source.clone(), span: *span });
+            if !closure.playbooks.contains_key(id) {
+                let called = closure.called(&playbook, id, *span, library);
+                open.extend(called.clone());
+                closure.playbooks.insert(id.clone(), called);
+            }
+            if let Some(Some(called)) = closure.playbooks.get(id)
+                && !called.version.is_empty()
+                && called.version.split('.').next() != Some(major.to_string().as_str())
+            {
+                let what = Text::new(
+                    format!("手順書 {id} の版は {} です(@{major} ではありません)。", called.version),
+                    format!("playbook `{id}` is of version {}, not @{major}.", called.version),
+                );
+                closure.found.push(Diagnostic::error("DSL.WRONG_VERSION", playbook.source.place(*span), what));
+            }
+        }
+    }
+    closure.rings(&calls);
+    closure
+}
+
+impl Closure {
+    fn decode(&mut self, source: &Source) -> Option<Rc<Playbook>> {
+        self.sources.add(source.clone());
+        let (playbook, found) = decode_playbook(source);
+        self.found.extend(found);
+        let playbook = playbook?;
+        let document = document(DocumentKind::Playbook, &playbook.id.value, &playbook.version, source);
+        self.documents.insert((DocumentKind::Playbook, document.id.clone()), document);
+        Some(Rc::new(playbook))
+    }
+
+    fn catalogue(&mut self, library: &dyn Library) {
+        let Some(source) = library.sources() else { return };
+        self.sources.add(source.clone());
+        self.documents.insert((DocumentKind::Sources, "sources".to_owned()), document(DocumentKind::Sources, "sources", "", &source));
+        match decode_sources(&source) {
+            Ok(catalogue) => self.catalogue = catalogue,
+            Err(found) => self.found.extend(found),
+        }
+    }
+
+    fn called(&mut self, caller: &Playbook, id: &str, span: Span, library: &dyn Library) -> Option<Rc<Playbook>> {
+        let Some(source) = library.playbook(id) else {
+            let what = Text::new(format!("手順書「{id}」が見つかりません。"), format!("there is no playbook `{id}`."));
+            let cure = Text::new("名前を確かめるか、--library で置き場所を指定してください。", "check the name, or name the folder with --library.");
+            self.found.push(Diagnostic::error("DSL.NO_PLAYBOOK", caller.source.place(span), what).cure(cure));
+            return None;
+        };
+        let called = self.decode(&source)?;
+        if called.id.value != id && !called.id.value.is_empty() {
+            let what = Text::new(
+                format!("「{id}」として読んだ手順書の id は「{}」です。", called.id.value),
+                format!("the playbook found as `{id}` says that it is `{}`.", called.id.value),
+            );
+            self.found.push(Diagnostic::error("DSL.BAD_ID", source.place(called.id.span), what));
+            return None;
+        }
+        Some(called)
+    }
+
+    fn portals(&mut self, playbook: &Playbook, library: &dyn Library) {
+        for id in playbook.backends.iter().filter_map(|role| role.profile.as_ref()) {
+            if self.profiles.contains_key(&id.value) {
+                continue;
+            }
+            let Some(source) = library.portal(&id.value) else {
+                let what = Text::new(format!("プロファイル「{}」が見つかりません。", id.value), format!("there is no portal profile `{}`.", id.value));
+                let cure = Text::new("portals/ にあるファイルの名前を書いてください。", "write the name of a file in portals/.");
+                self.found.push(Diagnostic::error("ROLE.NO_PROFILE", playbook.source.place(id.span), what).cure(cure));
+                self.profiles.insert(id.value.clone(), None);
+                continue;
+            };
+            self.sources.add(source.clone());
+            let profile = match decode_profile(&source) {
+                Ok(profile) => Some(profile),
+                Err(found) => {
+                    self.found.extend(found);
+                    None
+                }
+            };
+            let version = profile.as_ref().map_or("", |profile| &profile.version);
+            self.documents.insert((DocumentKind::Portal, id.value.clone()), document(DocumentKind::Portal, &id.value, version, &source));
+            self.profiles.insert(id.value.clone(), profile);
+        }
+    }
+
+    /// Every cited section is in the catalogue, its manual among the playbook's `sources`.
+    fn cites(&mut self, playbook: &Playbook) {
+        for manual in playbook.sources.iter().filter(|manual| !self.catalogue.0.contains_key(&manual.value)) {
+            let what = Text::new(format!("「{}」は手順書の目録(sources.yaml)にありません。", manual.value), format!("`{}` is not in sources.yaml.", manual.value));
+            let mut finding = Diagnostic::error("CITE.UNKNOWN", playbook.source.place(manual.span), what);
+            did_you_mean(&mut finding, manual.span, nearest(&manual.value, self.catalogue.0.keys().map(String::as_str)).map(str::to_owned));
+            self.found.push(finding);
+        }
+        let of_steps = playbook.steps.iter().flat_map(|step| &step.cite);
+        let of_inputs = playbook.inputs.iter().flat_map(|input| &input.cite);
+        let of_secrets = playbook.secrets.iter().flat_map(|secret| &secret.cite);
+        for cite in of_steps.chain(of_inputs).chain(of_secrets) {
+            if let Some(finding) = self.cite(playbook, cite) {
+                self.found.push(finding);
+            }
+        }
+    }
+
+    fn cite(&self, playbook: &Playbook, cite: &Spanned<Cite>) -> Option<Diagnostic> {
+        let Cite { manual, section } = &cite.value;
+        let place = playbook.source.place(cite.span);
+        if !playbook.sources.iter().any(|listed| listed.value == *manual) {
+            let what = Text::new(format!("「{manual}」がこの手順書の sources: にありません。"), format!("`{manual}` is not among the playbook's `sources`."));
+            let mut finding = Diagnostic::error("CITE.UNKNOWN", place, what);
+            let near = nearest(manual, playbook.sources.iter().map(|listed| listed.value.as_str()));
+            did_you_mean(&mut finding, cite.span, near.map(|near| format!("{near}#{section}")));
+            return Some(finding.cure(Text::new(format!("sources: に {manual} を加えてください。"), format!("add `{manual}` to `sources`."))));
+        }
+        let known = self.catalogue.0.get(manual)?;
+        if known.sections.contains_key(section) {
+            return None;
+        }
+        let what = Text::new(format!("{manual} に「{section}」という節はありません。"), format!("`{manual}` has no section `{section}`."));
+        let list: Vec<&str> = known.sections.keys().map(String::as_str).collect();
+        let list = list.join(" ");
+        Some(Diagnostic::error("CITE.UNKNOWN", place, what).cure(Text::new(format!("ある節: {list}"), format!("sections: {list}"))))
+    }
+
+    /// Reports playbooks that call each other in a ring.
+    fn rings(&mut self, calls: &[Call]) {
+        let mut graph: DiGraph<&str, ()> = DiGraph::new();
+        let mut nodes: BTreeMap<&str, NodeIndex> = BTreeMap::new();
+        for call in calls {
+            let mut node = |id| *nodes.entry(id).or_insert_with(|| graph.add_node(id));
+            let (from, to) = (node(call.from.as_str()), node(call.to.as_str()));
+            graph.add_edge(from, to, ());
+        }
+        let rings: Vec<Vec<&str>> = tarjan_scc(&graph)
+            .into_iter()
+            .filter(|ring| ring.len() > 1 || ring.iter().any(|node| graph.contains_edge(*node, *node)))
+            .map(|ring| ring.into_iter().map(|node| graph[node]).collect())
+            .collect();
+        for mut ring in rings {
+            self.cyclic = true;
+            ring.sort_unstable();
+            let shown = ring.join(" → ");
+            let inside = calls.iter().filter(|call| ring.contains(&call.from.as_str()) && ring.contains(&call.to.as_str()));
+            let Some(call) = inside.min_by_key(|call| (&call.from, call.span)) else { continue };
+            let what = Text::new(
+                format!("手順書が互いに呼び合って終わりません({shown} → …)。"),
+                format!("playbooks call each other without end ({shown} → ...)."),
+            );
+            self.found.push(Diagnostic::error("DSL.CYCLE", call.source.place(call.span), what));
+        }
+    }
+}
+
+fn document(kind: DocumentKind, id: &str, version: &str, source: &Source) -> Document {
+    Document { kind, id: id.to_owned(), version: version.to_owned(), digest: source.digest(), source: source.clone() }
+}

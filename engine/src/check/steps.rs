@@ -1,0 +1,341 @@
+//! Steps from top to bottom: names, inputs, order; sub-playbooks are unfolded where they are called.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::bind::Binder;
+use super::closure::Closure;
+use super::edges::{Edges, Follow};
+use super::guards::{guards, repeat};
+use super::lints::{Facts, skips};
+use super::scope::{RoleIn, Scope, Types};
+use super::{Binding, Checked, Condition, Frame, Guard, InputDecl, RoleDecl, SecretDecl, Step, What};
+use crate::action::Registry;
+use crate::backend::profile::Profile;
+use crate::dsl::Type;
+use crate::dsl::expr::{Expr, Template};
+use crate::dsl::playbook::{Playbook, StepSpec, Uses};
+use crate::dsl::reader::{did_you_mean, nearest};
+use crate::text::{Diagnostic, Span, Text};
+
+/// A playbook with all its calls unfolded has at most so many steps.
+const MAX_STEPS: usize = 1_000;
+
+/// Puts frames and steps together.
+pub(super) struct Unfolder<'a> {
+    /// Documents.
+    pub(super) closure: &'a Closure,
+    /// Actions.
+    pub(super) registry: &'a Registry,
+    /// Frames so far.
+    pub(super) frames: Vec<Frame>,
+    /// Steps so far.
+    pub(super) steps: Vec<Step>,
+    /// Facts of the steps so far.
+    pub(super) facts: Vec<Facts>,
+    /// Findings.
+    pub(super) found: Vec<Diagnostic>,
+}
+
+/// What a call gives to the steps inside it.
+#[derive(Clone, Default)]
+pub(super) struct Around {
+    /// Conditions of the calls.
+    pub(super) when: Vec<Condition>,
+    /// Guards for the first step.
+    pub(super) require: Vec<Guard>,
+    /// What the call waits for.
+    pub(super) base: Vec<usize>,
+    /// `install/`; empty for the root.
+    pub(super) prefix: String,
+}
+
+/// What a step does, found out.
+pub(super) struct Done {
+    /// What it does.
+    pub(super) what: What,
+    /// Its outputs.
+    pub(super) outputs: Types,
+    /// A required input may be absent.
+    pub(super) may_skip: bool,
+    /// What its inputs need.
+    pub(super) edges: Edges,
+    /// For a call: the steps inside it.
+    pub(super) inside: Vec<usize>,
+}
+
+/// Checks and unfolds a root playbook.
+pub(super) fn unfold(closure: &Closure, root: &Rc<Playbook>, registry: &Registry) -> (Checked, Vec<Diagnostic>) {
+    let mut unfolder = Unfolder { closure, registry, frames: vec![], steps: vec![], facts: vec![], found: vec![] };
+    let mut scope = Scope { inputs: inputs(root), secrets: secrets(root), ..Scope::default() };
+    for role in &root.backends {
+        let known = role.kind.map(|kind| RoleIn { kind, profile: role.profile.as_ref().map(|id| id.value.clone()), root: role.name.value.clone() });
+        scope.roles.insert(role.name.value.clone(), known);
+    }
+    let roles = root.backends.iter().map(|role| (role.name.value.clone(), role.name.value.clone())).collect();
+    unfolder.frames.push(frame(root, None, roles));
+    let (outputs, _) = unfolder.frame(root, &mut scope, &Around::default());
+    let secrets = unfolder.secrets(root, &scope);
+    let more = skips(&unfolder.steps, &unfolder.facts, &unfolder.frames);
+    unfolder.found.extend(more);
+    let checked = Checked {
+        id: root.id.value.clone(),
+        version: root.version.clone(),
+        program: root.id.value.split('/').next().unwrap_or_default().to_owned(),
+        title: root.title.clone(),
+        summary: root.summary.clone(),
+        documents: closure.documents.values().cloned().collect(),
+        catalogue: closure.catalogue.clone(),
+        profiles: profiles(root, closure),
+        roles: root.backends.iter().filter_map(role_decl).collect(),
+        inputs: root.inputs.iter().filter_map(input_decl).collect(),
+        secrets,
+        outputs,
+        frames: unfolder.frames,
+        steps: unfolder.steps,
+        warnings: vec![],
+    };
+    (checked, unfolder.found)
+}
+
+impl Unfolder<'_> {
+    /// Checks the playbook of the newest frame. Its outputs and their types.
+    pub(super) fn frame(&mut self, playbook: &Rc<Playbook>, scope: &mut Scope, around: &Around) -> (Vec<(String, Expr)>, Types) {
+        scope.frame = self.frames.len() - 1;
+        scope.all_steps = playbook.steps.iter().map(|step| step.id.value.clone()).collect();
+        scope.waiting = playbook.lets.iter().map(|(name, _)| name.value.clone()).collect();
+        let mut above = None;
+        let mut first = true;
+        for spec in &playbook.steps {
+            self.lets(playbook, scope);
+            if self.steps.len() >= MAX_STEPS {
+                let what = Text::new(format!("手順が多すぎます({MAX_STEPS}まで)。"), format!("too many steps (at most {MAX_STEPS})."));
+                self.found.push(Diagnostic::error("DSL.TOO_BIG", playbook.source.place(spec.id.span), what));
+                break;
+            }
+            let outputs = self.step(playbook, scope, around, spec, above, first);
+            if outputs.is_some() {
+                above = Some(self.steps.len() - 1);
+            }
+            first = false;
+            scope.steps.insert(spec.id.value.clone(), outputs);
+        }
+        self.lets(playbook, scope);
+        let mut binder = Binder::new(&playbook.source, scope);
+        for (_, written) in playbook.lets.iter().filter(|(name, _)| scope.waiting.contains(&name.value)) {
+            binder.bare(written);
+        }
+        let mut outputs = vec![];
+        let mut types = Types::new();
+        for (name, written) in &playbook.outputs {
+            let expr = binder.bare(written);
+            if let Some(expr) = expr.as_ref().filter(|expr| expr.ty.is_secret()) {
+                let what = Text::new("秘密の値を outputs に出すことはできません。", "a secret cannot be an output of a playbook.");
+                binder.found.push(Diagnostic::error("SECRET.SINK", playbook.source.place(expr.span), what));
+            }
+            types.insert(name.value.clone(), expr.as_ref().map(|expr| expr.ty.clone()));
+            outputs.extend(expr.map(|expr| (name.value.clone(), expr)));
+        }
+        self.found.extend(binder.found);
+        (outputs, types)
+    }
+
+    /// Checks what of `let` can be checked by now.
+    fn lets(&mut self, playbook: &Playbook, scope: &mut Scope) {
+        loop {
+            let before = scope.waiting.len();
+            for (name, written) in &playbook.lets {
+                if !scope.waiting.contains(&name.value) {
+                    continue;
+                }
+                let mut binder = Binder::new(&playbook.source, scope);
+                let Ok(expr) = binder.early(written) else { continue };
+                self.found.extend(binder.found);
+                scope.waiting.retain(|waiting| *waiting != name.value);
+                scope.lets.insert(name.value.clone(), expr.as_ref().map(|expr| expr.ty.clone()));
+                if let Some(expr) = expr {
+                    self.frames[scope.frame].lets.insert(name.value.clone(), expr);
+                }
+            }
+            if scope.waiting.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Checks a step and adds it. Its outputs; `None` if it has an error.
+    fn step(&mut self, playbook: &Rc<Playbook>, scope: &Scope, around: &Around, spec: &StepSpec, above: Option<usize>, first: bool) -> Option<Types> {
+        let mut binder = Binder::new(&playbook.source, scope);
+        let own_when = spec.when.as_ref().and_then(|written| {
+            let expr = binder.condition(written)?;
+            Some(Condition { frame: scope.frame, expr, text: written.scalar.text.clone() })
+        });
+        let mut require = if first { around.require.clone() } else { vec![] };
+        require.extend(guards(&mut binder, &spec.require));
+        self.found.append(&mut binder.found);
+        let waits = self.waits(playbook, scope, spec, above);
+        let start = if waits.is_empty() { around.base.clone() } else { waits };
+        let when: Vec<Condition> = around.when.iter().cloned().chain(own_when.clone()).collect();
+        let uses = spec.uses.as_ref()?;
+        let address = format!("{}{}", around.prefix, spec.id.value);
+        let done = match &uses.value {
+            Uses::Action(name, major) => self.action(playbook, scope, spec, name, *major, uses.span),
+            Uses::Playbook(id, _) => {
+                let inner = Around { when: when.clone(), require: require.clone(), base: start.clone(), prefix: format!("{address}/") };
+                self.call(playbook, scope, spec, id, &inner)
+            }
+        }?;
+        let is_call = matches!(done.what, What::Call { .. });
+        let mut binder = Binder { result: Some(&done.outputs), ..Binder::new(&playbook.source, scope) };
+        let expect = guards(&mut binder, &spec.expect);
+        let effect = match &done.what {
+            What::Action(action) => Some(action.manifest.effect),
+            What::Call { .. } => None,
+        };
+        let repeat = repeat(&mut binder, spec, effect);
+        self.found.append(&mut binder.found);
+        let require = if is_call { vec![] } else { require };
+        let mut edges = done.edges.clone();
+        let follow = Follow { frames: &self.frames, steps: &self.steps };
+        for condition in &when {
+            follow.expr(condition.frame, &condition.expr, &mut edges);
+        }
+        follow.guards(&require, &mut edges);
+        follow.guards(&expect, &mut edges);
+        if let Some(repeat) = &repeat {
+            follow.expr(repeat.until.frame, &repeat.until.expr, &mut edges);
+        }
+        let index = self.steps.len();
+        let mut after: Vec<usize> = start.into_iter().chain(done.inside).chain(edges.data.iter().copied()).chain(edges.order).collect();
+        after.sort_unstable();
+        after.dedup();
+        let may_skip = own_when.is_some() || done.may_skip;
+        self.facts.push(Facts { place: playbook.source.place(spec.id.span), may_skip });
+        if let What::Call { frame } = done.what {
+            self.frames[frame].caller = Some((scope.frame, index));
+        }
+        self.frames[scope.frame].steps.insert(spec.id.value.clone(), index);
+        self.steps.push(Step {
+            address,
+            frame: scope.frame,
+            title: spec.title.clone(),
+            cite: spec.cite.iter().map(|cite| cite.value.clone()).collect(),
+            what: done.what,
+            when,
+            require,
+            expect,
+            repeat,
+            after,
+            data: edges.data.into_iter().collect(),
+        });
+        let optional = |ty: Type| if may_skip { ty.optional() } else { ty };
+        Some(done.outputs.into_iter().map(|(name, ty)| (name, ty.map(optional))).collect())
+    }
+
+    /// What a step waits for by `needs`, else the step above.
+    fn waits(&mut self, playbook: &Playbook, scope: &Scope, spec: &StepSpec, above: Option<usize>) -> Vec<usize> {
+        let Some(needs) = &spec.needs else { return above.into_iter().collect() };
+        let mut waits = vec![];
+        for id in needs {
+            match self.frames[scope.frame].steps.get(&id.value) {
+                Some(index) => waits.push(*index),
+                None if scope.steps.contains_key(&id.value) => {}
+                None => {
+                    let below = scope.all_steps.contains(&id.value);
+                    let (code, what) = if below {
+                        let what = Text::new(
+                            format!("手順「{}」はここより上にありません。needs には上の手順だけを書きます。", id.value),
+                            format!("the step `{}` is not above; `needs` names steps above only.", id.value),
+                        );
+                        ("REF.NOT_ABOVE", what)
+                    } else {
+                        ("REF.UNKNOWN_STEP", Text::new(format!("手順「{}」はありません。", id.value), format!("there is no step `{}`.", id.value)))
+                    };
+                    let mut finding = Diagnostic::error(code, playbook.source.place(id.span), what);
+                    let near = nearest(&id.value, scope.steps.keys().map(String::as_str)).filter(|_| !below);
+                    did_you_mean(&mut finding, id.span, near.map(str::to_owned));
+                    self.found.push(finding);
+                }
+            }
+        }
+        waits
+    }
+
+    /// Adds what a binding needs, and says whether it may be absent.
+    pub(super) fn follow(&self, frame: usize, binding: &Binding, edges: &mut Edges) -> bool {
+        Follow { frames: &self.frames, steps: &self.steps }.binding(frame, binding, edges);
+        matches!(binding, Binding::Expr(expr) if expr.ty.is_optional())
+    }
+
+    /// Reports something about a step.
+    pub(super) fn report(&mut self, playbook: &Playbook, code: &'static str, span: Span, what: Text) -> &mut Diagnostic {
+        self.found.push(Diagnostic::error(code, playbook.source.place(span), what));
+        let last = self.found.len() - 1;
+        &mut self.found[last]
+    }
+
+    fn secrets(&mut self, root: &Playbook, scope: &Scope) -> Vec<SecretDecl> {
+        let mut binder = Binder::new(&root.source, scope);
+        let mut decls = vec![];
+        for secret in &root.secrets {
+            let kept: Option<(String, Template)> = secret.kept.as_ref().and_then(|(name, about)| Some((name.clone(), binder.words(about)?)));
+            let Some(ty) = secret.ty.clone() else { continue };
+            let cite = secret.cite.iter().map(|cite| cite.value.clone()).collect();
+            decls.push(SecretDecl { name: secret.name.value.clone(), ty, title: secret.title.clone(), new: secret.new, kept, cite });
+        }
+        self.found.extend(binder.found);
+        decls
+    }
+}
+
+/// Types of a playbook's inputs: with a default they are never absent.
+pub(super) fn inputs(playbook: &Playbook) -> Types {
+    let inputs = playbook.inputs.iter();
+    inputs
+        .map(|input| {
+            let ty = input.ty.clone().map(|ty| if input.default.is_some() { ty.required().clone() } else { ty });
+            (input.name.value.clone(), ty)
+        })
+        .collect()
+}
+
+/// Types of a playbook's secrets.
+pub(super) fn secrets(playbook: &Playbook) -> Types {
+    playbook.secrets.iter().map(|secret| (secret.name.value.clone(), secret.ty.clone().map(|ty| Type::Secret(Box::new(ty))))).collect()
+}
+
+/// An empty frame.
+pub(super) fn frame(playbook: &Playbook, caller: Option<(usize, usize)>, roles: BTreeMap<String, String>) -> Frame {
+    Frame {
+        playbook: playbook.id.value.clone(),
+        caller,
+        inputs: BTreeMap::new(),
+        secrets: BTreeMap::new(),
+        roles,
+        lets: BTreeMap::new(),
+        steps: BTreeMap::new(),
+        outputs: BTreeMap::new(),
+    }
+}
+
+fn profiles(root: &Playbook, closure: &Closure) -> BTreeMap<String, Profile> {
+    let named = root.backends.iter().filter_map(|role| Some((role.name.value.clone(), closure.profiles.get(&role.profile.as_ref()?.value)?.clone()?)));
+    named.collect()
+}
+
+fn role_decl(role: &crate::dsl::playbook::RoleSpec) -> Option<RoleDecl> {
+    Some(RoleDecl { name: role.name.value.clone(), kind: role.kind?, profile: role.profile.as_ref().map(|id| id.value.clone()) })
+}
+
+fn input_decl(input: &crate::dsl::playbook::InputSpec) -> Option<InputDecl> {
+    Some(InputDecl {
+        name: input.name.value.clone(),
+        ty: input.ty.clone()?,
+        title: input.title.clone(),
+        default: input.default.clone(),
+        example: input.example.clone(),
+        private: input.private,
+        labels: input.labels.iter().map(|(word, text)| (word.value.clone(), text.clone())).collect(),
+        cite: input.cite.iter().map(|cite| cite.value.clone()).collect(),
+    })
+}
