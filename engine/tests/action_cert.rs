@@ -253,7 +253,7 @@ fn delete_removes_the_old_one_and_nothing_else() {
     let pair = Pair::new();
     let Ended::Changed(outputs) = pair.world.step("cert.delete", &pair.delete()).unwrap() else { panic!("deleted") };
     assert_eq!(outputs["deleted_at"], Value::DateTime(pair.world.clock.now()));
-    assert_eq!(pair.world.store.thumbprints(), [pair.new.sha1.clone()]);
+    assert_eq!(pair.world.store.thumbprints(), [pair.new.sha1.as_str()]);
     assert!(matches!(pair.world.step("cert.delete", &pair.delete()).unwrap(), Ended::Unchanged(_)), "gone is done");
 }
 
@@ -364,7 +364,7 @@ fn the_backup_of_a_certificate_is_wrapped_read_back_and_found_again() {
         inputs([("file", file.clone()), ("in", role("backup")), ("cert", cert_value(&new)), ("password", Value::DeclaredSecret("p12_password".to_owned()))]);
     let Ended::Changed(outputs) = world.step("file.save", &save).unwrap() else { panic!("saved") };
     let name = format!("{CODE}-20300220-{}.p12.age", &new.sha1[..8]);
-    assert_eq!(world.folder.names(), [name.clone()]);
+    assert_eq!(world.folder.names(), [name.as_str()]);
     let Value::BackupRef(backup) = &outputs["backed_up"] else { panic!("verified") };
     assert_eq!((backup.thumbprint.as_str(), backup.place.as_str()), (new.sha1.as_str(), format!("folder:/backup/{name}").as_str()));
     let call = kirikae_engine::backend::Call::unattached();

@@ -204,7 +204,7 @@ mod tests {
     #[test]
     fn equal_rows_are_counted() {
         let one = row(&[("subject", "0110119153"), ("status", "発行済み")]);
-        assert_eq!(appeared(&[one.clone(), one.clone()], &[one.clone()]), [one]);
+        assert_eq!(appeared(&[one.clone(), one.clone()], std::slice::from_ref(&one)), [one]);
     }
 
     #[test]
