@@ -16,10 +16,8 @@ const SECRET_KEYS: [&str; 5] = ["type", "title", "new", "kept", "cite"];
 
 const LATER: Phrase =
     Phrase { ja: "この版ではまだ使えません。この行を消してください。", en: "it is not available in this version yet; leave it out." };
-const RESERVED: Phrase = Phrase {
-    ja: "将来のために取ってある言葉です。この行を消してください。",
-    en: "the word is reserved for later editions; leave it out.",
-};
+const RESERVED: Phrase =
+    Phrase { ja: "将来のために取ってある言葉です。この行を消してください。", en: "the word is reserved for later editions; leave it out." };
 
 const fn later(word: &'static str) -> Withheld {
     Withheld { word, code: "DSL.NOT_YET", cure: LATER }
