@@ -14,4 +14,6 @@ pub mod journal;
 pub mod plan;
 pub mod run;
 pub mod secret;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod text;

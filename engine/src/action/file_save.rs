@@ -116,7 +116,8 @@ struct Saved {
     place: String,
     /// SHA-256 of the file as it lies there.
     sha256: String,
-    content: Secret,
+    /// `None` when it is wrapped and does not open.
+    content: Option<Secret>,
 }
 
 impl Saved {
@@ -127,21 +128,24 @@ impl Saved {
             Err(error) => return Err(error),
         };
         let sha256 = hex::encode(Sha256::digest(&raw));
-        let content = if folder.plain() { Secret::bytes(raw) } else { cx.backends.vault().unwrap(&raw)? };
+        let content = match folder.plain() {
+            true => Some(Secret::bytes(raw)),
+            false => cx.backends.vault().unwrap(&raw).ok(),
+        };
         Ok(Some(Self { place: place(folder, name), sha256, content }))
     }
 
     fn is(&self, file: &FileRef) -> bool {
-        hex::encode(Sha256::digest(self.content.expose())) == file.sha256
+        self.content.as_ref().is_some_and(|content| hex::encode(Sha256::digest(content.expose())) == file.sha256)
     }
 
     /// The outputs; `backed_up` only after key and certificate were found in what was read back.
     fn verify(self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
         let mut outputs = Outputs::from([("place".to_owned(), Value::Str(self.place.clone())), ("sha256".to_owned(), Value::Str(self.sha256.clone()))]);
-        if let Some(cert) = inputs.cert("cert")
+        if let (Some(cert), Some(content)) = (inputs.cert("cert"), &self.content)
             && inputs.has("password")
         {
-            let opened = cx.backends.p12().open(&self.content, &cx.secret(inputs, "password")?)?;
+            let opened = cx.backends.p12().open(content, &cx.secret(inputs, "password")?)?;
             if opened.leaf.info.sha256 != cert.sha256 {
                 return Err(BackendError::new(
                     "KEY.MISMATCH",
@@ -193,7 +197,13 @@ fn plain_name(name: &str) -> String {
 }
 
 fn different(place: &str) -> BackendError {
-    BackendError::new("FILE.DIFFERENT", Text::new(format!("{place} には内容の違うファイルがあります。"), format!("{place} has other content.")))
+    BackendError::new(
+        "FILE.DIFFERENT",
+        Text::new(
+            format!("{place} にあるファイルは、内容が違うか、壊れていて開けません。"),
+            format!("the file at {place} has other content, or is damaged and does not open."),
+        ),
+    )
 }
 
 #[cfg(test)]

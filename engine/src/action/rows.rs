@@ -105,11 +105,10 @@ pub(super) fn read_dates(text: &str) -> Vec<Date> {
     if text.len() == 8 && text.bytes().all(|b| b.is_ascii_digit()) {
         return date(text[..4].parse().ok(), &text[4..6], &text[6..]).into_iter().collect();
     }
-    let mut numbers = Numbers { rest: &text };
     let mut dates = vec![];
     let mut year: Option<i16> = None;
     let mut month: Option<&str> = None;
-    while let Some((before, digits)) = numbers.next() {
+    for (before, digits) in (Numbers { rest: &text }) {
         let separated = matches!(before.trim(), "/" | "-" | "." | "年" | "月");
         match (year, month) {
             (Some(_), None) if separated && digits.len() <= 2 => month = Some(digits),
@@ -205,7 +204,7 @@ mod tests {
     #[test]
     fn equal_rows_are_counted() {
         let one = row(&[("subject", "0110119153"), ("status", "発行済み")]);
-        assert_eq!(appeared(&[one.clone(), one.clone()], &[one.clone()]), [one]);
+        assert_eq!(appeared(&[one.clone(), one.clone()], std::slice::from_ref(&one)), [one]);
     }
 
     #[test]

@@ -1,0 +1,34 @@
+//! Strict fakes of every port, in memory, for tests, the simulation and the benches (feature `testing`).
+//!
+//! They do what the ports promise and nothing more, and they *panic* where the real ones would forgive: a committing
+//! request without a look in its session, a second one without a conclusive look, a deletion of what was not looked at,
+//! a sending outside a run. Faults are asked for by name and happen once each, in order.
+//! May use: the ports, actions. Must not: be built into a binary.
+#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+
+mod certs;
+mod clock;
+mod folder;
+mod p12;
+mod portal;
+mod profile;
+mod store;
+mod vault;
+mod world;
+
+pub use certs::{ISSUER, certificate, day, stored};
+pub use clock::FixedClock;
+pub use folder::{FakeFolder, FakeNotifier};
+pub use p12::FakeP12;
+pub use portal::{FakePortal, Fault, ListedRow};
+pub use profile::obn_profile;
+pub use store::FakeStore;
+pub use vault::{FakeBlobs, FakeSecrets, FakeSink, FakeVault};
+pub use world::{Attempt, Ended, World, inputs};
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// A lock that a panicking test does not spoil for the next look.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,388 @@
+//! A portal in memory: rows, states, faults, and a count of every committing request.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp, civil};
+
+use super::{FakeP12, FixedClock, certificate, locked};
+use crate::backend::profile::{Operation, Profile};
+use crate::backend::{
+    BackendError, CaRead, CaWrite, Call, Capabilities, Class, Gives, IdempotencyKey, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb,
+};
+use crate::clock::Clock;
+use crate::dsl::CertInfo;
+use crate::secret::Secret;
+use crate::text::Text;
+
+/// What goes wrong at the next request of an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// It ends before anything is sent, with this code.
+    Before(&'static str),
+    /// The committing request arrives and has no effect; the answer is lost.
+    DropBefore,
+    /// It has its effect; the answer is lost.
+    LoseAnswer,
+    /// It has its effect, which the list hides for so long; the answer is lost.
+    LoseAnswerHidden(Duration),
+    /// It is answered with 307.
+    Redirect,
+    /// The page refuses with this code; nothing happened.
+    Refuse(&'static str),
+    /// The page of a good answer shows a request ID that is none.
+    OddPage,
+    /// The file is cut off, or a page, or has another password.
+    CutFile,
+    HtmlFile,
+    WrongPasswordFile,
+}
+
+/// A row as the portal knows it.
+#[derive(Clone, Debug)]
+pub struct ListedRow {
+    /// 15 digits.
+    pub request_id: String,
+    /// The certificate of the row; its key is in the file of `fetch`.
+    pub cert: CertInfo,
+    /// Looks of `status` until it is issued.
+    pub pending_looks: u32,
+    /// Not in the list before this instant.
+    pub hidden_until: Option<Timestamp>,
+    /// Instead of the certificate's day, as the page writes it.
+    pub issued_on: String,
+    /// As the page writes it.
+    pub not_after: String,
+}
+
+/// The portal of [`super::obn_profile`].
+pub struct FakePortal {
+    id: String,
+    profile: Profile,
+    clock: Arc<FixedClock>,
+    p12: Arc<FakeP12>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    rows: Vec<ListedRow>,
+    columns: Vec<String>,
+    faults: VecDeque<(Operation, Fault)>,
+    rejected: BTreeSet<String>,
+    missing: Vec<String>,
+    absent_after: Option<Duration>,
+    received: u32,
+    issued: u32,
+    pending_looks: u32,
+    unsettled: BTreeMap<String, Sent>,
+}
+
+/// A committing request whose end the portal remembers, to judge the next one.
+struct Sent {
+    at: Timestamp,
+    answered: bool,
+    looks: Vec<Timestamp>,
+}
+
+impl std::fmt::Debug for FakePortal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.id)
+    }
+}
+
+impl FakePortal {
+    /// A portal with an empty list that names all columns, issuing after one pending look.
+    pub fn new(profile: Profile, clock: Arc<FixedClock>, p12: Arc<FakeP12>) -> Self {
+        let columns = ["request_id", "subject", "serial", "issued_on", "not_after", "status"].map(str::to_owned).to_vec();
+        let state = State { columns, pending_looks: 1, ..State::default() };
+        Self { id: format!("portal:{}@https://127.0.0.1", profile.id), profile, clock, p12, state: Mutex::new(state) }
+    }
+
+    /// Adds a row for a certificate that was issued earlier.
+    pub fn list(&self, request_id: &str, cert: &CertInfo) {
+        let row = ListedRow::of(request_id, cert.clone());
+        locked(&self.state).rows.push(row);
+    }
+
+    /// Changes the last row.
+    pub fn change_last(&self, change: impl FnOnce(&mut ListedRow)) {
+        change(locked(&self.state).rows.last_mut().expect("a row"));
+    }
+
+    /// The list shows only these columns.
+    pub fn show_columns(&self, columns: &[&str]) {
+        locked(&self.state).columns = columns.iter().map(|name| (*name).to_owned()).collect();
+    }
+
+    /// The next request of an operation goes wrong.
+    pub fn fault(&self, operation: Operation, fault: Fault) {
+        locked(&self.state).faults.push_back((operation, fault));
+    }
+
+    /// The portal no longer accepts this certificate.
+    pub fn reject(&self, thumbprint: &str) {
+        locked(&self.state).rejected.insert(thumbprint.to_owned());
+    }
+
+    /// The probe does not find this label.
+    pub fn lose_label(&self, label: &str) {
+        locked(&self.state).missing.push(label.to_owned());
+    }
+
+    /// "Not in the list" is conclusive after so long.
+    pub fn absent_after(&self, after: Duration) {
+        locked(&self.state).absent_after = Some(after);
+    }
+
+    /// Looks of `status` until a request is issued.
+    pub fn pending_looks(&self, looks: u32) {
+        locked(&self.state).pending_looks = looks;
+    }
+
+    /// Committing renewals that arrived.
+    pub fn received(&self) -> u32 {
+        locked(&self.state).received
+    }
+
+    /// Certificates issued.
+    pub fn issued(&self) -> u32 {
+        locked(&self.state).issued
+    }
+
+    fn take_fault(&self, operation: Operation) -> Option<Fault> {
+        let mut state = locked(&self.state);
+        let at = state.faults.iter().position(|(of, _)| *of == operation)?;
+        state.faults.remove(at).map(|(_, fault)| fault)
+    }
+
+    fn client(&self, session: &mut dyn Session, operation: Operation) -> Result<Option<CertInfo>, BackendError> {
+        let session = session.as_any_mut().downcast_mut::<FakeSession>().expect("a session of this portal");
+        let client = session.client.clone();
+        let spec = self.profile.operations.get(&operation).expect("an operation of the profile");
+        match &client {
+            None if spec.client_cert => Err(error("PORTAL.CERT_REJECTED")),
+            Some(cert) if locked(&self.state).rejected.contains(&cert.sha1) => Err(error("PORTAL.CERT_REJECTED")),
+            _ => Ok(client),
+        }
+    }
+
+    fn visible(&self) -> Vec<ListedRow> {
+        let now = self.clock.now();
+        locked(&self.state).rows.iter().filter(|row| row.hidden_until.is_none_or(|until| until <= now)).cloned().collect()
+    }
+
+    fn shown(&self, row: &ListedRow) -> Row {
+        let status = if row.pending_looks > 0 { "鍵生成中" } else { "発行済み" };
+        let all = [
+            ("request_id", row.request_id.as_str()),
+            ("subject", row.cert.subject.cn.as_str()),
+            ("serial", row.cert.serial.as_str()),
+            ("issued_on", row.issued_on.as_str()),
+            ("not_after", row.not_after.as_str()),
+            ("status", status),
+        ];
+        let columns = locked(&self.state).columns.clone();
+        let named: Vec<(&str, &str)> = all.into_iter().filter(|(name, _)| columns.iter().any(|column| column == name)).collect();
+        Row {
+            columns: named.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+            cells: named.iter().map(|(_, text)| (*text).to_owned()).collect(),
+        }
+    }
+
+    /// A second committing request for one certificate is right only after the first one was conclusively not found.
+    fn judge(&self, client: &CertInfo) {
+        let state = locked(&self.state);
+        let Some(sent) = state.unsettled.get(&client.sha1) else { return };
+        assert!(!sent.answered, "a second renewal of {} after an answered one", client.sha1);
+        let apart = state.absent_after.and_then(|after| SignedDuration::try_from(after).ok());
+        let (first, last) = (sent.looks.first(), sent.looks.last());
+        let conclusive = matches!((apart, first, last), (Some(apart), Some(first), Some(last)) if last.duration_since(*first) >= apart && *first >= sent.at);
+        assert!(conclusive, "a second renewal of {} without a conclusive look", client.sha1);
+    }
+
+    fn renew(&self, client: &CertInfo, fault: Option<Fault>, sink: &mut dyn SecretSink) -> Result<Gives, BackendError> {
+        self.judge(client);
+        let now = self.clock.now();
+        if let Some(Fault::Refuse(code)) = fault {
+            locked(&self.state).received += 1;
+            return Err(error(code));
+        }
+        let row = {
+            let mut state = locked(&self.state);
+            state.received += 1;
+            state.unsettled.insert(client.sha1.clone(), Sent { at: now, answered: false, looks: vec![] });
+            match fault {
+                Some(Fault::DropBefore) => return Err(error("PORTAL.RESULT_UNKNOWN")),
+                Some(Fault::Redirect) => return Err(error("PORTAL.REDIRECTED_WRITE")),
+                _ => {}
+            }
+            state.issued += 1;
+            let serial = 0x9000 + u64::from(state.issued);
+            let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+            let until = today.saturating_add(jiff::Span::new().years(3).months(3));
+            let cert = certificate(&client.subject.cn, serial, &today.to_string(), &until.to_string());
+            let mut row = ListedRow::of(&format!("20261123{serial:07}"), cert);
+            row.pending_looks = state.pending_looks;
+            if let Some(Fault::LoseAnswerHidden(time)) = fault {
+                row.hidden_until = Some(now + SignedDuration::try_from(time).expect("a duration"));
+            }
+            state.rows.push(row.clone());
+            row
+        };
+        if matches!(fault, Some(Fault::LoseAnswer | Fault::LoseAnswerHidden(_))) {
+            return Err(error("PORTAL.RESULT_UNKNOWN"));
+        }
+        if let Some(sent) = locked(&self.state).unsettled.get_mut(&client.sha1) {
+            sent.answered = true;
+        }
+        let id = if fault == Some(Fault::OddPage) { "受付中".to_owned() } else { row.request_id.clone() };
+        let mut gives = Gives::default();
+        for (name, texts) in
+            [("request_id", vec![id]), ("cn", vec![client.subject.cn.clone()]), ("ou", client.subject.ou.clone()), ("o", vec!["ReceiptOnline".to_owned()])]
+        {
+            gives.plain.insert(name.to_owned(), texts);
+        }
+        gives.secret.insert("reference_id".to_owned(), sink.keep("reference_id", Secret::text("zigLUVC29Q"))?);
+        Ok(gives)
+    }
+
+    fn file(&self, cert: &CertInfo, fault: Option<Fault>, request: &Request) -> Gives {
+        let password = request.secret.get("password").and_then(|password| password.expose_text().map(str::to_owned)).expect("a password");
+        let content = match fault {
+            Some(Fault::HtmlFile) => Secret::text("<html><title>エラー</title></html>"),
+            Some(Fault::WrongPasswordFile) => self.p12.make("0000", cert, &[]),
+            Some(Fault::CutFile) => {
+                let whole = self.p12.make(&password, cert, &[]);
+                Secret::bytes(whole.expose()[..10].to_vec())
+            }
+            _ => self.p12.make(&password, cert, &[]),
+        };
+        Gives { file: Some((format!("{}.p12", cert.serial), content)), ..Gives::default() }
+    }
+}
+
+impl CaRead for FakePortal {
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { locality: Locality::Remote, ..Capabilities::local(&[Verb::Read, Verb::Write]) }
+    }
+
+    fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    fn absent_after(&self, _looking: Operation) -> Option<Duration> {
+        locked(&self.state).absent_after
+    }
+
+    fn open(&self, _call: &Call, client: Option<Arc<dyn Signer>>) -> Result<Box<dyn Session>, BackendError> {
+        Ok(Box::new(FakeSession { client: client.map(|signer| signer.info().clone()), looked: false }))
+    }
+
+    fn look(&self, _call: &Call, session: &mut dyn Session, operation: Operation, request: &Request) -> Result<Gives, BackendError> {
+        assert!(operation.is_read(), "a look that carries out {operation}");
+        if let Some(fault) = self.take_fault(operation) {
+            match fault {
+                Fault::Before(code) => return Err(error(code)),
+                other => panic!("{other:?} is no fault of a look"),
+            }
+        }
+        let client = self.client(session, operation)?;
+        match operation {
+            Operation::Probe => {
+                let missing = locked(&self.state).missing.clone();
+                Ok(Gives { signed_in: client.map(|_| "更新後証明書の取得".to_owned()), missing, ..Gives::default() })
+            }
+            Operation::FindIssued => {
+                session.as_any_mut().downcast_mut::<FakeSession>().expect("a session").looked = true;
+                let now = self.clock.now();
+                for sent in locked(&self.state).unsettled.values_mut() {
+                    sent.looks.push(now);
+                }
+                let rows = self.visible().iter().map(|row| self.shown(row)).collect();
+                Ok(Gives { rows: Some(rows), ..Gives::default() })
+            }
+            _ => {
+                let wanted = request.plain.get("request_id");
+                let visible = self.visible();
+                let found = visible.iter().rev().find(|row| wanted.is_none_or(|id| *id == row.request_id));
+                let Some(found) = found else { return Ok(Gives::default()) };
+                let word = if found.pending_looks > 0 { "pending" } else { "issued" };
+                let mut state = locked(&self.state);
+                let row = state.rows.iter_mut().find(|row| row.request_id == found.request_id).expect("the row");
+                row.pending_looks = row.pending_looks.saturating_sub(1);
+                Ok(Gives { plain: BTreeMap::from([("status".to_owned(), vec![word.to_owned()])]), ..Gives::default() })
+            }
+        }
+    }
+}
+
+impl CaWrite for FakePortal {
+    fn send(
+        &self,
+        call: &Call,
+        session: &mut dyn Session,
+        operation: Operation,
+        request: &Request,
+        sink: &mut dyn SecretSink,
+    ) -> Result<Progress<Gives>, BackendError> {
+        assert!(!operation.is_read(), "a sending of {operation}");
+        assert!(call.key != IdempotencyKey::new("", ""), "a sending outside a run");
+        let client = self.client(session, operation)?;
+        let fault = self.take_fault(operation);
+        if let Some(Fault::Before(code)) = fault {
+            return Err(error(code));
+        }
+        let gives = match operation {
+            Operation::Renew => {
+                let looked = session.as_any_mut().downcast_mut::<FakeSession>().expect("a session").looked;
+                assert!(looked, "a committing request without a look in its session");
+                self.renew(&client.expect("a client certificate"), fault, sink)?
+            }
+            Operation::Fetch => {
+                let wanted = request.plain.get("request_id");
+                let visible = self.visible();
+                let ready = visible.iter().rev().find(|row| row.pending_looks == 0 && wanted.is_none_or(|id| *id == row.request_id));
+                self.file(&ready.ok_or_else(|| error("PORTAL.NO_ROW"))?.cert, fault, request)
+            }
+            Operation::Obtain => {
+                let visible = self.visible();
+                let known = visible.iter().find(|row| request.plain.get("request_id") == Some(&row.request_id));
+                self.file(&known.ok_or_else(|| error("PORTAL.WRONG_ID"))?.cert, fault, request)
+            }
+            other => panic!("this portal has no {other}"),
+        };
+        Ok(Progress::Done(gives))
+    }
+}
+
+impl ListedRow {
+    fn of(request_id: &str, cert: CertInfo) -> Self {
+        let date = |at: Timestamp| -> civil::Date { at.to_zoned(jiff::tz::TimeZone::UTC).date() };
+        let slashes = |date: civil::Date| date.strftime("%Y/%m/%d").to_string();
+        let (issued_on, not_after) = (slashes(date(cert.not_before)), slashes(date(cert.not_after)));
+        Self { request_id: request_id.to_owned(), cert, pending_looks: 0, hidden_until: None, issued_on, not_after }
+    }
+}
+
+struct FakeSession {
+    client: Option<CertInfo>,
+    looked: bool,
+}
+
+impl Session for FakeSession {
+    fn as_any_mut(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+fn error(code: &str) -> BackendError {
+    let error = BackendError::new(code, Text::new(format!("{code}(試験)"), format!("{code} (test).")));
+    if code.starts_with("PORTAL.") || code.starts_with("NET.") { error } else { error.class(Class::Human) }
+}
