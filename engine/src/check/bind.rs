@@ -112,7 +112,12 @@ impl<'a> Binder<'a> {
             self.error("SECRET.SINK", expr.span, what, Text::new("文から外してください。", "take it out of the text."));
         } else {
             let what = Text::new(format!("型 {} の値は文の中に出せません。", expr.ty), format!("a value of type {} cannot stand in a text.", expr.ty));
-            self.error("TYPE.MISMATCH", expr.span, what, Text::new("その中の項目(例: .not_after)を書いてください。", "write one of its attributes, such as `.not_after`."));
+            self.error(
+                "TYPE.MISMATCH",
+                expr.span,
+                what,
+                Text::new("その中の項目(例: .not_after)を書いてください。", "write one of its attributes, such as `.not_after`."),
+            );
         }
         false
     }
@@ -176,10 +181,14 @@ impl<'a> Binder<'a> {
             }
             if ty.is_secret() {
                 let what = Text::new("秘密の値を手順書に書くことはできません。", "a secret cannot be written into a playbook.");
-                let cure = Text::new("secrets に宣言して ${{ secrets.名前 }} と書いてください。", "declare it under `secrets` and write `${{ secrets.name }}`.");
+                let cure =
+                    Text::new("secrets に宣言して ${{ secrets.名前 }} と書いてください。", "declare it under `secrets` and write `${{ secrets.name }}`.");
                 self.error("SECRET.LITERAL", node.span, what, cure);
             } else {
-                let what = Text::new(format!("型 {ty} の値は手順が作るもので、文字では書けません。"), format!("a value of type {ty} is made by a step; it cannot be written."));
+                let what = Text::new(
+                    format!("型 {ty} の値は手順が作るもので、文字では書けません。"),
+                    format!("a value of type {ty} is made by a step; it cannot be written."),
+                );
                 let cure = Text::new("${{ steps.手順.項目 }} と書いてください。", "write `${{ steps.step.output }}`.");
                 self.error("TYPE.HANDLE", node.span, what, cure);
             }
@@ -200,10 +209,8 @@ impl<'a> Binder<'a> {
         if *ty.required() == Type::Text {
             return Some(Binding::Template(Template { ja: self.parts(scalar, span)?, en: None }));
         }
-        let what = Text::new(
-            format!("型 {ty} の値の途中に ${{{{ }}}} は書けません。"),
-            format!("`${{{{ }}}}` cannot stand inside a longer value of type {ty}."),
-        );
+        let what =
+            Text::new(format!("型 {ty} の値の途中に ${{{{ }}}} は書けません。"), format!("`${{{{ }}}}` cannot stand inside a longer value of type {ty}."));
         let cure = Text::new("値の全体を1つの ${{ }} にしてください。", "make the whole value one `${{ }}`.");
         self.error("EXPR.NOT_HERE", span, what, cure);
         None
@@ -230,7 +237,10 @@ impl<'a> Binder<'a> {
             ),
             _ => (
                 "TYPE.MISMATCH",
-                Text::new(format!("型 {} の値は、型 {ty} の項目に渡せません。", expr.ty), format!("a value of type {} does not fit into an input of type {ty}.", expr.ty)),
+                Text::new(
+                    format!("型 {} の値は、型 {ty} の項目に渡せません。", expr.ty),
+                    format!("a value of type {} does not fit into an input of type {ty}.", expr.ty),
+                ),
                 Text::new(format!("{ty} の値を渡してください。"), format!("give a value of type {ty}.")),
             ),
         };

@@ -23,8 +23,12 @@ impl Unfolder<'_> {
             let known: Vec<String> = self.registry.manifests().map(Manifest::reference).collect();
             let near = nearest(&wanted, known.iter().map(String::as_str)).map(str::to_owned);
             let list = known.join(" ");
-            let finding =
-                self.report(playbook, "ACTION.UNKNOWN", span, Text::new(format!("「{wanted}」という動作はありません。"), format!("there is no action `{wanted}`.")));
+            let finding = self.report(
+                playbook,
+                "ACTION.UNKNOWN",
+                span,
+                Text::new(format!("「{wanted}」という動作はありません。"), format!("there is no action `{wanted}`.")),
+            );
             did_you_mean(finding, span, near);
             finding.cure.push(Text::new(format!("使える動作: {list}"), format!("actions: {list}")));
             return None;
@@ -106,16 +110,13 @@ impl Unfolder<'_> {
             let profile = role.profile.as_ref().and_then(|id| self.closure.profiles.get(id)?.as_ref());
             profile.is_some_and(|profile| profile.operations.contains_key(&operation))
         };
-        let able: Vec<(&String, RoleIn)> =
-            scope.roles.iter().filter_map(|(name, role)| Some((name, role.as_ref().filter(fits)?.clone()))).collect();
+        let able: Vec<(&String, RoleIn)> = scope.roles.iter().filter_map(|(name, role)| Some((name, role.as_ref().filter(fits)?.clone()))).collect();
         match able.as_slice() {
             [(_, role)] => Some(role.clone()),
             [] if broken => None,
             [] => {
-                let what = Text::new(
-                    format!("{operation} ができるサイトの役割がありません。"),
-                    format!("no role of this playbook has a profile with `{operation}`."),
-                );
+                let what =
+                    Text::new(format!("{operation} ができるサイトの役割がありません。"), format!("no role of this playbook has a profile with `{operation}`."));
                 let cure = Text::new("backends に { kind: ca, profile: … } の役割を加えてください。", "add a role `{ kind: ca, profile: .. }` to `backends`.");
                 self.report(playbook, "ROLE.NO_OPERATION", spec.id.span, what).cure.push(cure);
                 None
@@ -197,7 +198,14 @@ impl Unfolder<'_> {
     pub(super) fn call(&mut self, playbook: &Playbook, scope: &Scope, spec: &StepSpec, id: &str, around: &Around) -> Option<Done> {
         let called: Rc<Playbook> = self.closure.playbooks.get(id)?.clone()?;
         let mut inner = Scope { inputs: inputs(&called), secrets: secrets(&called), ..Scope::default() };
-        let names: Vec<&str> = called.inputs.iter().map(|input| &input.name).chain(called.secrets.iter().map(|secret| &secret.name)).map(|name| name.value.as_str()).chain(called.backends.iter().map(|role| role.name.value.as_str())).collect();
+        let names: Vec<&str> = called
+            .inputs
+            .iter()
+            .map(|input| &input.name)
+            .chain(called.secrets.iter().map(|secret| &secret.name))
+            .map(|name| name.value.as_str())
+            .chain(called.backends.iter().map(|role| role.name.value.as_str()))
+            .collect();
         self.unknown_inputs(playbook, spec, &names);
         let given = |name: &str| spec.with.iter().find(|entry| entry.key.value == name).map(|entry| &entry.value);
         let mut roles = BTreeMap::new();

@@ -157,7 +157,8 @@ impl Closure {
     /// Every cited section is in the catalogue, its manual among the playbook's `sources`.
     fn cites(&mut self, playbook: &Playbook) {
         for manual in playbook.sources.iter().filter(|manual| !self.catalogue.0.contains_key(&manual.value)) {
-            let what = Text::new(format!("「{}」は手順書の目録(sources.yaml)にありません。", manual.value), format!("`{}` is not in sources.yaml.", manual.value));
+            let what =
+                Text::new(format!("「{}」は手順書の目録(sources.yaml)にありません。", manual.value), format!("`{}` is not in sources.yaml.", manual.value));
             let mut finding = Diagnostic::error("CITE.UNKNOWN", playbook.source.place(manual.span), what);
             did_you_mean(&mut finding, manual.span, nearest(&manual.value, self.catalogue.0.keys().map(String::as_str)).map(str::to_owned));
             self.found.push(finding);
@@ -212,10 +213,8 @@ impl Closure {
             let shown = ring.join(" → ");
             let inside = calls.iter().filter(|call| ring.contains(&call.from.as_str()) && ring.contains(&call.to.as_str()));
             let Some(call) = inside.min_by_key(|call| (&call.from, call.span)) else { continue };
-            let what = Text::new(
-                format!("手順書が互いに呼び合って終わりません({shown} → …)。"),
-                format!("playbooks call each other without end ({shown} → ...)."),
-            );
+            let what =
+                Text::new(format!("手順書が互いに呼び合って終わりません({shown} → …)。"), format!("playbooks call each other without end ({shown} → ...)."));
             self.found.push(Diagnostic::error("DSL.CYCLE", call.source.place(call.span), what));
         }
     }

@@ -140,9 +140,13 @@ pub(super) fn refs(expr: &Expr) -> Vec<&Ref> {
         Node::Literal(_) => vec![],
         Node::List(items) => items.iter().flat_map(refs).collect(),
         Node::Ref(r) => vec![r],
-        Node::Attribute(inner, _) | Node::Not(inner) | Node::Lower(inner) | Node::Length(inner) | Node::First(inner) | Node::Last(inner) | Node::Shift(inner, _) => {
-            refs(inner)
-        }
+        Node::Attribute(inner, _)
+        | Node::Not(inner)
+        | Node::Lower(inner)
+        | Node::Length(inner)
+        | Node::First(inner)
+        | Node::Last(inner)
+        | Node::Shift(inner, _) => refs(inner),
         Node::Binary(_, a, b) | Node::Glob(a, b) | Node::Default(a, b) => [refs(a), refs(b)].concat(),
         Node::If { condition, then, otherwise } => [refs(condition), refs(then), refs(otherwise)].concat(),
     }

@@ -3,7 +3,7 @@
 //! May use: the reader, types. Must not: know actions, profiles or other documents.
 
 use super::playbook_step::steps;
-pub(crate) use super::playbook_step::{GuardSpec, RepeatSpec, StepSpec, Uses, Words, Written};
+pub(crate) use super::playbook_step::{GuardSpec, StepSpec, Uses, Words, Written};
 pub(crate) use super::playbook_value::literal;
 use super::reader::{Fields, Reader, Withheld, decode_as_far};
 use super::{RoleKind, Type, Value};
@@ -16,8 +16,10 @@ const SECRET_KEYS: [&str; 5] = ["type", "title", "new", "kept", "cite"];
 
 const LATER: Phrase =
     Phrase { ja: "この版ではまだ使えません。この行を消してください。", en: "it is not available in this version yet; leave it out." };
-const RESERVED: Phrase =
-    Phrase { ja: "将来のために取ってある言葉です。この行を消してください。", en: "the word is reserved for later editions; leave it out." };
+const RESERVED: Phrase = Phrase {
+    ja: "将来のために取ってある言葉です。この行を消してください。",
+    en: "the word is reserved for later editions; leave it out.",
+};
 
 const fn later(word: &'static str) -> Withheld {
     Withheld { word, code: "DSL.NOT_YET", cure: LATER }

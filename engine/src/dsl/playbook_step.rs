@@ -133,7 +133,18 @@ fn step(reader: &mut Reader<'_>, id: &Spanned<String>, node: &Node) -> StepSpec 
         _ => reader.map(node, &STEP_KEYS),
     };
     let Some(fields) = fields else {
-        return StepSpec { id, title: Text::default(), cite: vec![], uses: None, with: vec![], needs: None, when: None, require: vec![], expect: vec![], repeat: None };
+        return StepSpec {
+            id,
+            title: Text::default(),
+            cite: vec![],
+            uses: None,
+            with: vec![],
+            needs: None,
+            when: None,
+            require: vec![],
+            expect: vec![],
+            repeat: None,
+        };
     };
     StepSpec {
         title: reader.need(&fields, "title").and_then(|node| reader.text(node)).unwrap_or_default(),
@@ -191,7 +202,8 @@ fn guard(reader: &mut Reader<'_>, node: &Node) -> Option<GuardSpec> {
 /// A code of the playbook's own, `AREA.CAUSE`.
 fn own_code(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let code = reader.string(node)?;
-    let part = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase()) && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let part =
+        |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase()) && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     if code.split_once('.').is_some_and(|(area, cause)| part(area) && part(cause)) {
         return Some(code);
     }

@@ -1,0 +1,100 @@
+//! Playbooks: the shipped ones pass, and each broken case is refused at its place, in both languages.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use kirikae_engine::action::registry;
+use kirikae_engine::check::{CheckOutcome, Library, What, check};
+use kirikae_engine::text::{Lang, Source};
+
+/// The shipped playbooks, and those beside the cases.
+struct Folders;
+
+fn top() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &Path, name: &str) -> Option<Source> {
+    Some(Source::from_bytes(name, &std::fs::read(path).ok()?).unwrap())
+}
+
+impl Library for Folders {
+    fn playbook(&self, id: &str) -> Option<Source> {
+        let file = format!("{id}.yaml");
+        read(&top().join("playbooks").join(&file), &file).or_else(|| read(&top().join("tests/cases/library").join(&file), &file))
+    }
+
+    fn portal(&self, id: &str) -> Option<Source> {
+        let file = format!("portals/{id}.yaml");
+        read(&top().join("playbooks").join(&file), &file)
+    }
+
+    fn sources(&self) -> Option<Source> {
+        read(&top().join("playbooks/sources.yaml"), "sources.yaml")
+    }
+}
+
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut files: Vec<PathBuf> = std::fs::read_dir(top().join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.retain(|path| path.extension().is_some_and(|ending| ending == "yaml"));
+    files.sort();
+    assert!(!files.is_empty(), "{folder} has files");
+    files
+}
+
+fn checked(path: &Path) -> CheckOutcome {
+    check(&read(path, &path.file_name().unwrap().to_string_lossy()).unwrap(), &Folders, registry())
+}
+
+fn shown(outcome: &CheckOutcome) -> String {
+    let mut lines = String::new();
+    for finding in outcome.result.as_ref().err().into_iter().flatten() {
+        let place = finding.place.as_ref().map(|place| {
+            let at = outcome.sources.get(&place.file).unwrap().line_column(place.span.start);
+            format!("{}:{}:{}", place.file, at.line, at.column)
+        });
+        writeln!(lines, "{} {}", finding.code, place.unwrap_or_default()).unwrap();
+        for lang in [Lang::Ja, Lang::En] {
+            writeln!(lines, "  {}", finding.what.get(lang)).unwrap();
+        }
+    }
+    lines
+}
+
+#[test]
+fn shipped_playbooks_and_valid_cases_pass() {
+    for folder in ["playbooks/obn", "playbooks/common", "tests/cases/valid"] {
+        for path in files(folder) {
+            let outcome = checked(&path);
+            assert!(outcome.result.is_ok(), "{}:\n{}", path.display(), shown(&outcome));
+        }
+    }
+}
+
+#[test]
+fn each_invalid_case_is_refused_at_its_place() {
+    let mut report = String::new();
+    for path in files("tests/cases/invalid") {
+        let outcome = checked(&path);
+        assert!(outcome.result.is_err(), "{} passes", path.display());
+        writeln!(report, "{}\n{}", path.file_stem().unwrap().to_string_lossy(), shown(&outcome)).unwrap();
+    }
+    insta::assert_snapshot!(report);
+}
+
+#[test]
+fn a_call_is_unfolded_before_the_step_that_calls() {
+    let checked = checked(&top().join("playbooks/obn/renew-web.yaml")).result.unwrap();
+    let index = |address: &str| checked.steps.iter().position(|step| step.address == address).unwrap();
+    let (look, put, install) = (index("install/look"), index("install/put"), index("install"));
+    assert!(look < put && put < install);
+    assert!(checked.steps[look].after.contains(&index("fetch")), "the first step waits for what the call waits for");
+    assert!(checked.steps[look].data.contains(&index("fetch")), "its file comes from the caller");
+    assert!(checked.steps[install].after.contains(&put));
+    assert!(checked.steps[index("retire")].data.contains(&index("usable")));
+    let What::Call { frame } = checked.steps[install].what else { panic!("a call") };
+    assert_eq!(checked.frames[frame].caller, Some((0, install)));
+    assert_eq!(checked.frames[frame].roles["personal"], "personal");
+    assert!(checked.profiles.contains_key("issuer"));
+}
