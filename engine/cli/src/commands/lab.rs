@@ -27,6 +27,9 @@ pub struct Args {
     /// Markup under the same labels
     #[arg(long, value_name = "VARIANT")]
     html: Option<HtmlVariant>,
+    /// Milliseconds that each state of a request lasts
+    #[arg(long, value_name = "MS")]
+    pace: Option<u64>,
     /// Days until the certificate to renew ends
     #[arg(long, default_value_t = 60, allow_negative_numbers = true)]
     days_left: i64,
@@ -39,6 +42,9 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     options.port = args.port;
     options.faults = args.fault.clone();
     options.days_left = args.days_left;
+    if let Some(pace) = args.pace {
+        options.pace = std::time::Duration::from_millis(pace);
+    }
     if let Some(html) = args.html {
         options.html = html;
     }
