@@ -171,7 +171,7 @@ fn the_profile_follows_other_markup_of_the_same_pages() {
 #[test]
 fn every_playbook_can_be_carried_out() {
     let lab = Lab::start(&[]);
-    for playbook in ["obn/verify", "obn/obtain", "obn/install", "obn/backup-file", "obn/renew-web"] {
+    for playbook in ["obn/verify", "obn/install", "obn/backup-file", "obn/obtain", "obn/renew-web"] {
         let output = lab.run(&["apply", playbook, "--approve", "all"]);
         assert_eq!(output.status.code(), Some(0), "{playbook}: {}", said(&output));
     }

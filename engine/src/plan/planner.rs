@@ -108,6 +108,7 @@ pub fn plan(request: &PlanRequest<'_>, world: &World<'_>) -> Plan {
         maybe_from_here: None,
         finished: None,
         stopped: BTreeMap::new(),
+        unreadable: BTreeSet::new(),
         observations: vec![],
         notices: request.notices.clone(),
         claims: BTreeSet::new(),
@@ -127,6 +128,8 @@ struct Walk<'a> {
     finished: Option<Finished>,
     /// Steps that cannot be done, with the code that stops those after them.
     stopped: BTreeMap<usize, Blocked>,
+    /// Steps that could not be read now; those after them are shown as they could happen.
+    unreadable: BTreeSet<usize>,
     observations: Vec<Observation>,
     notices: Vec<Message>,
     claims: BTreeSet<String>,
@@ -167,6 +170,7 @@ impl<'a> Walk<'a> {
             self.known.0[index] = Fact::Skipped;
         }
         if entry.decision == Decision::Blocked
+            && !self.unreadable.contains(&index)
             && let Some(blocked) = &entry.blocked
         {
             self.stopped.insert(index, blocked.clone());
@@ -357,6 +361,7 @@ impl<'a> Walk<'a> {
                 entry.reason = Some(Reason { say: error.cause.clone(), expr: None, waits_for: vec![] });
                 entry.blocked = Some(Blocked { code: error.code.clone(), class: error.class, cure: error.cure.clone() });
                 if unreadable {
+                    self.unreadable.insert(index);
                     // It may be readable when the plan is applied: what follows is shown, so that an auditor sees what could happen.
                     let say = Text::new(format!("手順 {} が今は読めないため", step.address), format!("`{}` cannot be read now", step.address));
                     self.maybe_from_here = Some(Reason { say, expr: None, waits_for: vec![step.address.clone()] });

@@ -61,14 +61,10 @@ pub fn conform(plan: &Plan, address: &str, actual: &Inputs) -> Result<(), Drift>
         }
     }
     for (name, value) in &actual.0 {
-        let secret = match value {
-            Value::DeclaredSecret(secret) => secret.as_str(),
-            Value::Secret(_) => continue,
-            _ => continue,
-        };
+        let Value::DeclaredSecret(secret) = value else { continue };
         let planned_secret = planned.with_secret.get(name).map(String::as_str);
-        if planned_secret != Some(secret) {
-            return Err(drift(name, planned_secret.unwrap_or("-").to_owned(), secret.to_owned()));
+        if planned_secret != Some(secret.as_str()) {
+            return Err(drift(name, planned_secret.unwrap_or("-").to_owned(), secret.clone()));
         }
     }
     Ok(())
@@ -90,9 +86,10 @@ pub fn conform_outputs(plan: &Plan, address: &str, action: &BoundAction, actual:
     Ok(())
 }
 
-/// Of a certificate its digest, end and place; of anything else the whole value.
+/// Of a certificate its digest, end and place; of a file its digest; of anything else the whole value.
 fn pinned(value: &Json) -> Json {
     match value.as_object() {
+        Some(object) if object.contains_key("sha256") && object.contains_key("size") => object.get("sha256").cloned().unwrap_or(Json::Null),
         Some(object) if object.contains_key("sha256") && object.contains_key("not_after") => {
             ["sha256", "not_after", "holder"].iter().map(|field| object.get(*field).cloned().unwrap_or(Json::Null)).collect()
         }

@@ -120,7 +120,8 @@ pub fn begin(surroundings: Surroundings<'_>, journal: &mut Journal, screen: &mut
 /// Takes a run up again and carries it on.
 pub fn resume(surroundings: Surroundings<'_>, journal: &mut Journal, screen: &mut Screen, run: &str) -> Result<EndOfRun, Failure> {
     let mut driver = Driver::take_up(surroundings.context(), journal, screen, run)?;
-    if !matches!(driver.state().phase, Phase::Ended(_)) {
+    // A run that failed before anything was written can be tried again, too.
+    if !matches!(driver.state().phase, Phase::Ended(RunEnd::Done | RunEnd::Finished | RunEnd::Abandoned)) {
         let account = crate::state::account();
         driver.append(EventBody::RunResumed { engine: env!("CARGO_PKG_VERSION").to_owned(), account })?;
     }

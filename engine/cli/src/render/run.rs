@@ -106,7 +106,7 @@ pub fn phase_words(phase: &str, detail: &str, lang: Lang) -> String {
     let ja = match (phase, detail) {
         ("ended", "done") => "終わった",
         ("ended", "finished") => "することがなかった",
-        ("ended", "failed") => "失敗(何も変えていない)",
+        ("ended", "failed") => "失敗(何も変えていない) → resume",
         ("ended", "abandoned") => "やめた",
         ("parked", "failed") => "失敗して止まっている → resume",
         ("parked", "person") => "人を待っている → answer / resume",
@@ -161,14 +161,13 @@ pub fn show(program: &Program, state: &State, lang: Lang) -> String {
             lines.push(format!("  {}  {step}", if index == 0 { word("残り", "left") } else { pad("", 10) }));
         }
     }
-    if let Some((address, ended)) = state.failed()
+    if let Some((_, ended)) = state.failed()
         && let Some(error) = &ended.error
     {
         lines.push(format!("  {}  {} {}", word("原因", "cause"), error.code, error.cause.get(lang)));
         if !error.cure.get(lang).is_empty() {
             lines.push(format!("  {}  {}", word("直し方", "cure"), error.cure.get(lang)));
         }
-        let _ = address;
     }
     if let Some((address, uncertain)) = state.uncertain() {
         lines.push(format!("  {}  {address}: {} {}", word("不明", "uncertain"), "STEP.UNCERTAIN", uncertain.why.get(lang)));
@@ -176,7 +175,7 @@ pub fn show(program: &Program, state: &State, lang: Lang) -> String {
             lines.push(format!("  {}  {} {}", word("", ""), error.code, error.cause.get(lang)));
         }
     }
-    lines.extend(next(program, state, lang));
+    lines.extend(next(state, lang));
     lines.join("\n") + "\n"
 }
 
@@ -210,7 +209,7 @@ fn headline(state: &State, lang: Lang) -> String {
     if lang == Lang::Ja { ja } else { en }
 }
 
-fn next(program: &Program, state: &State, lang: Lang) -> Vec<String> {
+fn next(state: &State, lang: Lang) -> Vec<String> {
     let ja = lang == Lang::Ja;
     let label = pad(if ja { "次に" } else { "next" }, 10);
     let mut lines = vec![];
@@ -229,11 +228,8 @@ fn next(program: &Program, state: &State, lang: Lang) -> Vec<String> {
             _ => {}
         }
     }
-    if !matches!(state.phase, Phase::Ended(_)) {
+    if !matches!(state.phase, Phase::Ended(RunEnd::Done | RunEnd::Finished | RunEnd::Abandoned)) {
         lines.push(format!("  {label}  kirikae resume {}", state.run));
-    }
-    if matches!(state.phase, Phase::Ended(RunEnd::Failed)) {
-        lines.push(format!("  {label}  kirikae plan {}", program.checked.id));
     }
     lines
 }
