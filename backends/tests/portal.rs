@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use kirikae_backends::ca::portal::{Portal, PortalSettings, Roots};
 use kirikae_backends::store::signer::SoftSigner;
+use kirikae_backends::x509::{Custody, cert_info};
 use kirikae_engine::backend::profile::{Hands, Operation, Profile};
-use kirikae_engine::backend::{BackendError, Call, CaRead, CaWrite, Class, Gives, Progress, Request, SecretSink, Session, Signer};
+use kirikae_engine::backend::{BackendError, CaRead, CaWrite, Call, Class, Gives, Progress, Request, SecretSink, Session, Signer};
 use kirikae_engine::dsl::decode_profile;
 use kirikae_engine::secret::{Secret, SecretRef};
 use kirikae_engine::text::Source;
@@ -76,6 +77,11 @@ fn params(name: &str, hosts: Vec<String>) -> CertificateParams {
     params
 }
 
+fn client_signer(der: &[u8], key: &KeyPair) -> SoftSigner {
+    let custody = Custody { has_key: true, key_exportable: true, key_protected: false, holder: "test".to_owned(), friendly_name: None };
+    SoftSigner::new(cert_info(der, custody).unwrap(), vec![der.to_vec()], &Secret::bytes(key.serialize_der())).unwrap()
+}
+
 /// Serves `pages` over TLS on loopback; asks for a client certificate of its root, and lets those without one in.
 fn site(pages: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Site {
     let mut root = params("test root", vec![]);
@@ -84,7 +90,7 @@ fn site(pages: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static) -> Site {
     let (server_key, client_key) = (KeyPair::generate().unwrap(), KeyPair::generate().unwrap());
     let server = params("localhost", vec!["localhost".to_owned()]).signed_by(&server_key, &root).unwrap();
     let client = params("0110119153", vec![]).signed_by(&client_key, &root).unwrap();
-    let client = SoftSigner::new(&Secret::bytes(client_key.serialize_der()), vec![client.der().to_vec()], "test").unwrap();
+    let client = client_signer(client.der(), &client_key);
 
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut roots = RootCertStore::empty();
@@ -239,7 +245,10 @@ fn a_renewal_is_requested_listed_and_fetched_in_one_session() {
 
     let asked = site.asked.lock().unwrap();
     let posts: Vec<&Asked> = asked.iter().filter(|asked| asked.line.starts_with("POST")).collect();
-    assert_eq!(posts.iter().map(|asked| (asked.line.as_str(), asked.body.as_str())).collect::<Vec<_>>(), [("POST /p/accept", "csrf=t1"), ("POST /p/key", "pw=0429")]);
+    assert_eq!(
+        posts.iter().map(|asked| (asked.line.as_str(), asked.body.as_str())).collect::<Vec<_>>(),
+        [("POST /p/accept", "csrf=t1"), ("POST /p/key", "pw=0429")]
+    );
     assert!(posts.iter().all(|asked| asked.certificates > 0 && asked.headers.contains("cookie: sid=s1")));
 }
 
@@ -282,7 +291,12 @@ fn before_the_button_troubles_have_their_own_codes_and_nothing_is_sent() {
         ("503", || answer("503 Service Unavailable", "", b""), "PORTAL.BUSY", Class::Transient),
         ("session timeout", || html("<p>セッションが タイムアウトしました"), "PORTAL.SESSION_EXPIRED", Class::Transient),
         ("403", || answer("403 Forbidden", "Content-Type: text/html\r\n", b"<h1>Forbidden</h1>"), "PORTAL.CERT_REJECTED", Class::Human),
-        ("403 that says busy", || answer("403 Forbidden", "Content-Type: text/html; charset=utf-8\r\n", "混み合っています".as_bytes()), "PORTAL.BUSY", Class::Transient),
+        (
+            "403 that says busy",
+            || answer("403 Forbidden", "Content-Type: text/html; charset=utf-8\r\n", "混み合っています".as_bytes()),
+            "PORTAL.BUSY",
+            Class::Transient,
+        ),
         ("another page", || html("<h1>工事中</h1>"), "PORTAL.PAGE_UNKNOWN", Class::Human),
         ("endless redirect", || answer("302 Found", "Location: /p/apply\r\n", b""), "PORTAL.PAGE_UNKNOWN", Class::Human),
     ];
