@@ -144,12 +144,6 @@ impl Page {
         self.span.get(&id).copied().unwrap_or((0, 0))
     }
 
-    /// Whether `inner` lies in `outer`, or is it.
-    pub fn contains(&self, outer: NodeId, inner: NodeId) -> bool {
-        let ((start, end), (at, _)) = (self.span(outer), self.span(inner));
-        (start..=end).contains(&at)
-    }
-
     /// The visible elements that a CSS selector finds; none for a selector that cannot be read.
     pub fn select(&self, css: &str) -> Vec<ElementRef<'_>> {
         let Ok(selector) = Selector::parse(css) else { return vec![] };
