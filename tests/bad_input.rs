@@ -64,7 +64,10 @@ fn a_missing_file_a_folder_and_a_huge_file_are_refused() {
 
 #[test]
 fn a_secret_in_the_arguments_is_refused() {
-    refused(&["plan", "playbooks/obn/renew-web.yaml", "--set", "medical_code=0110119153", "--set", "p12_password=1234"], &["CLI.SECRET_IN_ARGV", "--secret-file"]);
+    refused(
+        &["plan", "playbooks/obn/renew-web.yaml", "--set", "medical_code=0110119153", "--set", "p12_password=1234"],
+        &["CLI.SECRET_IN_ARGV", "--secret-file"],
+    );
 }
 
 #[test]

@@ -35,7 +35,9 @@ fn renews_once_and_then_has_nothing_to_do() {
 
 #[test]
 fn every_fault_ends_with_one_issuance() {
-    for fault in ["drop-before@renew", "drop-after-effect@renew", "stale-row", "redirect-307@renew", "session-timeout@renew", "http-503@renew", "http-503@find_issued"] {
+    for fault in
+        ["drop-before@renew", "drop-after-effect@renew", "stale-row", "redirect-307@renew", "session-timeout@renew", "http-503@renew", "http-503@find_issued"]
+    {
         let lab = Lab::start(&["--fault", fault]);
         let output = lab.renew();
         if output.status.code() != Some(0) {
@@ -92,7 +94,8 @@ fn a_bad_file_is_fetched_again_and_the_old_certificate_stays_until_then() {
 fn killed_at_twenty_instants_and_resumed_it_issues_once() {
     for kill in 0..20u64 {
         let lab = Lab::start(&[]);
-        let mut child = lab.command(&["apply", "playbooks/obn/renew-web.yaml", "--approve", "all"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut child =
+            lab.command(&["apply", "playbooks/obn/renew-web.yaml", "--approve", "all"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         // From the first event to well past the last.
         std::thread::sleep(Duration::from_millis(60 + kill * 83 % 1_500));
         let _ = child.kill();
@@ -152,7 +155,10 @@ fn an_untrusted_site_and_wrong_ids_are_named() {
     let wrong = lab.run(&["apply", "playbooks/obn/obtain.yaml", "--approve", "all"]);
     assert!(said(&wrong).contains("PORTAL.WRONG_ID"), "{}", said(&wrong));
     let other = Lab::start(&[]);
-    let pem = Command::new("openssl").args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other", "-days", "1", "-keyout", "/dev/null"]).output().unwrap();
+    let pem = Command::new("openssl")
+        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=other", "-days", "1", "-keyout", "/dev/null"])
+        .output()
+        .unwrap();
     std::fs::write(other.path("lab-ca.pem"), pem.stdout).unwrap();
     let untrusted = other.renew();
     assert_eq!(untrusted.status.code(), Some(1));
@@ -182,7 +188,13 @@ fn openssl_confirms_key_and_chain_of_what_is_in_the_store() {
     let lab = Lab::start(&[]);
     assert_eq!(lab.renew().status.code(), Some(0));
     let p12 = lab.store().pop().unwrap();
-    let opened = Command::new("openssl").args(["pkcs12", "-nodes", "-passin"]).arg(format!("file:{}", lab.path("personal.pw").display())).arg("-in").arg(&p12).output().unwrap();
+    let opened = Command::new("openssl")
+        .args(["pkcs12", "-nodes", "-passin"])
+        .arg(format!("file:{}", lab.path("personal.pw").display()))
+        .arg("-in")
+        .arg(&p12)
+        .output()
+        .unwrap();
     assert!(opened.status.success(), "{}", said(&opened));
     let pem = lab.place.path().join("new.pem");
     std::fs::write(&pem, &opened.stdout).unwrap();

@@ -86,7 +86,8 @@ impl Failure {
             Self::Coded { code, cause, cure, .. } => json!({"errors": [{"code": code, "message": cause.get(lang), "cure": cure.get(lang)}]}),
             Self::Findings(sources, findings) => json!({"errors": diagnostic::json(sources, findings, lang)}),
             Self::Inputs(_, problems) => {
-                let problems: Vec<_> = problems.iter().map(|problem| json!({"code": problem.code, "message": problem.what.get(lang), "cure": problem.cure.get(lang)})).collect();
+                let problems: Vec<_> =
+                    problems.iter().map(|problem| json!({"code": problem.code, "message": problem.what.get(lang), "cure": problem.cure.get(lang)})).collect();
                 json!({"errors": problems})
             }
             Self::Output => json!({}),

@@ -177,7 +177,10 @@ impl Job {
             if let Ok(Some(run)) = journal.claimed_by(key) {
                 messages.push(Message {
                     code: "RUN.UNFINISHED".to_owned(),
-                    message: Text::new(format!("この証明書については実行 {run} が終わっていません。続けるには kirikae resume {run}"), format!("Run {run} for this credential is not finished: kirikae resume {run}")),
+                    message: Text::new(
+                        format!("この証明書については実行 {run} が終わっていません。続けるには kirikae resume {run}"),
+                        format!("Run {run} for this credential is not finished: kirikae resume {run}"),
+                    ),
                 });
             }
             for commitment in journal.commitments(key).unwrap_or_default() {
@@ -185,7 +188,10 @@ impl Job {
                 messages.push(Message {
                     code: "PLAN.COMMITTED".to_owned(),
                     message: Text::new(
-                        format!("この証明書については、実行 {} が {} を行っています({}、リクエストID {request})。", commitment.run, commitment.operation, commitment.state),
+                        format!(
+                            "この証明書については、実行 {} が {} を行っています({}、リクエストID {request})。",
+                            commitment.run, commitment.operation, commitment.state
+                        ),
                         format!("Run {} did {} for this credential ({}, request ID {request}).", commitment.run, commitment.operation, commitment.state),
                     ),
                 });
@@ -198,7 +204,14 @@ impl Job {
 /// Roles and the identity of what they are bound to.
 pub fn bindings(checked: &Checked, backends: &BackendSet) -> BTreeMap<String, String> {
     let reads = backends.reads();
-    let id = |role: &str| reads.store(role).map(|store| store.id().to_owned()).or_else(|_| reads.ca(role).map(|ca| ca.id().to_owned())).or_else(|_| reads.folder(role).map(|folder| folder.id().to_owned())).ok();
+    let id = |role: &str| {
+        reads
+            .store(role)
+            .map(|store| store.id().to_owned())
+            .or_else(|_| reads.ca(role).map(|ca| ca.id().to_owned()))
+            .or_else(|_| reads.folder(role).map(|folder| folder.id().to_owned()))
+            .ok()
+    };
     checked.roles.iter().filter_map(|role| Some((role.name.clone(), id(&role.name)?))).collect()
 }
 
@@ -235,4 +248,3 @@ fn random_hex(bytes: usize) -> String {
     }
     random.iter().map(|byte| format!("{byte:02x}")).collect()
 }
-

@@ -84,9 +84,7 @@ pub fn fetch(source: &SecretSource, base: &Path, vault: &dyn Vault, name: &str) 
             value.ok_or_else(|| missing(format!("{name}: 保管庫に {entry} がありません。"), format!("{name}: no entry {entry} in the vault.")))
         }
         SecretSource::Pipe(command) => from_program(command, name),
-        SecretSource::Ask | SecretSource::Generate(_) => {
-            Err(missing(format!("{name}: 聞く人がいません。"), format!("{name}: nobody can be asked.")))
-        }
+        SecretSource::Ask | SecretSource::Generate(_) => Err(missing(format!("{name}: 聞く人がいません。"), format!("{name}: nobody can be asked."))),
     }
 }
 
@@ -111,13 +109,21 @@ pub fn generate(ty: &Type) -> Result<Secret, BackendError> {
 
 fn first_line(path: &Path, name: &str) -> Result<Secret, BackendError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
-        BackendError::new("SECRET.MISSING", Text::new(format!("{name}: {} を読めません: {error}", path.display()), format!("{name}: cannot read {}: {error}", path.display())))
+        BackendError::new(
+            "SECRET.MISSING",
+            Text::new(format!("{name}: {} を読めません: {error}", path.display()), format!("{name}: cannot read {}: {error}", path.display())),
+        )
     })?;
     Ok(Secret::text(text.lines().next().unwrap_or_default()))
 }
 
 fn from_program(command: &[String], name: &str) -> Result<Secret, BackendError> {
-    let failed = |why: String| BackendError::new("SECRET.MISSING", Text::new(format!("{name}: プログラムから受け取れません: {why}"), format!("{name}: the program gave nothing: {why}")));
+    let failed = |why: String| {
+        BackendError::new(
+            "SECRET.MISSING",
+            Text::new(format!("{name}: プログラムから受け取れません: {why}"), format!("{name}: the program gave nothing: {why}")),
+        )
+    };
     let (program, arguments) = command.split_first().ok_or_else(|| failed("-".to_owned()))?;
     let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().map_err(|error| failed(error.to_string()))?;
     if !output.status.success() {

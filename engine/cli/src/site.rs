@@ -11,8 +11,8 @@ use kirikae_backends::notify::screen::ScreenNotifier;
 use kirikae_backends::store::p12::Pkcs12Files;
 use kirikae_backends::vault::age::AgeVault;
 use kirikae_backends::{StoreSettings, builtin};
-use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, Vault};
 use kirikae_engine::backend::profile::Profile;
+use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, Vault};
 use kirikae_engine::check::Checked;
 use kirikae_engine::dsl::site::{BackendPort, BackendSite, PortalSite, RootsAt, SecretSource, Site};
 use kirikae_engine::dsl::{RoleKind, Type, decode_site};
@@ -98,8 +98,14 @@ fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendS
     if !fits {
         return Err(Failure::usage(
             "SITE.WRONG_KIND",
-            Text::new(format!("役割 {role} は {} ですが、サイトファイルでは違う種類に結ばれています。", kind.word()), format!("role `{role}` is a {}, but the site binds it to something else.", kind.word())),
-            Text::new(format!("サイトファイルの backends.{role} を {}: で書いてください。", kind.word()), format!("write `{}:` under backends.{role} of the site file.", kind.word())),
+            Text::new(
+                format!("役割 {role} は {} ですが、サイトファイルでは違う種類に結ばれています。", kind.word()),
+                format!("role `{role}` is a {}, but the site binds it to something else.", kind.word()),
+            ),
+            Text::new(
+                format!("サイトファイルの backends.{role} を {}: で書いてください。", kind.word()),
+                format!("write `{}:` under backends.{role} of the site file.", kind.word()),
+            ),
         ));
     }
     let path = bound.path.as_ref().map(|path| open.base.join(path));
@@ -117,7 +123,13 @@ fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendS
 }
 
 /// The password of a store: from the source the site names, else made once and kept in the vault.
-fn store_password(role: &str, bound: &BackendSite, path: Option<PathBuf>, open: &OpenSite, vault: &Arc<dyn Vault>) -> Box<dyn Fn() -> Result<Secret, BackendError> + Send + Sync> {
+fn store_password(
+    role: &str,
+    bound: &BackendSite,
+    path: Option<PathBuf>,
+    open: &OpenSite,
+    vault: &Arc<dyn Vault>,
+) -> Box<dyn Fn() -> Result<Secret, BackendError> + Send + Sync> {
     let (source, base, vault, role) = (bound.password.clone(), open.base.clone(), vault.clone(), role.to_owned());
     let place = path.as_ref().map(|path| kirikae_engine::plan::sha256_hex(path.to_string_lossy().as_bytes())).unwrap_or_default();
     Box::new(move || match &source {
@@ -159,7 +171,10 @@ fn open_portal(profile: &Profile, named: Option<&PortalSite>, open: &OpenSite, v
                 Failure::usage(
                     "SITE.ROOTS",
                     Text::new(format!("ルート証明書 {} を読めません: {error}", path.display()), format!("cannot read the roots {}: {error}", path.display())),
-                    Text::new(format!("サイトファイルの portals.{}.roots を確かめてください。", profile.id), format!("check portals.{}.roots of the site file.", profile.id)),
+                    Text::new(
+                        format!("サイトファイルの portals.{}.roots を確かめてください。", profile.id),
+                        format!("check portals.{}.roots of the site file.", profile.id),
+                    ),
                 )
             })?)
         }

@@ -11,9 +11,8 @@ use crate::globals::Globals;
 /// The state folder of this call: named, else machine-wide where it can be written, else per user (with a warning).
 pub fn folder(globals: &Globals) -> Result<PathBuf, Failure> {
     if let Some(named) = &globals.state {
-        return std::path::absolute(named).map_err(|error| {
-            Failure::usage("STATE.READONLY", Text::plain(error.to_string()), Text::new("--state を確かめてください。", "check --state."))
-        });
+        return std::path::absolute(named)
+            .map_err(|error| Failure::usage("STATE.READONLY", Text::plain(error.to_string()), Text::new("--state を確かめてください。", "check --state.")));
     }
     let machine = machine_wide();
     if check_place(&machine).is_ok() && writable(&machine) {

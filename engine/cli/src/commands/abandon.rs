@@ -38,9 +38,14 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let old = read(globals, &journal, &args.run)?;
     let _lock = RunLock::take(&folder, &old.run)?;
     if matches!(old.state.phase, Phase::Ended(_)) {
-        return Err(Failure::usage("RUN.ENDED", Text::new(format!("実行 {} はもう終わっています。", old.run), format!("run {} has ended already.", old.run)), Text::default()));
+        return Err(Failure::usage(
+            "RUN.ENDED",
+            Text::new(format!("実行 {} はもう終わっています。", old.run), format!("run {} has ended already.", old.run)),
+            Text::default(),
+        ));
     }
-    let in_flight = old.state.steps.iter().find(|(_, step)| matches!(step.doing, kirikae_engine::run::Doing::InFlight(_) | kirikae_engine::run::Doing::Uncertain(_)));
+    let in_flight =
+        old.state.steps.iter().find(|(_, step)| matches!(step.doing, kirikae_engine::run::Doing::InFlight(_) | kirikae_engine::run::Doing::Uncertain(_)));
     if let Some((step, _)) = in_flight {
         let Some(word) = args.uncertain else {
             return Err(Failure::Coded {
@@ -53,7 +58,14 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
                 exit: exit::FAILED,
             });
         };
-        let answer = Answer { yes: matches!(word, Word::Done), fields: BTreeMap::new(), evidence: None, by: args.by.clone(), account: state::account(), at: Timestamp::now() };
+        let answer = Answer {
+            yes: matches!(word, Word::Done),
+            fields: BTreeMap::new(),
+            evidence: None,
+            by: args.by.clone(),
+            account: state::account(),
+            at: Timestamp::now(),
+        };
         journal.append(&old.run, Timestamp::now(), EventBody::HumanAnswered { step: step.clone(), answer, settled: Some(word.into()) })?;
     }
     journal.append(&old.run, Timestamp::now(), EventBody::RunAbandoned { by: args.by.clone(), reason: args.reason.clone() })?;

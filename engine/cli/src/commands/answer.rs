@@ -79,7 +79,10 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let settled = match (doing, args.uncertain) {
         (Some(Doing::Uncertain(_)), Some(word)) => Some(word.into()),
         (Some(Doing::Uncertain(_)), None) => {
-            return Err(unfit(Text::new("--uncertain done か --uncertain not-done で答えてください。", "answer with --uncertain done or --uncertain not-done.")));
+            return Err(unfit(Text::new(
+                "--uncertain done か --uncertain not-done で答えてください。",
+                "answer with --uncertain done or --uncertain not-done.",
+            )));
         }
         (Some(Doing::Asked(question)), None) => {
             if !(args.yes || args.no) {
@@ -96,7 +99,9 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         (Some(Doing::Answered(..) | Doing::Ended(_)), _) => {
             return Err(unfit(Text::new(format!("手順 {} はもう答えが出ています。", args.step), format!("step `{}` was answered already.", args.step))));
         }
-        _ => return Err(unfit(Text::new(format!("手順 {} は答えを待っていません。", args.step), format!("step `{}` does not wait for an answer.", args.step)))),
+        _ => {
+            return Err(unfit(Text::new(format!("手順 {} は答えを待っていません。", args.step), format!("step `{}` does not wait for an answer.", args.step))));
+        }
     };
     journal.append(&old.run, Timestamp::now(), EventBody::HumanAnswered { step: args.step.clone(), answer, settled })?;
     render::out(&match globals.lang() {

@@ -137,12 +137,21 @@ fn still_fits(plan: Plan, job: &Job) -> Result<Plan, Failure> {
         exit: exit::DRIFT,
     };
     if plan.expires_at < Timestamp::now() {
-        return Err(refuse("PLAN.EXPIRED", Text::new(format!("計画 {} は期限({})が切れています。", plan.plan_id, plan.expires_at), format!("plan {} expired at {}.", plan.plan_id, plan.expires_at))));
+        return Err(refuse(
+            "PLAN.EXPIRED",
+            Text::new(
+                format!("計画 {} は期限({})が切れています。", plan.plan_id, plan.expires_at),
+                format!("plan {} expired at {}.", plan.plan_id, plan.expires_at),
+            ),
+        ));
     }
     let fresh = job.plan(LookScope::Offline, None);
     let moved = plan.closure.iter().find(|item| !fresh.closure.contains(item));
     if let Some(item) = moved {
-        return Err(refuse("PLAN.DRIFT", Text::new(format!("計画のあとで {} {} が変わりました。", item.kind, item.id), format!("{} {} changed after the plan.", item.kind, item.id))));
+        return Err(refuse(
+            "PLAN.DRIFT",
+            Text::new(format!("計画のあとで {} {} が変わりました。", item.kind, item.id), format!("{} {} changed after the plan.", item.kind, item.id)),
+        ));
     }
     if plan.bindings != fresh.bindings {
         return Err(refuse("PLAN.DRIFT", Text::new("計画のあとで、役割の結び先が変わりました。", "role bindings changed after the plan.")));
@@ -156,8 +165,14 @@ fn refuse_person_hands(plan: &Plan, job: &Job) -> Result<(), Failure> {
     match by_person {
         Some(step) if job.checked.profiles.iter().any(|(role, profile)| named(role).unwrap_or(profile.hands) == Hands::Person) => Err(Failure::Coded {
             code: "PORTAL.NEEDS_PERSON".to_owned(),
-            cause: Text::new(format!("手順 {} は人がブラウザで行う設定(hands: person)です。", step.address), format!("step `{}` is set to a person's hands.", step.address)),
-            cure: Text::new("この版では、人の操作による実行はまだできません。サイトファイルの hands を確かめてください。", "this version cannot carry it out with a person's hands yet; see `hands` in the site file."),
+            cause: Text::new(
+                format!("手順 {} は人がブラウザで行う設定(hands: person)です。", step.address),
+                format!("step `{}` is set to a person's hands.", step.address),
+            ),
+            cure: Text::new(
+                "この版では、人の操作による実行はまだできません。サイトファイルの hands を確かめてください。",
+                "this version cannot carry it out with a person's hands yet; see `hands` in the site file.",
+            ),
             exit: exit::FAILED,
         }),
         _ => Ok(()),
@@ -168,7 +183,10 @@ fn unfinished(run: &str) -> Failure {
     Failure::Coded {
         code: "RUN.UNFINISHED".to_owned(),
         cause: Text::new(format!("この証明書については、実行 {run} が終わっていません。"), format!("run {run} for this credential is not finished.")),
-        cure: Text::new(format!("続けるには: kirikae resume {run}   やめるには: kirikae abandon {run}"), format!("to go on: kirikae resume {run}   to give it up: kirikae abandon {run}")),
+        cure: Text::new(
+            format!("続けるには: kirikae resume {run}   やめるには: kirikae abandon {run}"),
+            format!("to go on: kirikae resume {run}   to give it up: kirikae abandon {run}"),
+        ),
         exit: exit::FAILED,
     }
 }
@@ -195,8 +213,14 @@ fn approval_missing(plan: &Plan, needed: &[Needed], folder: &Path) -> Result<Fai
     let flags: String = steps.iter().map(|step| format!(" --approve {step}")).collect();
     Ok(Failure::Coded {
         code: "APPROVAL.MISSING".to_owned(),
-        cause: Text::new(format!("取り消せない手順 {} の承認がありません{why}。何も実行していません。", steps.join("・")), format!("no approval for {}{why}; nothing was done.", steps.join(", "))),
-        cure: Text::new(format!("計画を読んでから: kirikae apply {}{flags}", path.display()), format!("read the plan, then: kirikae apply {}{flags}", path.display())),
+        cause: Text::new(
+            format!("取り消せない手順 {} の承認がありません{why}。何も実行していません。", steps.join("・")),
+            format!("no approval for {}{why}; nothing was done.", steps.join(", ")),
+        ),
+        cure: Text::new(
+            format!("計画を読んでから: kirikae apply {}{flags}", path.display()),
+            format!("read the plan, then: kirikae apply {}{flags}", path.display()),
+        ),
         exit: exit::APPROVAL,
     })
 }
@@ -242,4 +266,3 @@ pub fn approval_events(plan: &Plan, job: &Job, granted: &[Granted]) -> Vec<Event
     };
     by_way.into_iter().map(event).collect()
 }
-

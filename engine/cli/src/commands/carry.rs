@@ -112,7 +112,14 @@ fn end_now() {
 }
 
 /// Begins a run and carries it on.
-pub fn begin(surroundings: Surroundings<'_>, journal: &mut Journal, screen: &mut Screen, run: &str, started: EventBody, approvals: Vec<EventBody>) -> Result<EndOfRun, Failure> {
+pub fn begin(
+    surroundings: Surroundings<'_>,
+    journal: &mut Journal,
+    screen: &mut Screen,
+    run: &str,
+    started: EventBody,
+    approvals: Vec<EventBody>,
+) -> Result<EndOfRun, Failure> {
     let driver = Driver::begin(surroundings.context(), journal, screen, run, started, approvals)?;
     Ok(driver.run()?)
 }

@@ -111,11 +111,21 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
 
 fn answers(args: &Args) -> Result<BTreeMap<String, BTreeMap<String, String>>, Failure> {
     let Some(path) = &args.answers else { return Ok(BTreeMap::new()) };
-    let unreadable = |why: String| Failure::usage("ANSWERS.UNREADABLE", Text::plain(format!("{}: {why}", path.display())), Text::new("JSON で {\"手順\": {\"項目\": \"値\"}} と書きます。", "write JSON: {\"step\": {\"field\": \"value\"}}."));
+    let unreadable = |why: String| {
+        Failure::usage(
+            "ANSWERS.UNREADABLE",
+            Text::plain(format!("{}: {why}", path.display())),
+            Text::new("JSON で {\"手順\": {\"項目\": \"値\"}} と書きます。", "write JSON: {\"step\": {\"field\": \"value\"}}."),
+        )
+    };
     let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
     serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))
 }
 
 fn no_place(error: std::io::Error) -> Failure {
-    Failure::usage("STATE.READONLY", Text::plain(error.to_string()), Text::new("一時フォルダに書けるようにしてください。", "make the temporary folder writable."))
+    Failure::usage(
+        "STATE.READONLY",
+        Text::plain(error.to_string()),
+        Text::new("一時フォルダに書けるようにしてください。", "make the temporary folder writable."),
+    )
 }

@@ -28,7 +28,13 @@ pub fn run(globals: &Globals) -> Result<u8, Failure> {
     let zone = site::load(globals)?.site.timezone;
     for row in rows {
         let at = row.started_at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
-        render::out(&format!("{}  {at}  {}  {}  {}", row.run, pad(&row.playbook, 20), pad(&row.target, 24), render::run::phase_words(&row.phase, &row.detail, lang)));
+        render::out(&format!(
+            "{}  {at}  {}  {}  {}",
+            row.run,
+            pad(&row.playbook, 20),
+            pad(&row.target, 24),
+            render::run::phase_words(&row.phase, &row.detail, lang)
+        ));
     }
     Ok(exit::DONE)
 }

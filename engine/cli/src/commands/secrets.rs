@@ -68,7 +68,8 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
             };
             let value = vault.get(&reference)?.ok_or_else(missing)?;
             let Some(text) = value.expose_text() else { return Err(missing()) };
-            state::open(&folder)?.append_state(Timestamp::now(), EventBody::SecretShown { reference: reference.as_str().to_owned(), account: state::account() })?;
+            state::open(&folder)?
+                .append_state(Timestamp::now(), EventBody::SecretShown { reference: reference.as_str().to_owned(), account: state::account() })?;
             render::out(text);
             render::err(if lang == Lang::Ja { "(表示したことを記録しました)" } else { "(that it was shown is written down)" });
         }

@@ -98,11 +98,16 @@ fn same_bindings(old: &OldRun, now: &BTreeMap<String, String>) -> Result<(), Fai
             let after = now.get(role).map_or("-", String::as_str);
             Err(Failure::Coded {
                 code: "RUN.BINDINGS_CHANGED".to_owned(),
-                cause: Text::new(format!("役割 {role} の結び先が変わりました: {before} → {after}"), format!("role `{role}` is bound elsewhere now: {before} → {after}")),
-                cure: Text::new("始めたときと同じサイトファイルで続けるか、kirikae abandon でやめてください。", "go on with the site file the run began with, or give it up with `kirikae abandon`."),
+                cause: Text::new(
+                    format!("役割 {role} の結び先が変わりました: {before} → {after}"),
+                    format!("role `{role}` is bound elsewhere now: {before} → {after}"),
+                ),
+                cure: Text::new(
+                    "始めたときと同じサイトファイルで続けるか、kirikae abandon でやめてください。",
+                    "go on with the site file the run began with, or give it up with `kirikae abandon`.",
+                ),
                 exit: exit::FAILED,
             })
         }
     }
 }
-

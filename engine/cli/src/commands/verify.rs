@@ -30,7 +30,10 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     };
     let broken = checked.iter().any(|run| run.fault.is_some());
     if globals.format == Format::Json {
-        let rows: Vec<_> = checked.iter().map(|run| json!({"run": run.run, "events": run.events, "head": run.head, "fault": run.fault.as_ref().map(|fault| words(fault, Lang::En))})).collect();
+        let rows: Vec<_> = checked
+            .iter()
+            .map(|run| json!({"run": run.run, "events": run.events, "head": run.head, "fault": run.fault.as_ref().map(|fault| words(fault, Lang::En))}))
+            .collect();
         render::out(&json!(rows).to_string());
     } else {
         for run in &checked {

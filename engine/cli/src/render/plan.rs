@@ -60,9 +60,19 @@ fn header(plan: &Plan, site: &Site, library: &Text, words: &Words) -> Vec<String
     };
     vec![
         format!("{} {}  {}", words.pick("計画", "Plan"), plan.plan_id, plan.playbook.title.get(lang)),
-        row(&words.pick("手順", "playbook"), &format!("{} {}  ({} {})", plan.playbook.id, plan.playbook.version, words.pick("部品", "library"), library.get(lang))),
+        row(
+            &words.pick("手順", "playbook"),
+            &format!("{} {}  ({} {})", plan.playbook.id, plan.playbook.version, words.pick("部品", "library"), library.get(lang)),
+        ),
         row(&words.pick("端末", "terminal"), &format!("{}  {}", plan.target.id, site.title.get(lang))),
-        row(&words.pick("作成", "made"), &format!("{}   {}", words.minute(plan.created_at), words.pick(&format!("有効 {} まで・1回限り", words.minute(plan.expires_at)), &format!("valid until {}, once", words.minute(plan.expires_at))))),
+        row(
+            &words.pick("作成", "made"),
+            &format!(
+                "{}   {}",
+                words.minute(plan.created_at),
+                words.pick(&format!("有効 {} まで・1回限り", words.minute(plan.expires_at)), &format!("valid until {}, once", words.minute(plan.expires_at)))
+            ),
+        ),
         row(&words.pick("調べ方", "looked at"), &looked),
     ]
 }
@@ -75,10 +85,14 @@ fn summary(plan: &Plan, checked: &Checked, site: &Site, words: &Words) -> Vec<St
     }
     if plan.is_blocked() {
         let blocked: Vec<&str> = plan.steps.iter().filter(|step| step.decision == Decision::Blocked).map(|step| step.address.as_str()).collect();
-        lines.push(row(&words.pick("結論", "outcome"), &words.pick(&format!("このままでは実行できません({})", blocked.join("・")), &format!("cannot be carried out ({})", blocked.join(", ")))));
+        lines.push(row(
+            &words.pick("結論", "outcome"),
+            &words.pick(&format!("このままでは実行できません({})", blocked.join("・")), &format!("cannot be carried out ({})", blocked.join(", "))),
+        ));
     }
     let acts = |step: &&PlanStep| matches!(step.decision, Decision::Run | Decision::Maybe);
-    let irreversible: Vec<String> = plan.steps.iter().filter(|step| step.approval.is_some()).map(|step| format!("{} {}", step.address, step.title.get(lang))).collect();
+    let irreversible: Vec<String> =
+        plan.steps.iter().filter(|step| step.approval.is_some()).map(|step| format!("{} {}", step.address, step.title.get(lang))).collect();
     lines.push(row(&words.pick("取り消せないこと", "irreversible"), &count(irreversible.len(), words)));
     lines.extend(irreversible.iter().map(|step| format!("    ! {step}")));
     let people: Vec<&PlanStep> = plan.steps.iter().filter(acts).filter(|step| step.person.is_some()).collect();
@@ -93,16 +107,34 @@ fn summary(plan: &Plan, checked: &Checked, site: &Site, words: &Words) -> Vec<St
     let fee = plan.summary.fee;
     let standing = if fee.yen > 0 && !fee.verified { words.pick("(未確認)", " (unverified)") } else { String::new() };
     lines.push(row(&words.pick("費用", "fees"), &format!("{}{}{standing}", fee.yen, words.pick("円", " yen"))));
-    let waits: Vec<String> = plan.steps.iter().filter(acts).filter_map(|step| {
-        let repeat = step.repeat.as_ref()?;
-        Some(words.pick(&format!("{} 最長 {}({}〜{}おきに見る)", step.address, repeat.within, repeat.every, repeat.slow_to), &format!("{} at most {} (looks every {} to {})", step.address, repeat.within, repeat.every, repeat.slow_to)))
-    }).collect();
+    let waits: Vec<String> = plan
+        .steps
+        .iter()
+        .filter(acts)
+        .filter_map(|step| {
+            let repeat = step.repeat.as_ref()?;
+            Some(words.pick(
+                &format!("{} 最長 {}({}〜{}おきに見る)", step.address, repeat.within, repeat.every, repeat.slow_to),
+                &format!("{} at most {} (looks every {} to {})", step.address, repeat.within, repeat.every, repeat.slow_to),
+            ))
+        })
+        .collect();
     lines.push(row(&words.pick("待つところ", "waits"), &if waits.is_empty() { words.pick("なし", "none") } else { waits.join(", ") }));
-    let approval = if plan.approvals_required.is_empty() { words.pick("要らない", "none needed") } else { words.pick(&format!("要る({})", plan.approvals_required.join("・")), &format!("needed ({})", plan.approvals_required.join(", "))) };
+    let approval = if plan.approvals_required.is_empty() {
+        words.pick("要らない", "none needed")
+    } else {
+        words.pick(&format!("要る({})", plan.approvals_required.join("・")), &format!("needed ({})", plan.approvals_required.join(", ")))
+    };
     lines.push(row(&words.pick("承認", "approval"), &approval));
     let unverified: Vec<&str> = plan.steps.iter().filter(acts).filter(|step| step.unverified).map(|step| step.address.as_str()).collect();
     if !unverified.is_empty() {
-        lines.push(row(&words.pick("未確認", "unverified"), &words.pick(&format!("実物の画面で確かめていないもの: {}", unverified.join("・")), &format!("never tried on the real pages: {}", unverified.join(", ")))));
+        lines.push(row(
+            &words.pick("未確認", "unverified"),
+            &words.pick(
+                &format!("実物の画面で確かめていないもの: {}", unverified.join("・")),
+                &format!("never tried on the real pages: {}", unverified.join(", ")),
+            ),
+        ));
     }
     for message in &plan.diagnostics {
         lines.push(row(&words.pick("注意", "note"), message.message.get(lang)));
@@ -213,16 +245,28 @@ fn one_step(label: &str, nested: bool, step: &PlanStep, plan: &Plan, checked: &C
             detail(&words.pick("対象", "target"), format!("{name}: {}", show(value, plan, site, words)));
         }
         for (name, unknown) in step.with_unknown.iter().filter(|_| step.effect > Effect::Read) {
-            detail(&words.pick("対象", "target"), format!("{name}: {}", words.pick(&format!("手順 {} の後に分かる", unknown.from.join("・")), &format!("known after {}", unknown.from.join(", ")))));
+            detail(
+                &words.pick("対象", "target"),
+                format!(
+                    "{name}: {}",
+                    words.pick(&format!("手順 {} の後に分かる", unknown.from.join("・")), &format!("known after {}", unknown.from.join(", ")))
+                ),
+            );
         }
         if let Some(fee) = step.fee {
-            detail(&words.pick("費用", "fee"), format!("{}{}{}", fee.yen, words.pick("円", " yen"), if fee.verified { String::new() } else { words.pick("(未確認)", " (unverified)") }));
+            detail(
+                &words.pick("費用", "fee"),
+                format!("{}{}{}", fee.yen, words.pick("円", " yen"), if fee.verified { String::new() } else { words.pick("(未確認)", " (unverified)") }),
+            );
         }
     }
     if step.decision != Decision::Skip {
         let failing = step.checks.iter().filter(|check| check.state == CheckState::Fails);
         for check in failing.filter(|_| plan.finished.as_ref().is_some_and(|finished| finished.step == step.address)) {
-            detail(&words.pick("確認", "check"), format!("{} → {}", check.expr, plan.finished.as_ref().map(|finished| finished.say.get(lang)).unwrap_or_default()));
+            detail(
+                &words.pick("確認", "check"),
+                format!("{} → {}", check.expr, plan.finished.as_ref().map(|finished| finished.say.get(lang)).unwrap_or_default()),
+            );
         }
     }
     lines
@@ -235,7 +279,12 @@ fn show(value: &Json, plan: &Plan, site: &Site, words: &Words) -> String {
         let left = field("not_after").parse::<Timestamp>().map_or(0, |at| days_left(at, plan.created_at, &site.timezone));
         return words.pick(
             &format!("{cn}  拇印 {}…{}  期限 {}  残り{left}日", &thumbprint[..4], &thumbprint[thumbprint.len() - 4..], words.day(field("not_after"))),
-            &format!("{cn}  thumbprint {}…{}  valid to {}  {left} days left", &thumbprint[..4], &thumbprint[thumbprint.len() - 4..], words.day(field("not_after"))),
+            &format!(
+                "{cn}  thumbprint {}…{}  valid to {}  {left} days left",
+                &thumbprint[..4],
+                &thumbprint[thumbprint.len() - 4..],
+                words.day(field("not_after"))
+            ),
         );
     }
     match value.get("name").and_then(Json::as_str) {
@@ -268,10 +317,13 @@ fn footer(plan: &Plan, checked: &Checked, words: &Words) -> Vec<String> {
         let mut ids: Vec<&str> = cited.iter().map(|(manual, _)| *manual).collect();
         ids.sort_unstable();
         ids.dedup();
-        ids.iter().filter_map(|id| Some((id, checked.catalogue.0.get(*id)?))).map(|(_, manual)| {
-            let standing = if manual.unofficial { words.pick("(参考・公式でない)", " (unofficial)") } else { String::new() };
-            format!("{} {}{standing}", manual.title.get(words.lang), manual.edition)
-        }).collect()
+        ids.iter()
+            .filter_map(|id| Some((id, checked.catalogue.0.get(*id)?)))
+            .map(|(_, manual)| {
+                let standing = if manual.unofficial { words.pick("(参考・公式でない)", " (unofficial)") } else { String::new() };
+                format!("{} {}{standing}", manual.title.get(words.lang), manual.edition)
+            })
+            .collect()
     };
     lines.push(row(&words.pick("手引", "manuals"), &manuals.join(" / ")));
     if plan.has_pending_writes() && !plan.is_blocked() {

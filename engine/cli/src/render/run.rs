@@ -55,7 +55,9 @@ impl Screen {
             }
             EventBody::Reconciled { .. } => format!("{}  {}  {title}", if ja { "確認" } else { "look" }, pad(step, 14)),
             EventBody::ClockStepped { back_ms } => format!("{} {back_ms} ms", if ja { "時計が戻りました:" } else { "the clock stepped back:" }),
-            EventBody::CancelRequested { .. } => (if ja { "止めます。今の手順が終わるのを待っています…" } else { "stopping after the step in flight…" }).to_owned(),
+            EventBody::CancelRequested { .. } => {
+                (if ja { "止めます。今の手順が終わるのを待っています…" } else { "stopping after the step in flight…" }).to_owned()
+            }
             _ => return None,
         };
         Some(format!("  {at} {text}"))
@@ -199,10 +201,14 @@ fn headline(state: &State, lang: Lang) -> String {
         }
         Phase::Ended(RunEnd::Failed) => ("失敗しました。何も変えていません。".to_owned(), "failed; nothing was changed.".to_owned()),
         Phase::Ended(RunEnd::Abandoned) => ("やめました。".to_owned(), "given up.".to_owned()),
-        Phase::Parked(ParkCause::Failed) => ("途中で止まりました。行ったことは記録してあります。".to_owned(), "stopped half-way; what was done is on record.".to_owned()),
+        Phase::Parked(ParkCause::Failed) => {
+            ("途中で止まりました。行ったことは記録してあります。".to_owned(), "stopped half-way; what was done is on record.".to_owned())
+        }
         Phase::Parked(ParkCause::Person) => ("人を待っています。".to_owned(), "waits for a person.".to_owned()),
         Phase::Parked(ParkCause::Time) => ("時刻を待っています。".to_owned(), "waits for a time.".to_owned()),
-        Phase::Parked(ParkCause::Uncertain) => ("行われたかどうか分からない手順があります。送り直しません。".to_owned(), "a step is uncertain; it is not sent again.".to_owned()),
+        Phase::Parked(ParkCause::Uncertain) => {
+            ("行われたかどうか分からない手順があります。送り直しません。".to_owned(), "a step is uncertain; it is not sent again.".to_owned())
+        }
         Phase::Parked(ParkCause::Cancelled) => ("止めました。".to_owned(), "stopped.".to_owned()),
         Phase::New | Phase::Active => ("途中です。".to_owned(), "under way.".to_owned()),
     };

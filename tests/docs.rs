@@ -1,0 +1,69 @@
+//! The pages for contributors name files and folders; each must exist.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::path::{Path, PathBuf};
+
+/// A page and how many different paths it names at least: fewer means that they are no longer found.
+const PAGES: [(&str, usize); 2] = [("ARCHITECTURE.md", 15), ("CONTRIBUTING.md", 8)];
+
+/// Endings that make a word without a slash a path.
+const ENDINGS: [&str; 5] = [".md", ".rs", ".toml", ".yaml", ".json"];
+
+#[test]
+fn every_path_named_for_contributors_exists() {
+    let root = root();
+    for (page, at_least) in PAGES {
+        let text = std::fs::read_to_string(root.join(page)).expect(page);
+        let named = paths(&text);
+        assert!(named.len() >= at_least, "{page} names only {named:?}");
+        let absent: Vec<&String> = named.iter().filter(|path| !root.join(path).exists()).collect();
+        assert!(absent.is_empty(), "{page} names what does not exist: {absent:?}");
+    }
+}
+
+#[test]
+fn paths_are_told_from_other_words() {
+    let text = "See `engine/src/no_such.rs`, [rules](CONTRIBUTING.md#style) and [home](https://example.org/a);\n\
+        `cargo test --workspace`, `cert.find@1`, `engine::backend` and `serde_yaml` are no paths; `NOWHERE.md` is one,\n\
+        `backends/tests/<kind>.rs` names its folder.\n\
+        ```sh\nls `not/this`\n```\n";
+    assert_eq!(paths(text), ["CONTRIBUTING.md", "NOWHERE.md", "backends/tests", "engine/src/no_such.rs"]);
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The paths a page names in code spans and links, outside fenced blocks, sorted, each once.
+fn paths(page: &str) -> Vec<String> {
+    let mut fenced = false;
+    let mut found = Vec::new();
+    for line in page.lines() {
+        if line.trim_start().starts_with("```") {
+            fenced = !fenced;
+        } else if !fenced {
+            found.extend(line.split('`').skip(1).step_by(2).filter_map(path_in_code));
+            found.extend(line.split("](").skip(1).filter_map(path_in_link));
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
+
+/// The path of a code span; the part before a placeholder (`<name>`, `*`) where there is one.
+fn path_in_code(span: &str) -> Option<String> {
+    let plain = |letter: char| letter.is_ascii_alphanumeric() || "._-/<>*".contains(letter);
+    let is_path = span.chars().all(plain) && (span.contains('/') || ENDINGS.iter().any(|ending| span.ends_with(ending)));
+    let known: Vec<&str> = span.split('/').take_while(|part| !part.contains(['<', '*'])).collect();
+    let path = known.join("/").trim_end_matches('/').to_owned();
+    (is_path && !path.is_empty()).then_some(path)
+}
+
+/// The path of a link into the repository.
+fn path_in_link(rest: &str) -> Option<String> {
+    let target = rest.split(')').next()?.split('#').next()?;
+    (!target.is_empty() && !target.contains("://")).then(|| target.to_owned())
+}
