@@ -1,5 +1,5 @@
 //! A portal as the engine meets it: real HTTPS on loopback, the profile of the manual, and everything that can go wrong after a button is pressed.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::type_complexity)]
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

@@ -41,8 +41,6 @@ fn pair(text: &str) -> Result<(String, String), String> {
 pub struct Job {
     /// The playbook.
     pub checked: Checked,
-    /// Its texts, for findings.
-    pub texts: Texts,
     /// The site.
     pub open: OpenSite,
     /// Open backends.
@@ -96,7 +94,7 @@ impl Job {
         let sources = Sources::new(&open.site, &open.base, &checked.id, files, vault.clone(), terminal);
         let clean_up = format!("{}/delete-old", checked.program);
         let clean_up = kirikae_engine::check::Library::playbook(&shelf, &clean_up).filter(|_| clean_up != checked.id).map(|_| clean_up);
-        Ok(Self { checked, texts, open, backends, vault, inputs, sources, library: shelf.describe(), clean_up })
+        Ok(Self { checked, open, backends, vault, inputs, sources, library: shelf.describe(), clean_up })
     }
 
     /// Roles and the identity of what they are bound to.

@@ -10,9 +10,9 @@ use super::{RoleKind, Type, Value};
 use crate::check::Cite;
 use crate::text::{Diagnostic, Kind, Node, Phrase, Source, Span, Spanned, Text};
 
-const KEYS: [&str; 12] = ["kirikae", "id", "version", "title", "summary", "sources", "backends", "inputs", "secrets", "let", "steps", "outputs"];
-const INPUT_KEYS: [&str; 7] = ["type", "title", "default", "example", "private", "labels", "cite"];
-const SECRET_KEYS: [&str; 5] = ["type", "title", "new", "kept", "cite"];
+pub(super) const KEYS: [&str; 12] = ["kirikae", "id", "version", "title", "summary", "sources", "backends", "inputs", "secrets", "let", "steps", "outputs"];
+pub(super) const INPUT_KEYS: [&str; 7] = ["type", "title", "default", "example", "private", "labels", "cite"];
+pub(super) const SECRET_KEYS: [&str; 5] = ["type", "title", "new", "kept", "cite"];
 
 const LATER: Phrase =
     Phrase { ja: "この版ではまだ使えません。この行を消してください。", en: "it is not available in this version yet; leave it out." };

@@ -9,8 +9,9 @@ use crate::backend::profile::{Encoding, Fact, Hands, ObserveBy, Operation, Opera
 use crate::backend::{ERROR_CODES, code_info};
 use crate::text::{Diagnostic, Node, Source, Spanned, Text};
 
-const KEYS: [&str; 13] = ["kirikae", "id", "version", "title", "sources", "checked", "base", "hosts", "hands", "encoding", "facts", "errors", "operations"];
-const FACT_KEYS: [&str; 11] = ["yen", "per", "text", "days_before", "open", "value", "glob", "example", "cite", "source", "status"];
+pub(super) const KEYS: [&str; 13] =
+    ["kirikae", "id", "version", "title", "sources", "checked", "base", "hosts", "hands", "encoding", "facts", "errors", "operations"];
+pub(super) const FACT_KEYS: [&str; 11] = ["yen", "per", "text", "days_before", "open", "value", "glob", "example", "cite", "source", "status"];
 pub(super) const OPERATION_KEYS: [&str; 14] = [
     "cite",
     "client_cert",

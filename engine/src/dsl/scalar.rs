@@ -99,7 +99,7 @@ pub fn read_scalar(ty: &Type, text: &str) -> Result<Value, ScalarError> {
             }
         }
         Type::Hex => {
-            if !text.is_empty() && text.len() % 2 == 0 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
+            if !text.is_empty() && text.len().is_multiple_of(2) && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b)) {
                 Ok(Value::Str(text.to_owned()))
             } else {
                 Err(no("0-9 と小文字の a-f だけで、2文字ずつ書いてください。", "write pairs of 0-9 and lower-case a-f."))

@@ -433,14 +433,12 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
                 params![run, step, state, request, at],
             )?;
         }
-        EventBody::EffectEnded { step, result, .. } => {
-            if let EffectResult::Done { outputs } = result {
-                let request = outputs.get("request_id").and_then(Json::as_str);
-                transaction.execute(
-                    "UPDATE commitments SET state='done', request_id=COALESCE(?3, request_id), at=?4 WHERE run=?1 AND step=?2",
-                    params![run, step, request, at],
-                )?;
-            }
+        EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } => {
+            let request = outputs.get("request_id").and_then(Json::as_str);
+            transaction.execute(
+                "UPDATE commitments SET state='done', request_id=COALESCE(?3, request_id), at=?4 WHERE run=?1 AND step=?2",
+                params![run, step, request, at],
+            )?;
         }
         EventBody::RunParked { cause, .. } => {
             phase("parked", &word(cause))?;

@@ -179,8 +179,8 @@ impl Driver<'_> {
     }
 
     fn fetch_secrets(&self, inputs: &Inputs) -> Result<(), BackendError> {
-        let declared = inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_)));
-        declared.map(|value| crate::action::Secrets::value(&self.secrets, value).map(|_| ())).collect()
+        let mut declared = inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_)));
+        declared.try_for_each(|value| crate::action::Secrets::value(&self.secrets, value).map(|_| ()))
     }
 
     fn record_escrowed(&mut self, address: &str) -> Result<(), RunError> {

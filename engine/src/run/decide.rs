@@ -34,6 +34,7 @@ pub struct Program {
 
 /// What the driver is to do.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a handful of commands live for a moment")]
 pub enum Command {
     /// Write this event down.
     Record(EventBody),

@@ -115,7 +115,7 @@ pub(crate) fn press(page: &Page, button: ElementRef<'_>, filled: &Filled) -> Res
         "post" => {
             let enctype = button.attr("formenctype").or(form.attr("enctype")).unwrap_or_default().trim().to_ascii_lowercase();
             let post = match enctype.as_str() {
-                "multipart/form-data" => multipart(&pairs).ok_or_else(|| FormFault::Unreadable(enctype))?,
+                "multipart/form-data" => multipart(&pairs).ok_or(FormFault::Unreadable(enctype))?,
                 "text/plain" => return Err(FormFault::Unreadable(enctype)),
                 _ => ("application/x-www-form-urlencoded".to_owned(), urlencoded(&pairs)),
             };
@@ -244,12 +244,12 @@ fn values(
 
 fn default_options(select: ElementRef<'_>) -> Vec<NodeId> {
     let options: Vec<ElementRef<'_>> = select.descendent_elements().filter(|element| is(*element, "option") && element.attr("disabled").is_none()).collect();
-    let selected = options.iter().filter(|option| option.attr("selected").is_some());
+    let mut selected = options.iter().filter(|option| option.attr("selected").is_some());
     if select.attr("multiple").is_some() {
         return selected.map(|option| option.id()).collect();
     }
     let shows_one = select.attr("size").is_none_or(|size| size.trim() == "1");
-    selected.last().or(options.first().filter(|_| shows_one)).map(|option| option.id()).into_iter().collect()
+    selected.next_back().or(options.first().filter(|_| shows_one)).map(|option| option.id()).into_iter().collect()
 }
 
 fn is_disabled(control: ElementRef<'_>) -> bool {

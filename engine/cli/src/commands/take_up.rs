@@ -48,7 +48,7 @@ pub fn read(globals: &Globals, journal: &Journal, named: &str) -> Result<OldRun,
     let run = find(journal, named)?;
     let zone = load(globals)?.site.timezone;
     let program = load_program(journal.folder(), &journal.blobs(&run)?, registry(), zone, None)?;
-    Ok(with_state(journal, run, program)?)
+    with_state(journal, run, program)
 }
 
 fn with_state(journal: &Journal, run: String, program: Program) -> Result<OldRun, Failure> {
