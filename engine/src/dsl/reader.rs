@@ -77,6 +77,12 @@ pub(crate) fn decode_as_far<T>(
     let mut reader = Reader { source, found: tree.findings, withheld };
     let decoded = match &tree.root {
         Some(root) if reader.header(root, kind) => reader.map(root, keys).and_then(|fields| decode(&mut reader, fields)),
+        None if reader.found.is_empty() => {
+            let what = Text::new("ファイルに何も書かれていません。", "the file is empty.");
+            let cure = Text::new(format!("最初の行に「kirikae: {kind}/1」と書いてください。"), format!("begin with `kirikae: {kind}/1`."));
+            reader.found.push(Diagnostic::error("DSL.HEADER", source.place(Span::new(0, 0)), what).cure(cure));
+            None
+        }
         _ => None,
     };
     (decoded, reader.found)

@@ -46,7 +46,7 @@ pub fn check_place(folder: &Path) -> Result<(), PlaceError> {
 /// # Errors
 /// `STATE.FULL`, `STATE.READONLY`.
 pub fn reserve(folder: &Path) -> Result<(), PlaceError> {
-    let (fresh, kept) = (folder.join("reserve.new"), folder.join("reserve"));
+    let (fresh, kept) = (folder.join(format!("reserve.{}.new", std::process::id())), folder.join("reserve"));
     let write = || -> std::io::Result<()> {
         let mut file = File::create(&fresh)?;
         let block = vec![0u8; 1 << 20];
@@ -82,7 +82,8 @@ pub(crate) fn sync_folder(folder: &Path) -> std::io::Result<()> {
 pub(crate) fn write_durably(path: &Path, content: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let fresh = folder.join(format!(".{name}.new"));
+    // Two processes may write the same content at once: each has its own temporary file.
+    let fresh = folder.join(format!(".{name}.{}.new", std::process::id()));
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]
