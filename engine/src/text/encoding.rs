@@ -29,13 +29,18 @@ impl Source {
     /// [`Source::for_excerpt`].
     pub fn from_bytes(name: &str, bytes: &[u8]) -> Result<Self, Diagnostic> {
         if bytes.len() > MAX_BYTES {
-            return Err(traps::too_big(bytes.len() as u64));
+            return Err(traps::too_big(name, bytes.len() as u64));
         }
         match std::str::from_utf8(bytes) {
             Ok(text) if !looks_like_utf16(bytes) => Ok(Self::new(name, text)),
             Ok(_) => Err(not_utf8(name, bytes, 0)),
             Err(error) => Err(not_utf8(name, bytes, error.valid_up_to())),
         }
+    }
+
+    /// Refuses a file for its size, before it is read.
+    pub fn too_big(name: &str, size: u64) -> Option<Diagnostic> {
+        (size > MAX_BYTES as u64).then(|| traps::too_big(name, size))
     }
 
     /// The text of a file in whatever encoding it seems to be, only to be shown beside a finding.

@@ -4,12 +4,12 @@
 
 use super::quoting::{block_value, quoted};
 use super::tree::MAX_BYTES;
-use super::{Diagnostic, Fix, Source, Span, Spanned, Text};
+use super::{Diagnostic, Fix, Place, Source, Span, Spanned, Text};
 
 /// Why a text cannot be read at all.
 pub(super) fn unreadable(source: &Source) -> Option<Diagnostic> {
     if source.text.len() > MAX_BYTES {
-        return Some(too_big(source.text.len() as u64));
+        return Some(too_big(&source.name, source.text.len() as u64));
     }
     let body = source.text.strip_prefix('\u{feff}').unwrap_or(&source.text);
     let skipped = source.text.len() - body.len();
@@ -54,10 +54,10 @@ pub(super) fn directive(source: &Source) -> Option<Diagnostic> {
 }
 
 /// A document over the limit; `size` in bytes.
-pub(super) fn too_big(size: u64) -> Diagnostic {
+pub(super) fn too_big(name: &str, size: u64) -> Diagnostic {
     let what = Text::new(format!("大きすぎます({size} バイト)。1 MiB までです。"), format!("the file is too big ({size} bytes); at most 1 MiB is read."));
     let cure = Text::new("正しいファイルか確かめてください。", "check that it is the right file.");
-    Diagnostic::about_file("YAML.TOO_BIG", what).cure(cure)
+    Diagnostic::error("YAML.TOO_BIG", Place { file: name.into(), span: Span::new(0, 0) }, what).cure(cure)
 }
 
 /// `"E:\kirikae"`: between double quotes a backslash means something, so that a path of Windows becomes another text.

@@ -5,7 +5,7 @@
 use serde_yaml::granit_parser::{ErrorKind, ScanError};
 
 use super::quoting::{block_value, line_of, quoted};
-use super::traps::{escape, fullwidth_after_colon, fullwidth_colon, fullwidth_sign};
+use super::traps::{escape, fullwidth_after_colon, fullwidth_colon, fullwidth_sign, tag};
 use super::{Diagnostic, Source, Span, Text};
 
 /// The finding for an error of syntax. A reader stops at the first one.
@@ -43,6 +43,12 @@ pub(super) fn explain(source: &Source, error: &ScanError) -> Diagnostic {
             Diagnostic::error("YAML.UNCLOSED", source.place(here), what).cure(cure)
         }
         ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockSequenceEntry => indentation(source, here),
+        ErrorKind::SimpleKeyExpected if glued_colon(text, line).is_none() && !text[line.start..line.end].contains(':') => no_colon(source, here),
+        _ if text[..at].ends_with('!') || text[at..].starts_with('!') => {
+            let start = if text[at..].starts_with('!') { at } else { at - 1 };
+            let end = text[start..line.end].find(' ').map_or(line.end, |space| start + space);
+            tag(source, Span::new(start, end))
+        }
         _ if text[at..].starts_with(['@', '`', '%']) => reserved_sign(source, here),
         _ if text[..at].ends_with('$') && text[at..].starts_with("{{") => bare_expression(source, at),
         _ if glued_colon(text, line).is_some() || glued_colon(text, line_before(text, line)).is_some() => {
@@ -91,6 +97,15 @@ fn reserved_sign(source: &Source, here: Span) -> Diagnostic {
     let why = Text::new("YAML がこの記号を自分のために取ってあります", "YAML keeps this sign for itself");
     let cure = Text::new("値の全体を \"…\" で囲んでください。", "quote the whole value.");
     with_quotes(source, here.start, Diagnostic::error("YAML.RESERVED_SIGN", source.place(here), what).why(why).cure(cure))
+}
+
+fn no_colon(source: &Source, here: Span) -> Diagnostic {
+    let what = Text::new("「項目: 値」の形になっていない行です。", "this line is not `key: value`.");
+    let cure = Text::new(
+        "項目名とコロンを書くか、上の行の続きなら、字下げを上の値に合わせるか、全体を \"…\" で囲んでください。",
+        "write a key and a colon; a line that continues the value above is indented more, or both are quoted.",
+    );
+    Diagnostic::error("YAML.NO_COLON", source.place(here), what).cure(cure)
 }
 
 fn bare_expression(source: &Source, brace: usize) -> Diagnostic {

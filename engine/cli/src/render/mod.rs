@@ -3,6 +3,7 @@
 pub mod diagnostic;
 pub mod plan;
 pub mod run;
+pub mod sarif;
 
 use std::io::Write;
 use std::path::Path;
