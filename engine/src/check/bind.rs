@@ -19,6 +19,8 @@ pub(super) struct Binder<'a> {
     pub(super) scope: &'a Scope,
     /// Own outputs, in `expect` and `repeat`.
     pub(super) result: Option<&'a Types>,
+    /// Set when a name was met that is not there yet but will be.
+    pub(super) postponed: Option<&'a Cell<bool>>,
     /// Findings.
     pub(super) found: Vec<Diagnostic>,
 }
@@ -26,7 +28,7 @@ pub(super) struct Binder<'a> {
 impl<'a> Binder<'a> {
     /// A binder without `result`.
     pub(super) fn new(source: &'a Source, scope: &'a Scope) -> Self {
-        Self { source, scope, result: None, found: vec![] }
+        Self { source, scope, result: None, postponed: None, found: vec![] }
     }
 
     fn error(&mut self, code: &'static str, span: Span, what: Text, cure: Text) {
@@ -34,7 +36,7 @@ impl<'a> Binder<'a> {
     }
 
     fn compiled(&mut self, scalar: &Scalar, text: &str, start: usize) -> Option<Expr> {
-        let names = View { scope: self.scope, result: self.result, postponed: None };
+        let names = View { scope: self.scope, result: self.result, postponed: self.postponed };
         let at = |from: usize, to: usize| scalar.place(Span::new(start + from, start + to));
         match compile(text, &at, self.source, &names) {
             Ok(expr) => Some(expr),
@@ -55,19 +57,20 @@ impl<'a> Binder<'a> {
         self.compiled(&written.scalar, &written.scalar.text, 0)
     }
 
-    /// A bare expression that may use what is further down: `None` in the second place if it has to wait.
-    pub(super) fn early(&mut self, written: &Written) -> Result<Option<Expr>, ()> {
+    /// Binds what may use names further down.
+    ///
+    /// # Errors
+    /// It has to wait for them; nothing is reported.
+    pub(super) fn early<T>(&mut self, bind: impl FnOnce(&mut Binder<'_>) -> Option<T>) -> Result<Option<T>, ()> {
         let postponed = Cell::new(false);
-        let names = View { scope: self.scope, result: None, postponed: Some(&postponed) };
-        let at = |from: usize, to: usize| written.scalar.place(Span::new(from, to));
-        match compile(&written.scalar.text, &at, self.source, &names) {
-            _ if postponed.get() => Err(()),
-            Ok(expr) => Ok(Some(expr)),
-            Err(found) => {
-                self.found.extend(found);
-                Ok(None)
-            }
+        let mut early = Binder { source: self.source, scope: self.scope, result: self.result, postponed: Some(&postponed), found: vec![] };
+        let bound = bind(&mut early);
+        let found = early.found;
+        if postponed.get() {
+            return Err(());
         }
+        self.found.extend(found);
+        Ok(bound)
     }
 
     /// A truth value.

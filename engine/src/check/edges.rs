@@ -45,7 +45,12 @@ impl Follow<'_> {
                     }
                 }
                 Ref::Input(name) => self.given(frame, scope.inputs.get(name), edges),
-                Ref::Secret(name) => self.given(frame, scope.secrets.get(name), edges),
+                Ref::Secret(name) => {
+                    self.given(frame, scope.secrets.get(name), edges);
+                    if let Some((_, about)) = scope.kept.get(name) {
+                        self.template(frame, about, edges);
+                    }
+                }
                 Ref::Result(_) | Ref::Run(_) => {}
             }
         }

@@ -9,13 +9,15 @@ mod checked;
 mod closure;
 mod edges;
 mod guards;
+mod kept;
 mod lints;
 mod scope;
+mod secrets;
 mod steps;
 
 pub use checked::{
-    Binding, BoundAction, Catalogue, Checked, Cite, Condition, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat, RoleDecl, SecretDecl,
-    Step, What,
+    Attempts, Binding, BoundAction, Catalogue, Checked, Cite, Condition, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat, RoleDecl,
+    SecretDecl, Step, What,
 };
 
 use crate::action::Registry;
@@ -46,9 +48,9 @@ pub struct CheckOutcome {
 /// Findings have codes `YAML.* DSL.* TYPE.* EXPR.* REF.* CITE.* ROLE.* ACTION.* SECRET.* CHECK.*`.
 pub fn check(source: &Source, library: &dyn Library, registry: &Registry) -> CheckOutcome {
     let mut closure = closure::load(source, library);
+    let unfolded = closure.root.clone().filter(|_| !closure.cyclic).map(|root| steps::unfold(&closure, &root, registry));
     let mut found = std::mem::take(&mut closure.found);
-    let checked = closure.root.clone().filter(|_| !closure.cyclic).map(|root| {
-        let (checked, more) = steps::unfold(&closure, &root, registry);
+    let checked = unfolded.map(|(checked, more)| {
         found.extend(more);
         checked
     });

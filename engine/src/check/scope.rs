@@ -36,6 +36,8 @@ pub(super) struct Scope {
     pub(super) lets: Types,
     /// `let` that wait for steps further down.
     pub(super) waiting: Vec<String>,
+    /// Kept secrets whose subject waits for steps further down.
+    pub(super) unkept: Vec<String>,
     /// Outputs of the steps so far; `None` for a step with an error.
     pub(super) steps: BTreeMap<String, Option<Types>>,
     /// Ids of all steps.
@@ -57,6 +59,10 @@ impl Names for View<'_> {
         let scope = self.scope;
         match r {
             Ref::Input(name) => pick(&scope.inputs, name, "REF.UNKNOWN_INPUT", "inputs"),
+            Ref::Secret(name) if scope.unkept.contains(name) => Err(self.later(Text::new(
+                format!("secrets.{name} の kept.about は、これより下の手順か、自分自身に頼っています。"),
+                format!("what `secrets.{name}` is about depends on a step below, or on itself."),
+            ))),
             Ref::Secret(name) => pick(&scope.secrets, name, "REF.UNKNOWN_SECRET", "secrets"),
             Ref::Let(name) if scope.waiting.contains(name) => Err(self.later(Text::new(
                 format!("let.{name} は、これより下の手順か、自分自身に頼っています。"),

@@ -5,12 +5,14 @@
 pub mod expr;
 mod glob;
 pub(crate) mod playbook;
+mod playbook_secret;
 mod playbook_step;
 mod playbook_value;
 mod portal;
 mod portal_page;
 mod portal_rules;
 pub(crate) mod reader;
+mod reserved;
 mod scalar;
 pub mod schema;
 pub mod site;

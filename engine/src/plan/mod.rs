@@ -6,8 +6,10 @@
 mod claim;
 mod digest;
 mod dry_run;
+mod kept;
 mod model;
 mod planner;
+mod refused;
 mod resolve;
 mod schema;
 

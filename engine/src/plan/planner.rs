@@ -153,6 +153,7 @@ impl<'a> Walk<'a> {
         let (decision, reason) = self.decide_before(step, &mut entry);
         entry.decision = decision;
         entry.reason = reason;
+        super::refused::uncounted_tries(self.request.checked, &mut entry);
         match &step.what {
             What::Action(action) => {
                 self.bind(step, action, &mut entry);
@@ -547,6 +548,8 @@ impl<'a> Walk<'a> {
                 used.entry(secret).or_default().push(step.address.clone());
             }
         }
+        let mut notices = self.notices.clone();
+        notices.extend(super::kept::not_kept(request, self.world, &self.resolver(), |name| used.contains_key(name)));
         let secrets = checked.secrets.iter().map(|secret| {
             let source = request.secret_sources.get(&secret.name).cloned().unwrap_or_else(|| "ask".to_owned());
             let used_by = used.get(secret.name.as_str()).cloned().unwrap_or_default();
@@ -588,7 +591,7 @@ impl<'a> Walk<'a> {
             closure,
             bindings: request.bindings.clone(),
             finished: self.finished,
-            diagnostics: self.notices,
+            diagnostics: notices,
             digest: String::new(),
             steps,
         }

@@ -173,7 +173,13 @@ impl Driver<'_> {
         let index = program.index(address).ok_or_else(gone)?;
         let action = program.action(address).ok_or_else(gone)?;
         let facts = super::decide::StateFacts(self.state(), program);
-        let inputs = program.resolver(&facts).inputs_of(program.checked.steps[index].frame, action).known;
+        let resolver = program.resolver(&facts);
+        for secret in &program.checked.secrets {
+            if let Some(subject) = resolver.subject(secret) {
+                self.secrets.is_about(&secret.name, subject);
+            }
+        }
+        let inputs = resolver.inputs_of(program.checked.steps[index].frame, action).known;
         let (_, implementation) = self.context.registry.find(action.manifest.name, action.manifest.major).ok_or_else(gone)?;
         Ok((inputs, implementation.kind()))
     }

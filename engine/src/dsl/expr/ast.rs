@@ -130,4 +130,12 @@ impl Template {
     pub fn plain(text: &Text) -> Self {
         Self { ja: vec![Part::Text(text.ja.clone())], en: text.en.as_ref().map(|en| vec![Part::Text(en.clone())]) }
     }
+
+    /// The expression, if the text is nothing but one.
+    pub fn whole(&self) -> Option<&Expr> {
+        match (self.ja.as_slice(), &self.en) {
+            ([Part::Expr(expr)], None) => Some(expr),
+            _ => None,
+        }
+    }
 }

@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::action::registry;
-    use crate::dsl::{playbook as decoder, playbook_step, portal as profile, portal_page, site_file, sources as catalogue};
+    use crate::dsl::{playbook as decoder, playbook_secret, playbook_step, portal as profile, portal_page, site_file, sources as catalogue};
 
     fn assert_keys(schema: &str, pointer: &str, keys: &[&str]) {
         let schema = super::schema(schema, registry()).unwrap();
@@ -155,7 +155,8 @@ mod tests {
     fn the_schemas_have_the_keys_of_the_decoders() {
         assert_keys("playbook", "/properties", &decoder::KEYS);
         assert_keys("playbook", "/definitions/input/properties", &decoder::INPUT_KEYS);
-        assert_keys("playbook", "/definitions/secret/properties", &decoder::SECRET_KEYS);
+        assert_keys("playbook", "/definitions/secret/properties", &playbook_secret::SECRET_KEYS);
+        assert_keys("playbook", "/definitions/secret/properties/attempts/properties", &playbook_secret::ATTEMPT_KEYS);
         assert_keys("playbook", "/definitions/step/properties", &playbook_step::STEP_KEYS);
         assert_keys("portal", "/properties", &profile::KEYS);
         assert_keys("portal", "/definitions/fact/properties", &profile::FACT_KEYS);
