@@ -31,8 +31,11 @@ impl<'a> Binder<'a> {
         Self { source, scope, result: None, postponed: None, found: vec![] }
     }
 
-    fn error(&mut self, code: &'static str, span: Span, what: Text, cure: Text) {
-        self.found.push(Diagnostic::error(code, self.source.place(span), what).cure(cure));
+    /// Reports something at a place; of a secret with the way it took.
+    pub(super) fn error(&mut self, code: &'static str, span: Span, what: Text, cure: Text) {
+        let mut finding = Diagnostic::error(code, self.source.place(span), what).cure(cure);
+        self.scope.traces.explain(self.source, &mut finding);
+        self.found.push(finding);
     }
 
     fn compiled(&mut self, scalar: &Scalar, text: &str, start: usize) -> Option<Expr> {
@@ -40,7 +43,8 @@ impl<'a> Binder<'a> {
         let at = |from: usize, to: usize| scalar.place(Span::new(start + from, start + to));
         match compile(text, &at, self.source, &names) {
             Ok(expr) => Some(expr),
-            Err(found) => {
+            Err(mut found) => {
+                found.iter_mut().for_each(|finding| self.scope.traces.explain(self.source, finding));
                 self.found.extend(found);
                 None
             }

@@ -13,7 +13,7 @@ use crate::backend::profile::Operation;
 use crate::dsl::playbook::{Playbook, StepSpec};
 use crate::dsl::reader::{Reader, did_you_mean, nearest};
 use crate::dsl::{RoleKind, Type, Value, read_scalar};
-use crate::text::{Entry, Node, Span, Text};
+use crate::text::{Entry, Kind, Node, Span, Text};
 
 impl Unfolder<'_> {
     /// An action with its inputs bound.
@@ -277,6 +277,11 @@ impl Unfolder<'_> {
                 self.missing_input(playbook, spec, name, &ty);
                 continue;
             };
+            let before = match &node.kind {
+                Kind::Scalar(scalar) => scope.traces.of(scalar.text.trim().trim_start_matches("${{").trim_end_matches("}}")),
+                _ => &[],
+            };
+            inner.traces.add(format!("secrets.{name}"), playbook.source.place(node.span), Text::new("ここで渡された", "handed on here"), before);
             let binding = self.bound(playbook, scope, &ty, node);
             if binding.as_ref().is_some_and(Binding::may_be_absent) {
                 inner.secrets.insert(name.clone(), Some(ty.optional()));

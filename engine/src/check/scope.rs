@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use super::traces::Traces;
 use crate::dsl::expr::{Expr, NameError, Names, Ref};
 use crate::dsl::{RoleKind, Type};
 use crate::text::Text;
@@ -42,6 +43,8 @@ pub(super) struct Scope {
     pub(super) steps: BTreeMap<String, Option<Types>>,
     /// Ids of all steps.
     pub(super) all_steps: Vec<String>,
+    /// The ways that secrets took.
+    pub(super) traces: Traces,
 }
 
 /// A scope as seen from one place.

@@ -8,6 +8,7 @@ use super::closure::Closure;
 use super::edges::{Edges, Follow};
 use super::guards::{guards, repeat};
 use super::lints::{Facts, skips};
+use super::rules::{Graph, findings};
 use super::scope::{RoleIn, Scope, Types};
 use super::secrets::{flows, limit_of};
 use super::{Binding, Checked, Condition, Frame, Guard, InputDecl, RoleDecl, SecretDecl, Step, What};
@@ -69,6 +70,10 @@ pub(super) struct Done {
 pub(super) fn unfold(closure: &Closure, root: &Rc<Playbook>, registry: &Registry) -> (Checked, Vec<Diagnostic>) {
     let mut unfolder = Unfolder { closure, registry, frames: vec![], steps: vec![], facts: vec![], found: vec![] };
     let mut scope = Scope { inputs: inputs(root), secrets: secrets(root), ..Scope::default() };
+    for secret in &root.secrets {
+        let place = root.source.place(secret.name.span);
+        scope.traces.add(format!("secrets.{}", secret.name.value), place, Text::new("秘密の値の宣言", "the secret is declared here"), &[]);
+    }
     for role in &root.backends {
         let known = role.kind.map(|kind| RoleIn { kind, profile: role.profile.as_ref().map(|id| id.value.clone()), root: role.name.value.clone() });
         scope.roles.insert(role.name.value.clone(), known);
@@ -100,6 +105,9 @@ pub(super) fn unfold(closure: &Closure, root: &Rc<Playbook>, registry: &Registry
     let broken = found.iter().chain(&closure.found).any(|finding| finding.severity == Severity::Error);
     let (attempts, more) = flows(&checked, closure, broken);
     found.extend(more);
+    if !broken {
+        found.extend(findings(&Graph { checked: &checked, closure, facts: &unfolder.facts }));
+    }
     checked.attempts = attempts;
     checked.secrets = root.secrets.iter().filter_map(|secret| secret_decl(secret, &checked, closure)).collect();
     (checked, found)
@@ -126,6 +134,12 @@ impl Unfolder<'_> {
                 above = Some(self.steps.len() - 1);
             }
             first = false;
+            for (output, ty) in outputs.iter().flatten() {
+                if ty.as_ref().is_some_and(Type::is_secret) {
+                    let label = Text::new("この手順が見せる秘密の値", "the secret is shown by this step");
+                    scope.traces.add(format!("steps.{}.{output}", spec.id.value), playbook.source.place(spec.id.span), label, &[]);
+                }
+            }
             scope.steps.insert(spec.id.value.clone(), outputs);
         }
         self.lets(playbook, scope);
@@ -140,7 +154,8 @@ impl Unfolder<'_> {
             let expr = binder.bare(written);
             if let Some(expr) = expr.as_ref().filter(|expr| expr.ty.is_secret()) {
                 let what = Text::new("秘密の値を outputs に出すことはできません。", "a secret cannot be an output of a playbook.");
-                binder.found.push(Diagnostic::error("SECRET.SINK", playbook.source.place(expr.span), what));
+                let cure = Text::new("あとで使うなら secret.keep で保管してください。", "keep it with `secret.keep` if it is needed later.");
+                binder.error("SECRET.SINK", expr.span, what, cure);
             }
             types.insert(name.value.clone(), expr.as_ref().map(|expr| expr.ty.clone()));
             outputs.extend(expr.map(|expr| (name.value.clone(), expr)));
@@ -164,6 +179,11 @@ impl Unfolder<'_> {
                 scope.waiting.retain(|waiting| *waiting != name.value);
                 scope.lets.insert(name.value.clone(), expr.as_ref().map(|expr| expr.ty.clone()));
                 if let Some(expr) = expr {
+                    if expr.ty.is_secret() {
+                        let before = scope.traces.of(&written.scalar.text).to_vec();
+                        let label = Text::new("ここで名前を付けた", "named here");
+                        scope.traces.add(format!("let.{}", name.value), playbook.source.place(name.span), label, &before);
+                    }
                     self.frames[scope.frame].lets.insert(name.value.clone(), expr);
                 }
             }

@@ -4,6 +4,7 @@
 
 pub mod expr;
 mod glob;
+mod lock_file;
 pub(crate) mod playbook;
 mod playbook_secret;
 mod playbook_step;
@@ -22,6 +23,7 @@ mod types;
 mod value;
 
 pub use glob::glob_matches;
+pub use lock_file::decode_lock;
 pub use portal::decode_profile;
 pub use scalar::{ScalarError, fold, read_duration, read_scalar};
 pub use site_file::decode_site;
