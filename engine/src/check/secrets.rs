@@ -10,13 +10,11 @@ use crate::dsl::expr::{Expr, Node, Ref};
 use crate::dsl::playbook::{Playbook, SecretSpec};
 use crate::text::{Diagnostic, Text};
 
-/// Checks the declarations and gives the limits of each step, by its address; `broken` when earlier findings hide uses.
-pub(super) fn flows(checked: &Checked, closure: &Closure, broken: bool) -> (BTreeMap<String, Attempts>, Vec<Diagnostic>) {
+/// Checks the declarations and gives the limits of each step, by its address.
+pub(super) fn flows(checked: &Checked, closure: &Closure) -> (BTreeMap<String, Attempts>, Vec<Diagnostic>) {
     let flows = Flows { checked, closure };
     let mut found = flows.typed_elsewhere();
-    if !broken {
-        found.extend(flows.without_a_counter());
-    }
+    found.extend(flows.without_a_counter());
     (flows.limits(), found)
 }
 

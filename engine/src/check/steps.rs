@@ -103,12 +103,13 @@ pub(super) fn unfold(closure: &Closure, root: &Rc<Playbook>, registry: &Registry
     };
     let mut found = unfolder.found;
     let broken = found.iter().chain(&closure.found).any(|finding| finding.severity == Severity::Error);
-    let (attempts, more) = flows(&checked, closure, broken);
-    found.extend(more);
+    // Rules over the whole say nothing of what is only half there.
     if !broken {
+        let (attempts, more) = flows(&checked, closure);
+        found.extend(more);
+        checked.attempts = attempts;
         found.extend(findings(&Graph { checked: &checked, closure, facts: &unfolder.facts }));
     }
-    checked.attempts = attempts;
     checked.secrets = root.secrets.iter().filter_map(|secret| secret_decl(secret, &checked, closure)).collect();
     (checked, found)
 }
