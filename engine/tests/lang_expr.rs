@@ -654,6 +654,7 @@ fn without_places(expr: Expr) -> Expr {
     let boxed = |expr: Box<Expr>| Box::new(without_places(*expr));
     let node = match expr.node {
         Node::List(items) => Node::List(items.into_iter().map(without_places).collect()),
+        Node::Object(_) | Node::Text(_) => panic!("not written inside an expression"),
         Node::Attribute(base, name) => Node::Attribute(boxed(base), name),
         Node::Not(operand) => Node::Not(boxed(operand)),
         Node::Binary(operator, left, right) => Node::Binary(operator, boxed(left), boxed(right)),

@@ -75,6 +75,29 @@ fn absent_means_not_given() {
 }
 
 #[test]
+fn checklists_hold_expressions_in_their_texts() {
+    let text = playbook(
+        "case/t",
+        "inputs:\n  card: { type: string, title: カード }\n  note: { type: optional<string>, title: メモ }\nsteps:\n  ask:\n    title: 尋ねる\n    uses: human.confirm@1\n    with:\n      ask: よいですか\n      do:\n\
+        \x20       - { do: \"「${{ inputs.card }}」と同じことを確かめる\", cite: obn_edge#1.3 }\n\
+        \x20       - do: { ja: \"番号 ${{ inputs.card }}\", en: \"number ${{ inputs.card }}\" }\n\
+        \x20         cite: \"${{ inputs.note }}\"\n\
+        \x20     fields:\n        seen: { type: string, title: \"${{ inputs.card }}\" }\n",
+    );
+    let checked = Shelf::default().checked(&text);
+    let given = [("card", Value::Str("A-1".into()))];
+    let plan = planned(&checked, &given, &World::obn(), &[]);
+    let with = &plan.step("ask").unwrap().with;
+    assert_eq!(with["do"][0]["do"]["ja"], "「A-1」と同じことを確かめる");
+    assert_eq!((&with["do"][1]["do"]["ja"], &with["do"][1]["do"]["en"]), (&"番号 A-1".into(), &"number A-1".into()));
+    assert_eq!(with["do"][1].get("cite"), None, "absent in an optional field means not given");
+    assert_eq!(with["fields"]["seen"]["title"]["ja"], "A-1");
+    let wrong = text.replace("{ do: \"「", "{ doo: \"「");
+    let codes: Vec<&str> = Shelf::default().findings(&wrong).iter().map(|finding| finding.code).collect();
+    assert_eq!(codes, ["DSL.MISSING_KEY", "DSL.UNKNOWN_KEY"]);
+}
+
+#[test]
 fn a_called_playbooks_default_stands_in_for_what_is_absent() {
     let inner = playbook(
         "case/inner",

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::scope::refs;
 use super::{Binding, Frame, Guard, Step, What};
-use crate::dsl::expr::{Expr, Part, Ref, Template};
+use crate::dsl::expr::{Expr, Ref, Template};
 
 /// Steps by index.
 #[derive(Clone, Debug, Default)]
@@ -73,11 +73,7 @@ impl Follow<'_> {
 
     /// Adds what a text needs.
     pub(super) fn template(&self, frame: usize, template: &Template, edges: &mut Edges) {
-        for part in template.ja.iter().chain(template.en.iter().flatten()) {
-            if let Part::Expr(expr) = part {
-                self.expr(frame, expr, edges);
-            }
-        }
+        template.exprs().for_each(|expr| self.expr(frame, expr, edges));
     }
 
     /// Adds what guards need, their words included.

@@ -82,6 +82,8 @@ impl Graph<'_> {
             }
             Node::Ref(_) => None,
             Node::List(items) => items.iter().find_map(|item| self.lost(frame, item)),
+            Node::Object(fields) => fields.values().find_map(|field| self.lost(frame, field)),
+            Node::Text(template) => template.whole().and_then(|expr| self.lost(frame, expr)),
             Node::Default(_, other) => self.lost(frame, other),
             Node::If { condition, then, otherwise } => self.lost(frame, condition).or_else(|| both(then, otherwise)),
             Node::Binary(_, a, b) | Node::Glob(a, b) => both(a, b),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::scope::refs;
 use super::{Binding, Frame, Step, What};
-use crate::dsl::expr::{Expr, Part, Ref};
+use crate::dsl::expr::{Expr, Ref};
 
 /// An output of an action: index of its step, name.
 pub(super) type Origin = (usize, String);
@@ -62,13 +62,7 @@ impl Origins<'_> {
         match binding {
             Binding::Literal(_) => {}
             Binding::Expr(expr) => self.expr(frame, expr, found),
-            Binding::Template(template) => {
-                for part in template.ja.iter().chain(template.en.iter().flatten()) {
-                    if let Part::Expr(expr) = part {
-                        self.expr(frame, expr, found);
-                    }
-                }
-            }
+            Binding::Template(template) => template.exprs().for_each(|expr| self.expr(frame, expr, found)),
         }
     }
 

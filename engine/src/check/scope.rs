@@ -148,6 +148,8 @@ pub(super) fn refs(expr: &Expr) -> Vec<&Ref> {
     match &expr.node {
         Node::Literal(_) => vec![],
         Node::List(items) => items.iter().flat_map(refs).collect(),
+        Node::Object(fields) => fields.values().flat_map(refs).collect(),
+        Node::Text(template) => template.exprs().flat_map(refs).collect(),
         Node::Ref(r) => vec![r],
         Node::Attribute(inner, _)
         | Node::Not(inner)

@@ -6,7 +6,7 @@ pub(crate) use super::playbook_secret::SecretSpec;
 use super::playbook_secret::secret;
 use super::playbook_step::steps;
 pub(crate) use super::playbook_step::{GuardSpec, StepSpec, Uses, Words, Written};
-pub(crate) use super::playbook_value::literal;
+pub(crate) use super::playbook_value::{literal, missing_field};
 use super::reader::{Fields, Reader, decode_as_far};
 use super::reserved::WITHHELD;
 use super::{RoleKind, Type, Value};

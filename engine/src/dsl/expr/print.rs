@@ -1,6 +1,6 @@
 //! Expressions as text again: what is printed reads back as the same expression.
 //!
-//! Must not: know names or types; a value that has no literal (a handle) is shown as `…`.
+//! Must not: know names or types; what cannot be written inside an expression (a handle, a mapping, a text with expressions) is `…`.
 
 use std::fmt;
 
@@ -34,6 +34,7 @@ impl fmt::Display for Expr {
                 }
                 f.write_str("]")
             }
+            Node::Object(_) | Node::Text(_) => f.write_str("…"),
             Node::Attribute(base, name) => write!(f, "{}.{name}", Part(base)),
             Node::Not(operand) => write!(f, "not {}", Part(operand)),
             Node::Binary(operator, left, right) => write!(f, "{} {} {}", Part(left), operator.word(), Part(right)),
