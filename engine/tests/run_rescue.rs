@@ -359,3 +359,53 @@ fn a_poll_that_timed_out_can_wait_once_more() {
     let waited: Duration = desk.waits.borrow().iter().sum();
     assert!(waited > Duration::from_hours(1), "{waited:?}");
 }
+
+const REJECTED: &str = "code: PORTAL.CERT_REJECTED, status: unverified";
+
+#[test]
+fn a_default_ending_of_the_profile_holds_unless_the_playbook_has_a_row() {
+    let handed = "code: PORTAL.CERT_REJECTED, say: 窓口に尋ねてください。, then: hand_off, status: unverified";
+    for (row, phase, from) in [
+        ("", Phase::Parked(ParkCause::Person), "profile"),
+        ("    rescue:\n      PORTAL.CERT_REJECTED: { say: 止めます。, then: stop }\n", Phase::Parked(ParkCause::Failed), "playbook"),
+    ] {
+        let desk = desk();
+        let checked = support::checked_with_profile(&format!("{CURRENT}{REQUEST}{row}"), REJECTED, handed);
+        let program = desk.program_of(checked, &std::collections::BTreeMap::new());
+        assert_eq!(program.plan.step("request").unwrap().rescue.iter().map(|row| row.from.as_str()).collect::<Vec<_>>(), [from]);
+        desk.world.portal.fault(Operation::Renew, Fault::Before("PORTAL.CERT_REJECTED"));
+        assert_eq!(desk.apply(&program).phase, phase);
+    }
+}
+
+#[test]
+fn what_a_look_finds_while_planning_ends_as_its_row_says() {
+    let desk = desk();
+    let plan = |then: &str| desk.plan(&support::checked(&(find(&format!("      FILE.NOT_FOUND: {{ say: 無し。, then: {then} }}\n")) + CURRENT)));
+    let decided = |then: &str| (plan(then).step("file").unwrap().decision, plan(then).step("current").unwrap().decision);
+    assert_eq!(decided("stop"), (Decision::Blocked, Decision::Blocked));
+    assert_eq!(decided("hand_off"), (Decision::Blocked, Decision::Blocked));
+    assert_eq!(decided("finish"), (Decision::Skip, Decision::Skip));
+    assert_eq!(plan("finish").finished.unwrap().say.ja, "無し。");
+    assert_eq!(decided("retry"), (Decision::Maybe, Decision::Maybe));
+    assert_eq!(plan("stop").step("file").unwrap().reason.as_ref().unwrap().say.ja, "無し。");
+}
+
+#[test]
+fn a_plan_holds_deadlines_retries_and_rows_as_data() {
+    let desk = desk();
+    put_file(&desk.world, "0417");
+    let row = "    retry: { errors: [PORTAL.BUSY], times: 3, wait: 30s }\n    deadline: steps.current.cert.not_after | minus('1d')\n    rescue:\n      PORTAL.REFUSED: { cite: obn_edge#2.2.1, say: \"断られました(${{ error.shown }})。\", then: stop }\n";
+    let plan = desk.plan(&support::checked(&format!("{CURRENT}{REQUEST}{row}{}", find(INSERT))));
+    let steps: Vec<_> = plan
+        .steps
+        .iter()
+        .map(|step| {
+            serde_json::json!({
+                "address": step.address, "decision": step.decision, "reason": step.reason, "deadline": step.deadline, "retry": step.retry,
+                "rescue": step.rescue, "row": step.row,
+            })
+        })
+        .collect();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&steps).unwrap());
+}

@@ -274,6 +274,8 @@ impl<'a> Walk<'a> {
                 }
                 None => match truth {
                     Tri::Absent(why) => return (Decision::Skip, Some(absent_reason(&why.0))),
+                    // Of a step of a row, the row says more than its condition.
+                    Tri::Unknown(..) if step.row.is_some() => {}
                     Tri::Unknown(_, why) => {
                         maybe = Some(Reason {
                             say: Text::new("条件が実行時に決まるため", "its condition is decided at run time"),

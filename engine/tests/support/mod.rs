@@ -24,7 +24,8 @@ use kirikae_engine::text::Source;
 /// The id of the only run.
 pub const RUN: &str = "20261123-abcdef";
 
-struct Shipped;
+/// The shipped documents; in portal profiles one text is replaced by another.
+struct Shipped(&'static str, &'static str);
 
 fn playbooks() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../playbooks")
@@ -40,7 +41,9 @@ impl Library for Shipped {
     }
 
     fn portal(&self, id: &str) -> Option<Source> {
-        read(&format!("portals/{id}.yaml"))
+        let source = read(&format!("portals/{id}.yaml"))?;
+        assert!(source.text.contains(self.0));
+        Some(Source::new(source.name.clone(), source.text.replacen(self.0, self.1, 1)))
     }
 
     fn sources(&self) -> Option<Source> {
@@ -50,6 +53,11 @@ impl Library for Shipped {
 
 /// A checked playbook of these steps, with the roles of [`World`] and the secret `pin`.
 pub fn checked(steps: &str) -> Checked {
+    checked_with_profile(steps, "", "")
+}
+
+/// The same with a text of the portal's profile replaced.
+pub fn checked_with_profile(steps: &str, from: &'static str, to: &'static str) -> Checked {
     let head = r#"kirikae: playbook/1
 id: obn/case
 version: "1.0.0"
@@ -68,7 +76,7 @@ secrets:
 steps:
 "#;
     let source = Source::from_bytes("case.yaml", format!("{head}{steps}").as_bytes()).unwrap();
-    let outcome = check(&source, &Shipped, registry());
+    let outcome = check(&source, &Shipped(from, to), registry());
     outcome.result.unwrap_or_else(|findings| panic!("{findings:#?}"))
 }
 
@@ -88,12 +96,15 @@ pub const REQUEST: &str = r#"
     with: { client_cert: "${{ steps.current.cert }}" }
 "#;
 
+/// What is done before an answer.
+type Act = Box<dyn FnOnce(&World)>;
+
 /// Somebody at the desk: answers, waits, types secrets.
 pub struct Desk {
     pub world: World,
     pub state: tempfile::TempDir,
     /// Answers in order, each with what is done before it is given; nobody is there when they are used up.
-    pub answers: RefCell<VecDeque<(bool, Box<dyn FnOnce(&World)>)>>,
+    pub answers: RefCell<VecDeque<(bool, Act)>>,
     /// The questions that were put.
     pub questions: RefCell<Vec<Question>>,
     /// Values in the order they are typed.
@@ -164,7 +175,10 @@ impl Desk {
     }
 
     pub fn program_with(&self, steps: &str, set: &BTreeMap<String, String>) -> Program {
-        let checked = checked(steps);
+        self.program_of(checked(steps), set)
+    }
+
+    pub fn program_of(&self, checked: Checked, set: &BTreeMap<String, String>) -> Program {
         let plan = self.plan_with(&checked, set);
         let inputs = gather_inputs(&checked, set, &site(), MissingInputs::Refuse).unwrap();
         let inputs = inputs.into_iter().map(|(name, given)| (name, given.value)).collect();

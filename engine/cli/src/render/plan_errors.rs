@@ -50,3 +50,46 @@ fn ending(row: &PlanRescue, ja: bool) -> String {
     };
     format!("{first}{word}")
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used)]
+
+    use super::*;
+
+    fn step() -> PlanStep {
+        let row = |then: &str, say: &str, more: serde_json::Value| {
+            let mut row = serde_json::json!({ "code": "X.Y", "say": { "ja": say, "en": say }, "then": then, "from": "playbook" });
+            row.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            row
+        };
+        serde_json::from_value(serde_json::json!({
+            "address": "request", "title": { "ja": "申請" }, "uses": "ca.renew@1", "effect": "irreversible", "spends_attempt": false, "remote": true,
+            "decision": "run", "reason": null, "with": {}, "with_unknown": {}, "with_secret": {}, "outputs_unknown": {}, "pinned": [], "checks": [],
+            "fee": null, "person": null, "deadline": "2027-01-22T03:00:00Z", "repeat": null, "cite": [], "depends_on": [], "approval": null,
+            "unverified": false, "blocked": null, "retry": { "errors": ["PORTAL.BUSY", "NET.UNREACHABLE"], "times": 6, "wait": "10s" },
+            "rescue": [
+                row("hand_off", "媒体がありません。", serde_json::json!({})),
+                row("retry", "違います。", serde_json::json!({ "times": 2, "steps": ["request/rescue/X.Y/ask"] })),
+            ],
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn people_read_words_and_endings_not_codes() {
+        let day = |text: &str| text[..10].to_owned();
+        let ja: Vec<String> = details(&step(), &day, Lang::Ja).into_iter().map(|(name, text)| format!("{name} {text}")).collect();
+        assert_eq!(
+            ja,
+            [
+                "期限 2027-01-22 まで",
+                "再試行 PORTAL.BUSY・NET.UNREACHABLE なら 6回まで(10sから倍々、15分まで)",
+                "こんなときは 媒体がありません。 → 人に引き継いで待つ",
+                "こんなときは 違います。 → 下の手順の後、もう一度行う(2回まで)",
+            ]
+        );
+        let en: Vec<String> = details(&step(), &day, Lang::En).into_iter().map(|(name, text)| format!("{name} {text}")).collect();
+        assert_eq!(en[3], "if 違います。 → after the steps below, again (at most 2)");
+    }
+}
