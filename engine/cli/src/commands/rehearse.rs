@@ -102,7 +102,7 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         backends: &job.backends,
         sources: &job.sources,
         person: &person,
-        pauser: &Shortened,
+        pauser: &Shortened::begin(),
         fresh_for: job.open.site.fresh_for,
         site: job.open.site.id.clone(),
         cancel: on_ctrl_c(),
