@@ -86,6 +86,11 @@ impl Library for Shelf {
     fn sources(&self) -> Option<Source> {
         self.read("sources.yaml")
     }
+
+    fn further_sources(&self) -> Option<Source> {
+        let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == "sources.yaml")?;
+        self.folder.as_ref().map(|_| Source::new(format!("built-in {name}"), *text))
+    }
 }
 
 /// Reads a document, at most 1 MiB and one byte.

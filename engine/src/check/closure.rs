@@ -15,6 +15,10 @@ use crate::dsl::reader::{did_you_mean, nearest};
 use crate::dsl::{decode_profile, decode_sources};
 use crate::text::{Diagnostic, Source, Sources, Span, Spanned, Text};
 
+/// The id of the catalogue among the documents, and of the one behind it.
+pub(crate) const SOURCES: &str = "sources";
+pub(crate) const FURTHER_SOURCES: &str = "sources-further";
+
 /// The documents, decoded.
 pub(super) struct Closure {
     /// The root playbook, as far as it could be read.
@@ -100,12 +104,20 @@ impl Closure {
     }
 
     fn catalogue(&mut self, library: &dyn Library) {
-        let Some(source) = library.sources() else { return };
-        self.sources.add(source.clone());
-        self.documents.insert((DocumentKind::Sources, "sources".to_owned()), document(DocumentKind::Sources, "sources", "", &source));
-        match decode_sources(&source) {
-            Ok(catalogue) => self.catalogue = catalogue,
-            Err(found) => self.found.extend(found),
+        let both = [(SOURCES, library.sources()), (FURTHER_SOURCES, library.further_sources())];
+        for (id, source) in both.into_iter().filter_map(|(id, source)| Some((id, source?))) {
+            let decoded = decode_sources(&source);
+            let adds = decoded.as_ref().is_ok_and(|more| more.0.keys().any(|manual| !self.catalogue.0.contains_key(manual)));
+            if id == SOURCES || adds {
+                self.sources.add(source.clone());
+                self.documents.insert((DocumentKind::Sources, id.to_owned()), document(DocumentKind::Sources, id, "", &source));
+            }
+            match decoded {
+                Ok(more) => more.0.into_iter().for_each(|(id, manual)| {
+                    self.catalogue.0.entry(id).or_insert(manual);
+                }),
+                Err(found) => self.found.extend(found),
+            }
         }
     }
 

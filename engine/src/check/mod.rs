@@ -21,6 +21,8 @@ pub use checked::{
 };
 pub use rows::RescueRow;
 
+pub(crate) use closure::{FURTHER_SOURCES, SOURCES};
+
 use crate::action::Registry;
 use crate::dsl::reader::first_findings;
 use crate::text::{Diagnostic, Severity, Source, Sources};
@@ -33,6 +35,10 @@ pub trait Library {
     fn portal(&self, id: &str) -> Option<Source>;
     /// The catalogue of manuals.
     fn sources(&self) -> Option<Source>;
+    /// A catalogue behind it, for the manuals that it does not have: a folder's own playbooks may use built-in ones.
+    fn further_sources(&self) -> Option<Source> {
+        None
+    }
 }
 
 /// What a check says.

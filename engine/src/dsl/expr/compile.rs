@@ -31,8 +31,8 @@ pub fn compile(text: &str, at: &dyn Fn(usize, usize) -> Span, source: &Source, n
 }
 
 const ROOTS: [&str; 8] = ["inputs", "secrets", "let", "steps", "result", "error", "do", "run"];
-const FILTERS: [&str; 7] = ["default", "lower", "length", "first", "last", "plus", "minus"];
-const FUNCTIONS: [&str; 2] = ["date", "datetime"];
+pub(super) const FILTERS: [&str; 7] = ["default", "lower", "length", "first", "last", "plus", "minus"];
+pub(super) const FUNCTIONS: [&str; 2] = ["date", "datetime"];
 
 /// The outcomes a step above can have had.
 fn outcome() -> Type {
