@@ -122,3 +122,35 @@ fn a_call_is_unfolded_before_the_step_that_calls() {
     assert_eq!(checked.frames[frame].roles["personal"], "personal");
     assert!(checked.profiles.contains_key("issuer"));
 }
+
+/// A library with a catalogue of its own before the shipped one.
+struct Own(&'static str);
+
+impl Library for Own {
+    fn playbook(&self, id: &str) -> Option<Source> {
+        Folders.playbook(id)
+    }
+
+    fn portal(&self, id: &str) -> Option<Source> {
+        Folders.portal(id)
+    }
+
+    fn sources(&self) -> Option<Source> {
+        Some(Source::new("own.yaml", self.0))
+    }
+
+    fn further_sources(&self) -> Option<Source> {
+        Folders.sources()
+    }
+}
+
+#[test]
+fn a_catalogue_of_ones_own_stands_before_the_shipped_one() {
+    let playbook = read(&top().join("playbooks/common/install-p12.yaml"), "install-p12.yaml").unwrap();
+    let other = Own("kirikae: sources/1\nsources:\n  mine: { title: 手引き, edition: \"1\", sections: { \"1\": 初めに } }\n");
+    let checked = check(&playbook, &other, registry()).result.unwrap();
+    assert!(checked.catalogue.0.contains_key("mine") && checked.catalogue.0.contains_key("obn_edge"));
+    let same = Own("kirikae: sources/1\nsources:\n  obn_edge: { title: 自分の写し, edition: \"9\", sections: { \"1.2\": 取り込み } }\n");
+    let checked = check(&playbook, &same, registry()).result.unwrap();
+    assert_eq!(checked.catalogue.0["obn_edge"].edition, "9", "the nearer one wins");
+}

@@ -1,12 +1,12 @@
 //! Rules over whole playbooks: sessions, guards that need one of several inputs, limits of tries, the lock file, reserved words.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod support;
+mod documents;
 
+use documents::{Shelf, playbook};
 use kirikae_engine::check::{Attempts, Lock};
 use kirikae_engine::dsl::decode_lock;
 use kirikae_engine::text::Source;
-use support::{Shelf, playbook};
 
 const PIN: &str = "secrets:\n  pin: { type: digits(4), title: PIN }\n";
 const LOGIN: &str = "  login: { title: 開く, uses: test.login@1, with: { pin: \"${{ secrets.pin }}\" } }\n";

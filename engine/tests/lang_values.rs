@@ -1,12 +1,13 @@
 //! Values on their way through plans and runs: absence, kept secrets, limits that nobody counts yet, and data that looks like an expression.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod support;
+mod documents;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use documents::{Shelf, actions, playbook};
 use kirikae_engine::action::Secrets;
 use kirikae_engine::backend::{BackendError, EntryInfo, Vault};
 use kirikae_engine::check::{Checked, SecretDecl, What};
@@ -17,7 +18,6 @@ use kirikae_engine::run::{MissingInputs, NoSecrets, RunSecrets, SecretSources, g
 use kirikae_engine::secret::{Secret, SecretRef};
 use kirikae_engine::testing::{FakeVault, World};
 use kirikae_engine::text::Source;
-use support::{Shelf, actions, playbook};
 
 fn planned(checked: &Checked, inputs: &[(&str, Value)], world: &World, sources: &[(&str, &str)]) -> Plan {
     let given = |(name, value): &(&str, Value)| ((*name).to_owned(), GivenInput { value: value.clone(), origin: InputOrigin::Cli, folded: false });
@@ -177,7 +177,7 @@ impl Facts for Nothing {
 }
 
 fn resolver<'a>(checked: &'a Checked, inputs: &'a BTreeMap<String, Value>, facts: &'a dyn Facts, world: &'a World) -> Resolver<'a> {
-    Resolver { checked, inputs, facts, run: "r", now: world.clock.now(), zone: &world.zone }
+    Resolver { checked, inputs, facts, run: "r", now: world.clock.now(), zone: &world.zone, error: None }
 }
 
 #[test]

@@ -100,6 +100,11 @@ impl Library for Shelf {
         // One that cannot be read locks nothing open: without its header it is refused.
         Some(read_source(&file).unwrap_or_else(|_| Source::new(file.display().to_string(), "")))
     }
+
+    fn further_sources(&self) -> Option<Source> {
+        let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == "sources.yaml")?;
+        self.folder.as_ref().map(|_| Source::new(format!("built-in {name}"), *text))
+    }
 }
 
 /// Reads a document, at most 1 MiB and one byte.

@@ -31,7 +31,8 @@ fn read(source: &Source, node: &Node, cites: &mut Vec<Spanned<Cite>>, found: &mu
         _ => std::slice::from_ref(node),
     };
     for item in items {
-        let Some(scalar) = item.scalar() else { continue };
+        // What an expression will say is not known here.
+        let Some(scalar) = item.scalar().filter(|scalar| !scalar.text.contains("${{")) else { continue };
         match scalar.text.split_once('#') {
             Some((manual, section)) if !manual.is_empty() && !section.is_empty() => {
                 cites.push(Spanned::new(Cite { manual: manual.to_owned(), section: section.to_owned() }, item.span));

@@ -17,6 +17,10 @@ use crate::dsl::reader::{did_you_mean, nearest};
 use crate::dsl::{decode_lock, decode_profile, decode_sources};
 use crate::text::{Diagnostic, Source, Sources, Span, Spanned, Text, Tree};
 
+/// The id of the catalogue among the documents, and of the one behind it.
+pub(crate) const SOURCES: &str = "sources";
+pub(crate) const FURTHER_SOURCES: &str = "sources-further";
+
 /// The documents, decoded.
 pub(super) struct Closure {
     /// The root playbook, as far as it could be read.
@@ -66,7 +70,7 @@ pub(super) fn load(source: &Source, library: &dyn Library) -> Closure {
     while let Some(playbook) = open.pop() {
         closure.cites(&playbook);
         closure.portals(&playbook, library);
-        for step in &playbook.steps {
+        for step in playbook.all_steps() {
             let Some(Spanned { value: Uses::Playbook(id, major), span }) = &step.uses else { continue };
             calls.push(Call { from: playbook.id.value.clone(), to: id.clone(), source: playbook.source.clone(), span: *span });
             if !closure.playbooks.contains_key(id) {
@@ -102,12 +106,20 @@ impl Closure {
     }
 
     fn catalogue(&mut self, library: &dyn Library) {
-        let Some(source) = library.sources() else { return };
-        self.sources.add(source.clone());
-        self.documents.insert((DocumentKind::Sources, "sources".to_owned()), document(DocumentKind::Sources, "sources", "", &source));
-        match decode_sources(&source) {
-            Ok(catalogue) => self.catalogue = catalogue,
-            Err(found) => self.found.extend(found),
+        let both = [(SOURCES, library.sources()), (FURTHER_SOURCES, library.further_sources())];
+        for (id, source) in both.into_iter().filter_map(|(id, source)| Some((id, source?))) {
+            let decoded = decode_sources(&source);
+            let adds = decoded.as_ref().is_ok_and(|more| more.0.keys().any(|manual| !self.catalogue.0.contains_key(manual)));
+            if id == SOURCES || adds {
+                self.sources.add(source.clone());
+                self.documents.insert((DocumentKind::Sources, id.to_owned()), document(DocumentKind::Sources, id, "", &source));
+            }
+            match decoded {
+                Ok(more) => more.0.into_iter().for_each(|(id, manual)| {
+                    self.catalogue.0.entry(id).or_insert(manual);
+                }),
+                Err(found) => self.found.extend(found),
+            }
         }
     }
 
@@ -168,12 +180,12 @@ impl Closure {
             did_you_mean(&mut finding, manual.span, nearest(&manual.value, self.catalogue.0.keys().map(String::as_str)).map(str::to_owned));
             self.found.push(finding);
         }
-        let of_steps = playbook.steps.iter().flat_map(|step| &step.cite);
+        let of_steps = playbook.all_steps().flat_map(|step| step.cite.iter().chain(step.rescue.iter().flat_map(|row| &row.cite)));
         let of_inputs = playbook.inputs.iter().flat_map(|input| &input.cite);
         let of_secrets = playbook.secrets.iter().flat_map(|secret| &secret.cite);
         let listed: Vec<&str> = playbook.sources.iter().map(|listed| listed.value.as_str()).collect();
         let mut cites: Vec<Spanned<Cite>> = of_steps.chain(of_inputs).chain(of_secrets).cloned().collect();
-        for entry in playbook.steps.iter().flat_map(|step| &step.with) {
+        for entry in playbook.all_steps().flat_map(|step| &step.with) {
             let (more, found) = cites_in(&playbook.source, &entry.value);
             cites.extend(more);
             self.found.extend(found);

@@ -51,7 +51,7 @@ impl Follow<'_> {
                         self.template(frame, about, edges);
                     }
                 }
-                Ref::Result(_) | Ref::Run(_) => {}
+                Ref::Result(_) | Ref::Error(_) | Ref::Run(_) => {}
             }
         }
     }

@@ -5,7 +5,7 @@
 use super::origins::Origins;
 use super::rules::Graph;
 use super::{Step, What};
-use crate::backend::profile::Hands;
+use crate::backend::profile::{Hands, Then};
 use crate::text::{Diagnostic, Text};
 
 /// Reports every use of a session behind a step that can wait.
@@ -49,7 +49,7 @@ fn makes_live(step: &Step, output: &str) -> bool {
 }
 
 impl Graph<'_> {
-    /// Whether a run can park in a step: a person, a state that is waited for, pages done by hand.
+    /// Whether a run can park in a step: a person, a state that is waited for, pages done by hand, a row of `rescue` that does so.
     fn can_wait(&self, index: usize) -> bool {
         let step = &self.checked.steps[index];
         let What::Action(action) = &step.what else { return false };
@@ -57,6 +57,9 @@ impl Graph<'_> {
             let profile = self.checked.profiles.get(action.portal.as_deref()?)?;
             Some(profile.hands_of(action.manifest.operation?) == Hands::Person)
         };
-        action.manifest.person || step.repeat.is_some() || by_hand().unwrap_or(false)
+        let rows = || step.rescue.iter().any(|row| row.then == Then::HandOff);
+        let of_rows =
+            || (0..self.checked.steps.len()).any(|inner| self.checked.steps[inner].row.as_ref().is_some_and(|row| row.owner == index) && self.can_wait(inner));
+        action.manifest.person || step.repeat.is_some() || by_hand().unwrap_or(false) || rows() || of_rows()
     }
 }

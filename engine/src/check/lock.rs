@@ -16,7 +16,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Checked, Document, DocumentKind};
+use super::{Checked, Document, DocumentKind, FURTHER_SOURCES};
 use crate::text::{Diagnostic, Source, Span, Spanned, Text};
 
 /// What a library is locked to.
@@ -28,6 +28,8 @@ pub struct Lock {
     pub portals: BTreeMap<String, Locked>,
     /// The catalogue of manuals; `None` if it was not there.
     pub catalogue: Option<Locked>,
+    /// The built-in catalogue behind it; `None` where no manual of it is used.
+    pub built_in_catalogue: Option<Locked>,
 }
 
 /// A document that is locked.
@@ -48,6 +50,7 @@ impl Lock {
             match document.kind {
                 DocumentKind::Playbook => lock.playbooks.insert(document.id.clone(), locked),
                 DocumentKind::Portal => lock.portals.insert(document.id.clone(), locked),
+                DocumentKind::Sources if document.id == FURTHER_SOURCES => lock.built_in_catalogue.replace(locked),
                 DocumentKind::Sources => lock.catalogue.replace(locked),
             };
         }
@@ -59,6 +62,7 @@ impl Lock {
         self.playbooks.extend(newer.playbooks);
         self.portals.extend(newer.portals);
         self.catalogue = newer.catalogue.or(self.catalogue.take());
+        self.built_in_catalogue = newer.built_in_catalogue.or(self.built_in_catalogue.take());
     }
 
     /// The text of the file.
@@ -73,8 +77,10 @@ impl Lock {
                 text.push_str(&format!("  {id}: {{ version: \"{version}\", sha256: \"{}\" }}\n", sha256.value));
             }
         }
-        if let Some(catalogue) = &self.catalogue {
-            text.push_str(&format!("catalogue: {{ sha256: \"{}\" }}\n", catalogue.sha256.value));
+        for (key, catalogue) in [("catalogue", &self.catalogue), ("built_in_catalogue", &self.built_in_catalogue)] {
+            if let Some(catalogue) = catalogue {
+                text.push_str(&format!("{key}: {{ sha256: \"{}\" }}\n", catalogue.sha256.value));
+            }
         }
         text
     }
@@ -83,6 +89,7 @@ impl Lock {
         match document.kind {
             DocumentKind::Playbook => self.playbooks.get(&document.id),
             DocumentKind::Portal => self.portals.get(&document.id),
+            DocumentKind::Sources if document.id == FURTHER_SOURCES => self.built_in_catalogue.as_ref(),
             DocumentKind::Sources => self.catalogue.as_ref(),
         }
     }
@@ -103,7 +110,11 @@ pub(super) fn differences<'d>(lock: &Lock, file: &Source, root: &str, documents:
     let referred = documents.filter(|document| !is_root(document, root));
     referred
         .filter_map(|document| {
-            let name = if document.kind == DocumentKind::Sources { "sources.yaml" } else { document.id.as_str() };
+            let name = match (document.kind, document.id.as_str()) {
+                (DocumentKind::Sources, FURTHER_SOURCES) => "sources.yaml (built in)",
+                (DocumentKind::Sources, _) => "sources.yaml",
+                (_, id) => id,
+            };
             let there = document.source.place(Span::new(0, 0));
             let Some(locked) = lock.entry(document) else {
                 let what = Text::new(format!("kirikae.lock に「{name}」がありません。"), format!("kirikae.lock does not have `{name}`."));

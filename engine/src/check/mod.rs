@@ -18,6 +18,8 @@ mod lock;
 mod lost;
 mod origins;
 mod proofs;
+mod rescue;
+mod rows;
 mod rules;
 mod scope;
 mod secrets;
@@ -25,10 +27,13 @@ mod steps;
 mod traces;
 
 pub use checked::{
-    Attempts, Binding, BoundAction, Catalogue, Checked, Cite, Condition, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat, RoleDecl,
-    SecretDecl, Step, What,
+    Attempts, Binding, BoundAction, Catalogue, Checked, Cite, Condition, Deadline, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat,
+    Rescue, Retry, RoleDecl, Row, SecretDecl, Step, What,
 };
 pub use lock::{Lock, Locked};
+pub use rows::RescueRow;
+
+pub(crate) use closure::{FURTHER_SOURCES, SOURCES};
 
 use crate::action::Registry;
 use crate::dsl::reader::first_findings;
@@ -44,6 +49,10 @@ pub trait Library {
     fn sources(&self) -> Option<Source>;
     /// `kirikae.lock`; `None` where nothing is locked.
     fn lock(&self) -> Option<Source> {
+        None
+    }
+    /// A catalogue behind it, for the manuals that it does not have: a folder's own playbooks may use built-in ones.
+    fn further_sources(&self) -> Option<Source> {
         None
     }
 }

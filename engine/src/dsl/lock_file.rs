@@ -9,7 +9,7 @@ use super::reader::{Fields, Reader, decode_document};
 use crate::check::{Lock, Locked};
 use crate::text::{Diagnostic, Node, Source, Spanned, Text};
 
-pub(super) const KEYS: [&str; 4] = ["kirikae", "playbooks", "portals", "catalogue"];
+pub(super) const KEYS: [&str; 5] = ["kirikae", "playbooks", "portals", "catalogue", "built_in_catalogue"];
 
 /// Reads a lock file.
 ///
@@ -20,10 +20,8 @@ pub fn decode_lock(source: &Source) -> Result<Lock, Vec<Diagnostic>> {
         Some(Lock {
             playbooks: entries(reader, &fields, "playbooks"),
             portals: entries(reader, &fields, "portals"),
-            catalogue: fields.get("catalogue").and_then(|node| {
-                let fields = reader.map(node, &["sha256"])?;
-                Some(Locked { version: String::new(), sha256: digest(reader, &fields)? })
-            }),
+            catalogue: catalogue(reader, &fields, "catalogue"),
+            built_in_catalogue: catalogue(reader, &fields, "built_in_catalogue"),
         })
     })
 }
@@ -31,6 +29,11 @@ pub fn decode_lock(source: &Source) -> Result<Lock, Vec<Diagnostic>> {
 fn entries(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> BTreeMap<String, Locked> {
     let entries = fields.get(key).and_then(|node| reader.entries(node)).unwrap_or_default();
     entries.iter().filter_map(|entry| Some((entry.key.value.clone(), locked(reader, &entry.value)?))).collect()
+}
+
+fn catalogue(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Option<Locked> {
+    let fields = reader.map(fields.get(key)?, &["sha256"])?;
+    Some(Locked { version: String::new(), sha256: digest(reader, &fields)? })
 }
 
 fn locked(reader: &mut Reader<'_>, node: &Node) -> Option<Locked> {

@@ -6,6 +6,7 @@ pub mod expr;
 mod glob;
 mod lock_file;
 pub(crate) mod playbook;
+pub(crate) mod playbook_rescue;
 mod playbook_secret;
 mod playbook_step;
 mod playbook_value;

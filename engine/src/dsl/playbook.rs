@@ -2,6 +2,7 @@
 //!
 //! May use: the reader, types. Must not: know actions, profiles or other documents.
 
+pub(crate) use super::playbook_rescue::{RescueSpec, RetrySpec};
 pub(crate) use super::playbook_secret::SecretSpec;
 use super::playbook_secret::secret;
 use super::playbook_step::steps;
@@ -75,6 +76,13 @@ pub(crate) struct InputSpec {
     pub(crate) labels: Vec<(Spanned<String>, Text)>,
     /// Manual sections.
     pub(crate) cite: Vec<Spanned<Cite>>,
+}
+
+impl Playbook {
+    /// Every step, those of `do` behind the step whose row they belong to.
+    pub(crate) fn all_steps(&self) -> impl Iterator<Item = &StepSpec> {
+        self.steps.iter().flat_map(|step| std::iter::once(step).chain(step.rescue.iter().flat_map(|row| &row.steps)))
+    }
 }
 
 /// Reads a playbook as far as it can be read, with all findings of its form.

@@ -5,22 +5,12 @@
 use super::reader::Withheld;
 use crate::text::Phrase;
 
-const LATER: Phrase =
-    Phrase { ja: "この版ではまだ使えません。この行を消してください。", en: "it is not available in this version yet; leave it out." };
-
-const fn later(word: &'static str) -> Withheld {
-    Withheld { word, code: "DSL.NOT_YET", cure: LATER }
-}
-
 const fn reserved(word: &'static str, ja: &'static str, en: &'static str) -> Withheld {
     Withheld { word, code: "DSL.RESERVED", cure: Phrase { ja, en } }
 }
 
 /// Every such word of a playbook.
 pub(super) static WITHHELD: &[Withheld] = &[
-    later("retry"),
-    later("deadline"),
-    later("rescue"),
     reserved(
         "for_each",
         "繰り返しはありません。手順を並べて書くか、端末ごとに実行してください。",

@@ -28,6 +28,10 @@ impl Library for Unlocked<'_> {
     fn sources(&self) -> Option<Source> {
         self.0.sources()
     }
+
+    fn further_sources(&self) -> Option<Source> {
+        self.0.further_sources()
+    }
 }
 
 /// Locks what the playbooks refer to. Entries of documents that they do not refer to stay while the library has them.
@@ -52,7 +56,7 @@ pub fn run(globals: &Globals, paths: &[PathBuf]) -> Result<u8, Failure> {
         }
     }
     render::save(&file, &lock.to_text())?;
-    let documents = lock.playbooks.len() + lock.portals.len() + usize::from(lock.catalogue.is_some());
+    let documents = lock.playbooks.len() + lock.portals.len() + [&lock.catalogue, &lock.built_in_catalogue].into_iter().flatten().count();
     render::out(&match globals.lang() {
         Lang::Ja => format!("{} に{documents}件を固定しました。", file.display()),
         Lang::En => format!("locked {documents} document(s) in {}.", file.display()),

@@ -26,6 +26,11 @@ impl Words {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
     }
 
+    /// The latest time: a day, or an instant to the minute.
+    fn latest(&self, text: &str) -> String {
+        text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), |at| self.minute(at))
+    }
+
     fn day(&self, text: &str) -> String {
         text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), |at| at.to_zoned(self.zone.clone()).date().to_string())
     }
@@ -260,6 +265,11 @@ fn one_step(label: &str, nested: bool, step: &PlanStep, plan: &Plan, checked: &C
                 &words.pick("費用", "fee"),
                 format!("{}{}{}", fee.yen, words.pick("円", " yen"), if fee.verified { String::new() } else { words.pick("(未確認)", " (unverified)") }),
             );
+        }
+    }
+    if matches!(step.decision, Decision::Run | Decision::Maybe | Decision::Observed) {
+        for (name, text) in super::plan_errors::details(step, &|time| words.latest(time), lang) {
+            detail(name, text);
         }
     }
     if step.decision != Decision::Skip {

@@ -7,6 +7,7 @@
 mod ast;
 mod compile;
 mod evaluate;
+mod manual;
 mod names;
 mod operators;
 mod parse;
@@ -20,6 +21,7 @@ mod tri;
 pub use ast::{Binary, Expr, Node, Part, Ref, Template};
 pub use compile::compile;
 pub use evaluate::{Scope, evaluate};
+pub use manual::{FORMS, Form, FormKind};
 pub use names::{NameError, Names};
 pub use render::render;
 pub use scan::{Piece, ScanError, scan};

@@ -16,6 +16,7 @@ impl fmt::Display for Ref {
             Self::Output { step, output } => write!(f, "steps.{step}.{output}"),
             Self::Outcome(step) => write!(f, "steps.{step}.outcome"),
             Self::Result(name) => write!(f, "result.{name}"),
+            Self::Error(name) => write!(f, "error.{name}"),
             Self::Run(name) => write!(f, "run.{name}"),
         }
     }

@@ -13,6 +13,7 @@ pub(super) fn schema() -> Json {
         ("playbooks", help("呼び出される手順書。名前ごとに版と SHA-256。", locked())),
         ("portals", help("サイトのプロファイル。名前ごとに版と SHA-256。", locked())),
         ("catalogue", help("手順書の目録(sources.yaml)。", object(&["sha256"], vec![("sha256", sha256())]))),
+        ("built_in_catalogue", help("組み込みの目録。その手順書を出典にするときだけ書かれます。", object(&["sha256"], vec![("sha256", sha256())]))),
     ];
     document("lock", "kirikae lock/1", &[], keys, json!({}))
 }
