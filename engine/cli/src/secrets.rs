@@ -66,7 +66,7 @@ impl SecretSources for Sources {
 
     fn ask(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
         let Some(terminal) = &self.terminal else { return Ok(None) };
-        Ok(terminal.secret(secret.title.get(terminal.lang), secret.new))
+        Ok(terminal.secret(secret))
     }
 }
 
