@@ -7,6 +7,7 @@ mod claim;
 mod digest;
 mod dry_run;
 mod model;
+mod notices;
 mod planner;
 mod resolve;
 mod schema;
