@@ -8,6 +8,7 @@ mod deadline;
 mod digest;
 mod dry_run;
 mod model;
+mod notices;
 mod planner;
 mod rescue;
 mod resolve;
