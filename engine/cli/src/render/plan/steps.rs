@@ -229,7 +229,7 @@ impl Details<'_> {
 
     /// Its deadline, its re-tries, こんなときは.
     fn errors(&mut self, step: &PlanStep) {
-        for (label, text) in plan_errors::details(step, &|time| self.words.latest(time), self.words.lang) {
+        for (label, text) in plan_errors::details(step, &|time| self.words.latest(time), &|span| self.words.span(span), self.words.lang) {
             self.say(label, label, &text);
         }
     }
