@@ -613,7 +613,7 @@ enum Moment {
 
 impl minijinja::value::Object for Moment {
     fn custom_cmp(self: &std::sync::Arc<Self>, other: &minijinja::value::DynObject) -> Option<std::cmp::Ordering> {
-        Some((**self).cmp(&*other.downcast_ref::<Self>()?))
+        Some(self.as_ref().cmp(other.downcast_ref::<Self>()?))
     }
 }
 

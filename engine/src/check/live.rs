@@ -18,10 +18,13 @@ pub(super) fn live_handles(graph: &Graph<'_>) -> Vec<Diagnostic> {
         for input in action.manifest.inputs.iter().filter(|input| input.ty.is_live()) {
             let Some(binding) = action.with.get(&input.name) else { continue };
             let makers = origins.of_binding(step.frame, binding).into_iter().filter(|(maker, output)| makes_live(&checked.steps[*maker], output));
-            let Some((maker, _)) = makers.last() else { continue };
             let before = origins.before(user);
-            let between = (maker + 1..user).filter(|other| before.contains(other) && origins.before(*other).contains(&maker) && graph.can_wait(*other));
-            let Some(waiting) = between.last().or_else(|| step.repeat.as_ref().map(|_| user)) else { continue };
+            let crossed = makers.map(|(maker, _)| maker).find_map(|maker| {
+                let between = |other: &usize| before.contains(other) && origins.before(*other).contains(&maker) && graph.can_wait(*other);
+                let waiting = (maker + 1..user).rev().find(between).or_else(|| step.repeat.as_ref().map(|_| user));
+                Some((maker, waiting?))
+            });
+            let Some((maker, waiting)) = crossed else { continue };
             let (session, waits) = (&checked.steps[maker].address, &checked.steps[waiting].address);
             let what = Text::new(
                 format!("手順「{session}」で開いたものは、待つことのある手順「{waits}」の後では使えません。"),

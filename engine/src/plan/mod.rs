@@ -9,6 +9,7 @@ mod digest;
 mod dry_run;
 mod kept;
 mod model;
+mod notices;
 mod planner;
 mod refused;
 mod rescue;

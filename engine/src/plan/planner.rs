@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::claim::credential_keys;
 use super::model::*;
+use super::notices::unverified;
 use super::resolve::{Facts, Resolver, StepFacts, outputs_to_json};
 use crate::action::{Blobs, Effect, Kind, Observed, Outputs, ReadCx, Registry, Secrets, Sessions};
 use crate::backend::profile::{Hands, Profile};
@@ -164,7 +165,9 @@ impl<'a> Walk<'a> {
             What::Call { frame } => self.summarise_call(*frame, &mut entry),
         }
         self.guards(step, &mut entry, index);
-        if entry.effect == Effect::Irreversible && matches!(entry.decision, Decision::Run | Decision::Maybe) && !matches!(step.what, What::Call { .. }) {
+        // What cannot be looked at now may be done when the plan is applied after all.
+        let perhaps = matches!(entry.decision, Decision::Run | Decision::Maybe) || self.unreadable.contains(&index);
+        if entry.effect == Effect::Irreversible && perhaps && !matches!(step.what, What::Call { .. }) {
             entry.approval = Some(Approval { required: true, by: "irreversible".to_owned() });
         }
         if entry.decision == Decision::Skip {
@@ -542,7 +545,7 @@ impl<'a> Walk<'a> {
         });
         for other in older {
             let (ja, en) = match &self.request.clean_up {
-                Some(playbook) => (format!(" 片付けるには kirikae plan {playbook} を使ってください。"), format!(" To tidy up: kirikae plan {playbook}.")),
+                Some(playbook) => (format!("片付けるには kirikae plan {playbook} を使ってください。"), format!(" To tidy up: kirikae plan {playbook}.")),
                 None => (String::new(), String::new()),
             };
             let day = other.not_after.to_zoned(self.world.zone.clone()).date();
@@ -566,8 +569,7 @@ impl<'a> Walk<'a> {
                 used.entry(secret).or_default().push(step.address.clone());
             }
         }
-        let mut notices = self.notices.clone();
-        notices.extend(super::kept::not_kept(request, self.world, &self.resolver(), |name| used.contains_key(name)));
+        let not_kept = super::kept::not_kept(request, self.world, &self.resolver(), |name| used.contains_key(name));
         let secrets = checked.secrets.iter().map(|secret| {
             let source = request.secret_sources.get(&secret.name).cloned().unwrap_or_else(|| "ask".to_owned());
             let used_by = used.get(secret.name.as_str()).cloned().unwrap_or_default();
@@ -584,6 +586,9 @@ impl<'a> Walk<'a> {
             .map(|document| ClosureItem { kind: document.kind.word().to_owned(), id: document.id.clone(), digest: document.digest.clone() })
             .collect();
         closure.extend(request.site.clone());
+        let mut diagnostics = self.notices;
+        diagnostics.extend(not_kept);
+        diagnostics.extend(unverified(checked, &steps));
         Plan {
             format_version: "1.0".to_owned(),
             plan_id: request.plan_id.clone(),
@@ -603,13 +608,13 @@ impl<'a> Walk<'a> {
             inputs: inputs.collect(),
             secrets: secrets.collect(),
             observations: self.observations,
-            summary: summary(checked, &steps),
+            summary: summary(checked, &steps, &self.unreadable),
             approvals_required: steps.iter().filter(|step| step.approval.is_some()).map(|step| step.address.clone()).collect(),
             claims: self.claims.into_iter().collect(),
             closure,
             bindings: request.bindings.clone(),
             finished: self.finished,
-            diagnostics: notices,
+            diagnostics,
             digest: String::new(),
             steps,
         }
@@ -639,11 +644,11 @@ fn words(duration: Duration) -> String {
     }
 }
 
-fn summary(checked: &Checked, steps: &[PlanStep]) -> PlanSummary {
+fn summary(checked: &Checked, steps: &[PlanStep], unreadable: &BTreeSet<usize>) -> PlanSummary {
     let mut summary = PlanSummary::default();
     let mut verified = true;
-    let actions = steps.iter().zip(&checked.steps).filter(|(_, step)| matches!(step.what, What::Action(_)));
-    for (step, _) in actions {
+    let actions = steps.iter().zip(&checked.steps).enumerate().filter(|(_, (_, step))| matches!(step.what, What::Action(_)));
+    for (index, (step, _)) in actions {
         match step.decision {
             Decision::Observed => summary.observed += 1,
             Decision::Run => summary.run += 1,
@@ -659,10 +664,11 @@ fn summary(checked: &Checked, steps: &[PlanStep]) -> PlanSummary {
             };
             *summary.effects.entry(effect.to_owned()).or_default() += 1;
             summary.person += u32::from(step.person.is_some());
-            if let Some(fee) = step.fee {
-                summary.fee.yen += fee.yen;
-                verified &= fee.verified;
-            }
+        }
+        let perhaps = matches!(step.decision, Decision::Run | Decision::Maybe) || unreadable.contains(&index);
+        if let Some(fee) = step.fee.filter(|_| perhaps) {
+            summary.fee.yen += fee.yen;
+            verified &= fee.verified;
         }
     }
     summary.fee.verified = verified;

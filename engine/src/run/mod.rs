@@ -17,7 +17,7 @@ mod retry;
 mod secrets;
 mod state;
 
-pub use approval::{Approver, Granted, Needed, settle};
+pub use approval::{Approver, Granted, Needed, rule_notices, settle};
 pub use conform::{Drift, conform};
 pub use decide::{Command, Program, StateFacts, decide};
 pub use driver::{Driver, EndOfRun, Observer, Pauser, Person, RunContext, RunError};

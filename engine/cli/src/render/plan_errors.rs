@@ -4,7 +4,7 @@ use kirikae_engine::plan::{PlanRescue, PlanStep};
 use kirikae_engine::text::Lang;
 
 /// The lines of a step, each with its label. Codes stand only where no words are.
-pub fn details(step: &PlanStep, day: &dyn Fn(&str) -> String, lang: Lang) -> Vec<(&'static str, String)> {
+pub fn details(step: &PlanStep, day: &dyn Fn(&str) -> String, span: &dyn Fn(&str) -> String, lang: Lang) -> Vec<(&'static str, String)> {
     let ja = lang == Lang::Ja;
     let mut lines = vec![];
     let label = if ja { "期限" } else { "until" };
@@ -17,10 +17,11 @@ pub fn details(step: &PlanStep, day: &dyn Fn(&str) -> String, lang: Lang) -> Vec
     }
     if let Some(retry) = &step.retry {
         let codes = retry.errors.join(if ja { "・" } else { ", " });
+        let (times, wait) = (retry.times, span(&retry.wait));
         let text = if ja {
-            format!("{codes} なら {}回まで({}から倍々、15分まで)", retry.times, retry.wait)
+            format!("{codes} なら {times}回まで({wait}から倍々、15分まで)")
         } else {
-            format!("after {codes}, at most {} times ({} doubled, up to 15m)", retry.times, retry.wait)
+            format!("after {codes}, at most {times} times ({wait}, doubled, up to 15 min)")
         };
         lines.push((if ja { "再試行" } else { "retry" }, text));
     }
@@ -78,18 +79,18 @@ mod tests {
 
     #[test]
     fn people_read_words_and_endings_not_codes() {
-        let day = |text: &str| text[..10].to_owned();
-        let ja: Vec<String> = details(&step(), &day, Lang::Ja).into_iter().map(|(name, text)| format!("{name} {text}")).collect();
+        let (day, span) = (|text: &str| text[..10].to_owned(), |text: &str| text.replace('s', "秒"));
+        let ja: Vec<String> = details(&step(), &day, &span, Lang::Ja).into_iter().map(|(name, text)| format!("{name} {text}")).collect();
         assert_eq!(
             ja,
             [
                 "期限 2027-01-22 まで",
-                "再試行 PORTAL.BUSY・NET.UNREACHABLE なら 6回まで(10sから倍々、15分まで)",
+                "再試行 PORTAL.BUSY・NET.UNREACHABLE なら 6回まで(10秒から倍々、15分まで)",
                 "こんなときは 媒体がありません。 → 人に引き継いで待つ",
                 "こんなときは 違います。 → 下の手順の後、もう一度行う(2回まで)",
             ]
         );
-        let en: Vec<String> = details(&step(), &day, Lang::En).into_iter().map(|(name, text)| format!("{name} {text}")).collect();
+        let en: Vec<String> = details(&step(), &day, &span, Lang::En).into_iter().map(|(name, text)| format!("{name} {text}")).collect();
         assert_eq!(en[3], "if 違います。 → after the steps below, again (at most 2)");
     }
 }
