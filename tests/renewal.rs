@@ -51,6 +51,33 @@ fn every_fault_ends_with_one_issuance() {
 }
 
 #[test]
+fn a_busy_site_is_tried_again_by_itself() {
+    let lab = Lab::start(&["--fault", "http-503@fetch"]);
+    let output = lab.renew();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let events = lab.show()["events"].as_array().unwrap().clone();
+    let waited = events.iter().filter(|event| event["kind"] == "TimerArmed" && event["timer"] == "fetch/retry/1").count();
+    assert_eq!(waited, 1, "{}", said(&output));
+    settled(&lab);
+}
+
+#[test]
+fn a_missing_backup_medium_is_handed_to_a_person_and_the_old_certificate_stays() {
+    let lab = Lab::start(&["--fault", "truncated-file@fetch"]);
+    assert_eq!(lab.renew().status.code(), Some(1), "requested, and stopped before the backup");
+    std::fs::rename(lab.path("backup"), lab.path("unplugged")).unwrap();
+    let parked = lab.run(&["resume", "last"]);
+    assert_eq!(parked.status.code(), Some(75), "{}", said(&parked));
+    assert!(said(&parked).contains("媒体を挿してください") && said(&parked).contains("kirikae answer"), "{}", said(&parked));
+    assert_eq!(lab.store().len(), 2, "the old certificate is not deleted without a backup");
+    std::fs::rename(lab.path("unplugged"), lab.path("backup")).unwrap();
+    let answered = lab.run(&["answer", "last", "backup", "--yes", "--by", "受付"]);
+    assert_eq!(answered.status.code(), Some(0), "{}", said(&answered));
+    lab.resume_to_the_end();
+    settled(&lab);
+}
+
+#[test]
 fn a_hidden_row_is_not_taken_for_an_absence() {
     let lab = Lab::start(&["--fault", "drop-after-effect-hidden-30s@renew"]);
     lab.edit_site("absent_after: 1s", "absent_after: 40s");

@@ -275,7 +275,7 @@ fn types_say_what_may_be_absent() {
         ("inputs.l | default([])", "list<string>"),
         ("inputs.code == 'x'", "bool"),
         ("secrets.pin", "secret<digits(4)>"),
-        ("steps.find.outcome", "enum(observed, unchanged, changed, skipped, failed)"),
+        ("steps.find.outcome", "enum(observed, unchanged, changed, skipped, failed, waiting, uncertain)"),
         ("inputs.day | minus('7d')", "date"),
         ("['a', 'b']", "list<string>"),
     ] {

@@ -1,4 +1,5 @@
 //! A disk of a few blocks, for what happens when it is full.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

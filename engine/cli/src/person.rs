@@ -49,6 +49,11 @@ impl Person for Practice {
         let evidence = question.evidence.then(|| "練習".to_owned());
         Some(Answer { yes: true, fields, evidence, by: "practice".to_owned(), account: crate::state::account(), at: Timestamp::now() })
     }
+
+    /// Nobody has seen to anything in a rehearsal: the run parks there.
+    fn take_over(&self, _step: &str, _question: &Question) -> Option<Answer> {
+        None
+    }
 }
 
 impl Person for Terminal {

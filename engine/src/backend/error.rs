@@ -158,6 +158,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("この端末の日付と時刻を合わせてから、kirikae resume を実行してください。", "set the date and time of this terminal, then run `kirikae resume`."),
     ),
     code(
+        "DEADLINE.PASSED",
+        Class::Permanent,
+        p("始めてよい期限を過ぎた", "the latest time to start has passed"),
+        p(
+            "この手順は始められません。手引の、期限が過ぎたときの手続きを見てください。",
+            "it cannot be started any more; see the manual for what to do after the deadline.",
+        ),
+    ),
+    code(
         "EXPECT.FAILED",
         Class::Permanent,
         p("確かめた結果が合わない", "a check did not hold"),
@@ -387,6 +396,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Human,
         p("確かめてから時間がたちすぎた", "the proof is too old"),
         p("kirikae resume でもう一度確かめます。", "`kirikae resume` proves it again."),
+    ),
+    code(
+        "REPEAT.TIMEOUT",
+        Class::Human,
+        p("待つ時間が過ぎた", "it did not come true in the time given"),
+        p("相手の状態を確かめてください。kirikae resume でもう一度見ます。", "find out what it waits for; `kirikae resume` looks once more."),
     ),
     code(
         "SECRET.MISSING",

@@ -270,7 +270,8 @@ impl Unfolder<'_> {
         let (outputs, types) = self.frame(&called, &mut inner, around);
         self.frames[index].outputs = outputs.into_iter().collect();
         let outputs: Types = types;
-        let inside = (start..self.steps.len()).collect();
+        // The steps of rows run only when something goes wrong: nobody waits for them.
+        let inside = (start..self.steps.len()).filter(|index| self.steps[*index].row.is_none()).collect();
         Some(Done { what: What::Call { frame: index }, outputs, may_skip: false, edges: Edges::default(), inside })
     }
 }

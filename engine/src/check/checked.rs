@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::Manifest;
-use crate::backend::profile::Profile;
+use crate::backend::profile::{Profile, Then};
 use crate::dsl::expr::{Expr, Template};
 use crate::dsl::{RoleKind, Type, Value};
 use crate::text::{Diagnostic, Source, Text};
@@ -187,8 +187,16 @@ pub struct Step {
     pub require: Vec<Guard>,
     /// After it. `result` is its own outputs.
     pub expect: Vec<Guard>,
+    /// Try again after these errors.
+    pub retry: Option<Retry>,
     /// Ask again until.
     pub repeat: Option<Repeat>,
+    /// Not to be started later than this.
+    pub deadline: Option<Deadline>,
+    /// Rows for errors, in file order. Those of a call are for the steps inside it.
+    pub rescue: Vec<Rescue>,
+    /// For a step of a `do`: the row it belongs to. It runs only while that row is followed.
+    pub row: Option<Row>,
     /// Steps that must have ended before it: order edges and data edges together, by index.
     pub after: Vec<usize>,
     /// Steps whose outputs it takes (also in `when`, `require`): skips travel along these.
@@ -273,6 +281,61 @@ pub struct Repeat {
     pub slow_to: Duration,
     /// Wall time from the first look, parks included.
     pub within: Duration,
+}
+
+/// `retry`: a transient error is followed by another try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Codes, all transient.
+    pub errors: Vec<String>,
+    /// Tries after the first.
+    pub times: u32,
+    /// The longest first wait; later ones are doubled, up to 15 minutes.
+    pub wait: Duration,
+}
+
+/// `deadline`: a day or an instant after which the step is not started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deadline {
+    /// A date (its whole day still counts, in the site's zone) or a datetime, in the step's frame.
+    pub expr: Expr,
+    /// The expression as written.
+    pub text: String,
+}
+
+/// A row of `rescue`: what is done about an error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rescue {
+    /// The code.
+    pub code: String,
+    /// Manual sections.
+    pub cite: Vec<Cite>,
+    /// What people are told, in the step's frame.
+    pub say: Template,
+    /// How it goes on, after the steps of its `do`.
+    pub then: Then,
+    /// With `retry`: how often.
+    pub times: u32,
+    /// With `resume`: outputs, in the step's frame.
+    pub give: BTreeMap<String, Binding>,
+    /// With `retry`: secrets whose value is forgotten, by their names in the step's frame.
+    pub ask_again: Vec<String>,
+}
+
+/// The row that a step of a `do` belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Index of the step that has the row.
+    pub owner: usize,
+    /// The row's code.
+    pub code: String,
+}
+
+impl Step {
+    /// The row of a code.
+    pub fn rescue(&self, code: &str) -> Option<&Rescue> {
+        self.rescue.iter().find(|row| row.code == code)
+    }
 }
 
 impl DocumentKind {

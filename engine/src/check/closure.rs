@@ -68,7 +68,7 @@ pub(super) fn load(source: &Source, library: &dyn Library) -> Closure {
     while let Some(playbook) = open.pop() {
         closure.cites(&playbook);
         closure.portals(&playbook, library);
-        for step in &playbook.steps {
+        for step in playbook.all_steps() {
             let Some(Spanned { value: Uses::Playbook(id, major), span }) = &step.uses else { continue };
             calls.push(Call { from: playbook.id.value.clone(), to: id.clone(), source: playbook.source.clone(), span: *span });
             if !closure.playbooks.contains_key(id) {
@@ -175,7 +175,7 @@ impl Closure {
             did_you_mean(&mut finding, manual.span, nearest(&manual.value, self.catalogue.0.keys().map(String::as_str)).map(str::to_owned));
             self.found.push(finding);
         }
-        let of_steps = playbook.steps.iter().flat_map(|step| &step.cite);
+        let of_steps = playbook.all_steps().flat_map(|step| step.cite.iter().chain(step.rescue.iter().flat_map(|row| &row.cite)));
         let of_inputs = playbook.inputs.iter().flat_map(|input| &input.cite);
         let of_secrets = playbook.secrets.iter().flat_map(|secret| &secret.cite);
         for cite in of_steps.chain(of_inputs).chain(of_secrets) {

@@ -46,7 +46,7 @@ impl Follow<'_> {
                 }
                 Ref::Input(name) => self.given(frame, scope.inputs.get(name), edges),
                 Ref::Secret(name) => self.given(frame, scope.secrets.get(name), edges),
-                Ref::Result(_) | Ref::Run(_) => {}
+                Ref::Result(_) | Ref::Error(_) | Ref::Run(_) => {}
             }
         }
     }

@@ -10,13 +10,16 @@ mod closure;
 mod edges;
 mod guards;
 mod lints;
+mod rescue;
+mod rows;
 mod scope;
 mod steps;
 
 pub use checked::{
-    Binding, BoundAction, Catalogue, Checked, Cite, Condition, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat, RoleDecl, SecretDecl,
-    Step, What,
+    Binding, BoundAction, Catalogue, Checked, Cite, Condition, Deadline, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat, Rescue,
+    Retry, RoleDecl, Row, SecretDecl, Step, What,
 };
+pub use rows::RescueRow;
 
 pub(crate) use closure::{FURTHER_SOURCES, SOURCES};
 

@@ -21,8 +21,17 @@ pub(super) struct RoleIn {
     pub(super) root: String,
 }
 
+/// The `do` of one row of `rescue`, while its steps are checked.
+#[derive(Clone, Default)]
+pub(super) struct RowScope {
+    /// What stands before the ids of its steps among the names of the frame: `request/rescue/NET.UNTRUSTED/`.
+    pub(super) prefix: String,
+    /// Outputs of its steps so far; `None` for a step with an error.
+    pub(super) steps: BTreeMap<String, Option<Types>>,
+}
+
 /// The names of one frame while its steps are checked from top to bottom.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Scope {
     /// Index of the frame.
     pub(super) frame: usize,
@@ -40,6 +49,8 @@ pub(super) struct Scope {
     pub(super) steps: BTreeMap<String, Option<Types>>,
     /// Ids of all steps.
     pub(super) all_steps: Vec<String>,
+    /// Set in a row of `rescue`.
+    pub(super) row: Option<RowScope>,
 }
 
 /// A scope as seen from one place.
@@ -83,6 +94,16 @@ impl Names for View<'_> {
                     silent: false,
                 }),
             },
+            Ref::Error(name) => match (self.scope.row.is_some(), name.as_str()) {
+                (false, _) => {
+                    let what = Text::new("error は rescue の行の中だけで使えます。", "`error` is known in rows of `rescue` only.");
+                    Err(NameError { code: "REF.ERROR", what, candidates: vec![], silent: false })
+                }
+                (true, "code") => Ok(Type::String),
+                (true, "shown") => Ok(Type::String.optional()),
+                (true, "used" | "left") => Ok(Type::Int.optional()),
+                _ => Err(unknown("REF.UNKNOWN_NAME", "error", name, ["code", "shown", "used", "left"].map(str::to_owned).to_vec())),
+            },
             Ref::Run(name) => match name.as_str() {
                 "id" => Ok(Type::String),
                 "started_at" => Ok(Type::DateTime),
@@ -90,10 +111,20 @@ impl Names for View<'_> {
             },
         }
     }
+
+    fn row(&self) -> Option<&str> {
+        self.scope.row.as_ref().map(|row| row.prefix.as_str())
+    }
 }
 
 impl View<'_> {
     fn step(&self, id: &str) -> Result<Option<&Types>, NameError> {
+        if let Some((row, id)) = self.scope.row.as_ref().and_then(|row| Some((row, id.strip_prefix(row.prefix.as_str())?))) {
+            return match row.steps.get(id) {
+                Some(outputs) => Ok(outputs.as_ref()),
+                None => Err(unknown("REF.UNKNOWN_STEP", "do", id, row.steps.keys().cloned().collect())),
+            };
+        }
         if let Some(outputs) = self.scope.steps.get(id) {
             return Ok(outputs.as_ref());
         }

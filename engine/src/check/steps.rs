@@ -8,6 +8,7 @@ use super::closure::Closure;
 use super::edges::{Edges, Follow};
 use super::guards::{guards, repeat};
 use super::lints::{Facts, skips};
+use super::rescue::{Resume, deadline};
 use super::scope::{RoleIn, Scope, Types};
 use super::{Binding, Checked, Condition, Frame, Guard, InputDecl, RoleDecl, SecretDecl, Step, What};
 use crate::action::Registry;
@@ -33,6 +34,8 @@ pub(super) struct Unfolder<'a> {
     pub(super) steps: Vec<Step>,
     /// Facts of the steps so far.
     pub(super) facts: Vec<Facts>,
+    /// Rows that let a step count as done.
+    pub(super) resumes: Vec<Resume>,
     /// Findings.
     pub(super) found: Vec<Diagnostic>,
 }
@@ -66,7 +69,7 @@ pub(super) struct Done {
 
 /// Checks and unfolds a root playbook.
 pub(super) fn unfold(closure: &Closure, root: &Rc<Playbook>, registry: &Registry) -> (Checked, Vec<Diagnostic>) {
-    let mut unfolder = Unfolder { closure, registry, frames: vec![], steps: vec![], facts: vec![], found: vec![] };
+    let mut unfolder = Unfolder { closure, registry, frames: vec![], steps: vec![], facts: vec![], resumes: vec![], found: vec![] };
     let mut scope = Scope { inputs: inputs(root), secrets: secrets(root), ..Scope::default() };
     for role in &root.backends {
         let known = role.kind.map(|kind| RoleIn { kind, profile: role.profile.as_ref().map(|id| id.value.clone()), root: role.name.value.clone() });
@@ -76,6 +79,7 @@ pub(super) fn unfold(closure: &Closure, root: &Rc<Playbook>, registry: &Registry
     unfolder.frames.push(frame(root, None, roles));
     let (outputs, _) = unfolder.frame(root, &mut scope, &Around::default());
     let secrets = unfolder.secrets(root, &scope);
+    unfolder.give_what_is_used(&outputs);
     let more = skips(&unfolder.steps, &unfolder.facts, &unfolder.frames);
     unfolder.found.extend(more);
     let checked = Checked {
@@ -113,12 +117,10 @@ impl Unfolder<'_> {
                 self.found.push(Diagnostic::error("DSL.TOO_BIG", playbook.source.place(spec.id.span), what));
                 break;
             }
-            let outputs = self.step(playbook, scope, around, spec, above, first);
-            if outputs.is_some() {
-                above = Some(self.steps.len() - 1);
-            }
+            let step = self.step(playbook, scope, around, spec, above, first);
+            above = step.as_ref().map(|(index, _)| *index).or(above);
             first = false;
-            scope.steps.insert(spec.id.value.clone(), outputs);
+            scope.steps.insert(spec.id.value.clone(), step.map(|(_, outputs)| outputs));
         }
         self.lets(playbook, scope);
         let mut binder = Binder::new(&playbook.source, scope);
@@ -163,9 +165,18 @@ impl Unfolder<'_> {
         }
     }
 
-    /// Checks a step and adds it. Its outputs; `None` if it has an error.
-    fn step(&mut self, playbook: &Rc<Playbook>, scope: &Scope, around: &Around, spec: &StepSpec, above: Option<usize>, first: bool) -> Option<Types> {
+    /// Checks a step and adds it. Its index and outputs; `None` if it has an error.
+    pub(super) fn step(
+        &mut self,
+        playbook: &Rc<Playbook>,
+        scope: &Scope,
+        around: &Around,
+        spec: &StepSpec,
+        above: Option<usize>,
+        first: bool,
+    ) -> Option<(usize, Types)> {
         let mut binder = Binder::new(&playbook.source, scope);
+        let deadline = spec.deadline.as_ref().and_then(|written| deadline(&mut binder, written));
         let own_when = spec.when.as_ref().and_then(|written| {
             let expr = binder.condition(written)?;
             Some(Condition { frame: scope.frame, expr, text: written.scalar.text.clone() })
@@ -205,6 +216,9 @@ impl Unfolder<'_> {
         if let Some(repeat) = &repeat {
             follow.expr(repeat.until.frame, &repeat.until.expr, &mut edges);
         }
+        if let Some(deadline) = &deadline {
+            follow.expr(scope.frame, &deadline.expr, &mut edges);
+        }
         let index = self.steps.len();
         let mut after: Vec<usize> = start.into_iter().chain(done.inside).chain(edges.data.iter().copied()).chain(edges.order).collect();
         after.sort_unstable();
@@ -214,7 +228,8 @@ impl Unfolder<'_> {
         if let What::Call { frame } = done.what {
             self.frames[frame].caller = Some((scope.frame, index));
         }
-        self.frames[scope.frame].steps.insert(spec.id.value.clone(), index);
+        let name = format!("{}{}", scope.row.as_ref().map_or("", |row| row.prefix.as_str()), spec.id.value);
+        self.frames[scope.frame].steps.insert(name, index);
         self.steps.push(Step {
             address,
             frame: scope.frame,
@@ -224,12 +239,17 @@ impl Unfolder<'_> {
             when,
             require,
             expect,
+            retry: None,
             repeat,
+            deadline,
+            rescue: vec![],
+            row: None,
             after,
             data: edges.data.into_iter().collect(),
         });
+        self.errors(playbook, scope, spec, index, &done.outputs);
         let optional = |ty: Type| if may_skip { ty.optional() } else { ty };
-        Some(done.outputs.into_iter().map(|(name, ty)| (name, ty.map(optional))).collect())
+        Some((index, done.outputs.into_iter().map(|(name, ty)| (name, ty.map(optional))).collect()))
     }
 
     /// What a step waits for by `needs`, else the step above.

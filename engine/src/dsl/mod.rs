@@ -5,6 +5,7 @@
 pub mod expr;
 mod glob;
 pub(crate) mod playbook;
+pub(crate) mod playbook_rescue;
 mod playbook_step;
 mod playbook_value;
 mod portal;

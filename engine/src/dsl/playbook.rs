@@ -2,6 +2,7 @@
 //!
 //! May use: the reader, types. Must not: know actions, profiles or other documents.
 
+pub(crate) use super::playbook_rescue::{RescueSpec, RetrySpec};
 use super::playbook_step::steps;
 pub(crate) use super::playbook_step::{GuardSpec, StepSpec, Uses, Words, Written};
 pub(crate) use super::playbook_value::literal;
@@ -29,10 +30,7 @@ const fn reserved(word: &'static str) -> Withheld {
     Withheld { word, code: "DSL.RESERVED", cure: RESERVED }
 }
 
-static WITHHELD: [Withheld; 16] = [
-    later("retry"),
-    later("deadline"),
-    later("rescue"),
+static WITHHELD: [Withheld; 13] = [
     later("attempts"),
     later("typed_by_person"),
     reserved("for_each"),
@@ -124,6 +122,13 @@ pub(crate) struct SecretSpec {
     pub(crate) kept: Option<(String, Words)>,
     /// Manual sections.
     pub(crate) cite: Vec<Spanned<Cite>>,
+}
+
+impl Playbook {
+    /// Every step, those of `do` behind the step whose row they belong to.
+    pub(crate) fn all_steps(&self) -> impl Iterator<Item = &StepSpec> {
+        self.steps.iter().flat_map(|step| std::iter::once(step).chain(step.rescue.iter().flat_map(|row| &row.steps)))
+    }
 }
 
 /// Reads a playbook as far as it can be read, with all findings of its form.

@@ -29,6 +29,27 @@ pub trait Facts {
     fn step(&self, index: usize) -> StepFacts<'_>;
 }
 
+/// What expressions of a row of `rescue` can see of the error.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorFacts<'a> {
+    /// Code.
+    pub code: &'a str,
+    /// The text on the page that meant it.
+    pub shown: Option<&'a str>,
+    /// Failed tries that are counted.
+    pub used: Option<i64>,
+    /// Tries left.
+    pub left: Option<i64>,
+}
+
+impl<'a> ErrorFacts<'a> {
+    /// Of an error's code and its facts for machines.
+    pub fn of(code: &'a str, data: &'a BTreeMap<String, String>) -> Self {
+        let number = |name: &str| data.get(name)?.parse().ok();
+        Self { code, shown: data.get("shown").map(String::as_str), used: number("used"), left: number("left") }
+    }
+}
+
 /// Resolves names of a checked playbook against facts.
 #[derive(Clone, Copy)]
 pub struct Resolver<'a> {
@@ -44,6 +65,8 @@ pub struct Resolver<'a> {
     pub now: Timestamp,
     /// The site's time zone.
     pub zone: &'a TimeZone,
+    /// The error that a row of `rescue` is for; `None` where there is none yet.
+    pub error: Option<ErrorFacts<'a>>,
 }
 
 /// The inputs of a step, in parallel trees: known, unknown (with why), secret.
@@ -121,6 +144,16 @@ impl<'a> Resolver<'a> {
         outputs.filter_map(|(name, expr)| Some((name.clone(), self.value(0, expr, None).known()?.clone()))).collect()
     }
 
+    /// The value of a name in a frame, if it is known.
+    pub fn named(&self, frame: usize, reference: &Ref) -> Option<Value> {
+        self.reference(frame, reference, None).known().cloned()
+    }
+
+    /// The value that a row gives for an output, if it is known.
+    pub fn given(&self, frame: usize, binding: &Binding) -> Option<Value> {
+        self.binding(frame, binding, &Type::Text).known().cloned()
+    }
+
     fn binding(&self, frame: usize, binding: &Binding, ty: &Type) -> Tri {
         match binding {
             Binding::Literal(value) => Tri::Known(value.clone()),
@@ -169,11 +202,24 @@ impl<'a> Resolver<'a> {
                 None => absent(step),
             },
             Ref::Result(name) => result.and_then(|outputs| outputs.get(name)).map_or_else(|| absent(name), |value| Tri::Known(value.clone())),
+            Ref::Error(name) => self.error(name),
             Ref::Run(name) => match name.as_str() {
                 "started_at" => Tri::Known(Value::DateTime(self.now)),
                 "id" if !self.run.is_empty() => Tri::Known(Value::Str(self.run.to_owned())),
                 _ => Tri::Unknown(Type::String, Why::of("run")),
             },
+        }
+    }
+
+    fn error(&self, name: &str) -> Tri {
+        let number = |number: Option<i64>| number.map_or_else(|| Tri::Absent(Why::of(format!("error.{name}"))), |number| Tri::Known(Value::Int(number)));
+        match (&self.error, name) {
+            (None, "used" | "left") => Tri::Unknown(Type::Int, Why::default()),
+            (None, _) => Tri::Unknown(Type::String, Why::default()),
+            (Some(error), "code") => Tri::Known(Value::Str(error.code.to_owned())),
+            (Some(error), "used") => number(error.used),
+            (Some(error), "left") => number(error.left),
+            (Some(error), _) => error.shown.map_or_else(|| Tri::Absent(Why::of("error.shown")), |shown| Tri::Known(Value::Str(shown.to_owned()))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Secrets of a run: fetched where they are used, newly chosen ones into the vault first.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -52,6 +52,7 @@ pub struct RunSecrets<'a> {
     references: RefCell<BTreeMap<String, SecretRef>>,
     fetched: RefCell<BTreeMap<String, Secret>>,
     escrowed: RefCell<Vec<(String, SecretRef)>>,
+    asked_again: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> RunSecrets<'a> {
@@ -75,6 +76,17 @@ impl<'a> RunSecrets<'a> {
             references: RefCell::new(references),
             fetched: RefCell::default(),
             escrowed: RefCell::default(),
+            asked_again: RefCell::default(),
+        }
+    }
+
+    /// Forgets these values: they were wrong. A person is asked for them, and only where nobody is there their source is read once
+    /// more. A newly chosen value is chosen anew.
+    pub fn ask_again<'n>(&self, names: impl IntoIterator<Item = &'n String>) {
+        for name in names {
+            self.fetched.borrow_mut().remove(name);
+            self.references.borrow_mut().remove(name);
+            self.asked_again.borrow_mut().insert(name.clone());
         }
     }
 
@@ -134,6 +146,12 @@ impl Secrets for RunSecrets<'_> {
                     return Ok(Some(value));
                 }
                 let secret = self.declaration(name)?;
+                if !secret.new
+                    && self.asked_again.borrow().contains(name)
+                    && let Some(value) = self.sources.ask(secret)?
+                {
+                    return self.accept(secret, value).map(Some);
+                }
                 self.sources.unattended(secret)?.map(|value| self.accept(secret, value)).transpose()
             }
             _ => Err(missing(&describe(of))),

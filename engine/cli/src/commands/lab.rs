@@ -23,9 +23,13 @@ pub struct Args {
     #[arg(long)]
     port: Option<u16>,
     /// A fault: NAME[@OPERATION][:COUNT] (may be repeated)
+    ///
+    /// NAME: delay, drop-before, drop-after-effect, drop-after-effect-hidden-30s, stale-row, http-503, redirect-307, truncated-file,
+    /// html-instead-of-file, wrong-password-file, session-timeout, never-issued, issued-wrong-subject, revokes-old-at-issue, clock-skew.
+    /// `http-503@renew:2` answers the first two requests of a renewal with 503.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
-    /// Markup under the same labels
+    /// Markup under the same labels: plain, buttons, deflist, fullwidth, sjis, hidden, nested
     #[arg(long, value_name = "VARIANT")]
     html: Option<HtmlVariant>,
     /// Milliseconds that each state of a request lasts

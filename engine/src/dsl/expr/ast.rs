@@ -103,6 +103,8 @@ pub enum Ref {
     Outcome(String),
     /// `result.output`: the step's own output, in `expect` and `repeat`.
     Result(String),
+    /// `error.code`, `error.shown`, `error.used`, `error.left`: in `rescue`.
+    Error(String),
     /// `run.id`, `run.started_at`
     Run(String),
 }

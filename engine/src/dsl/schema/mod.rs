@@ -140,7 +140,7 @@ mod tests {
 
     use super::*;
     use crate::action::registry;
-    use crate::dsl::{playbook as decoder, playbook_step, portal as profile, portal_page, site_file, sources as catalogue};
+    use crate::dsl::{playbook as decoder, playbook_rescue, playbook_step, portal as profile, portal_page, site_file, sources as catalogue};
 
     fn assert_keys(schema: &str, pointer: &str, keys: &[&str]) {
         let schema = super::schema(schema, registry()).unwrap();
@@ -157,6 +157,9 @@ mod tests {
         assert_keys("playbook", "/definitions/input/properties", &decoder::INPUT_KEYS);
         assert_keys("playbook", "/definitions/secret/properties", &decoder::SECRET_KEYS);
         assert_keys("playbook", "/definitions/step/properties", &playbook_step::STEP_KEYS);
+        assert_keys("playbook", "/definitions/inner_step/properties", &playbook_step::INNER_KEYS);
+        assert_keys("playbook", "/definitions/inner_step/properties/retry/properties", &playbook_rescue::RETRY_KEYS);
+        assert_keys("playbook", "/definitions/row/properties", &playbook_rescue::ROW_KEYS);
         assert_keys("portal", "/properties", &profile::KEYS);
         assert_keys("portal", "/definitions/fact/properties", &profile::FACT_KEYS);
         assert_keys("portal", "/definitions/operation/properties", &profile::OPERATION_KEYS);
