@@ -121,7 +121,7 @@ impl Drop for Reader {
     }
 }
 
-/// The lines of the block stand in the output, in their order; `…` stands for anything within a line.
+/// The lines of the block stand in the output, in their order; `…` stands for anything within a line, spaces for any number.
 fn shows(fence: &Fence, output: &Output) {
     let said = said(output);
     let mut lines = said.lines();
@@ -131,8 +131,10 @@ fn shows(fence: &Fence, output: &Output) {
 }
 
 fn holds(line: &str, wanted: &str) -> bool {
-    let mut rest = line;
-    wanted.split('…').map(str::trim).all(|part| match rest.find(part) {
+    let folded = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = folded(line);
+    let mut rest = line.as_str();
+    wanted.split('…').map(folded).all(|part| match rest.find(&part) {
         Some(at) => {
             rest = &rest[at + part.len()..];
             true
