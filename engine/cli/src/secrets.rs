@@ -54,10 +54,12 @@ impl Sources {
     }
 
     /// The word for the source of a secret, for plans.
-    pub fn word(&self, secret: &str) -> &'static str {
-        match (self.files.contains_key(secret), self.named.get(secret)) {
+    pub fn word(&self, secret: &SecretDecl) -> &'static str {
+        match (self.files.contains_key(&secret.name), self.named.get(&secret.name)) {
+            _ if secret.typed_by_person => "person",
             (true, _) => "file",
             (false, None) if self.otherwise == Otherwise::Practise => "generate",
+            (false, None) if secret.kept.is_some() => "kept",
             (false, None | Some(SecretSource::Ask)) => "ask",
             (false, Some(SecretSource::Generate(_))) => "generate",
             (false, Some(SecretSource::Vault(_))) => "vault",

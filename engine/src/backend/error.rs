@@ -106,6 +106,15 @@ const fn p(ja: &'static str, en: &'static str) -> Phrase {
 /// Every code that can end a step, in alphabetical order.
 pub const ERROR_CODES: &[CodeInfo] = &[
     code(
+        "ATTEMPTS.NOT_COUNTED",
+        Class::Human,
+        p("回数に限りのある値を、まだ数えられない", "tries are limited and cannot be counted yet"),
+        p(
+            "この手順は手で行ってください。まちがえた回数を数えられない間は、kirikae は試しません。",
+            "do this step by hand; kirikae does not try while it cannot count the failures.",
+        ),
+    ),
+    code(
         "BACKEND.MISSING",
         Class::Human,
         p("その役割の保管先などがサイトファイルにない", "the site has no backend for the role"),

@@ -295,6 +295,7 @@ impl Unfolder<'_> {
         outputs.iter().for_each(|(_, output)| expr(0, output));
         for (index, frame) in self.frames.iter().enumerate() {
             frame.lets.values().chain(frame.outputs.values()).for_each(|value| expr(index, value));
+            frame.kept.values().for_each(|(_, about)| about.exprs().for_each(|part| expr(index, part)));
             if let Some((caller, _)) = frame.caller {
                 frame.inputs.values().chain(frame.secrets.values()).for_each(|binding| in_binding(binding, &mut |part| expr(caller, part)));
             }

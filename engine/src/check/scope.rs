@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use super::traces::Traces;
 use crate::dsl::expr::{Expr, NameError, Names, Ref};
 use crate::dsl::{RoleKind, Type};
 use crate::text::Text;
@@ -45,10 +46,14 @@ pub(super) struct Scope {
     pub(super) lets: Types,
     /// `let` that wait for steps further down.
     pub(super) waiting: Vec<String>,
+    /// Kept secrets whose subject waits for steps further down.
+    pub(super) unkept: Vec<String>,
     /// Outputs of the steps so far; `None` for a step with an error.
     pub(super) steps: BTreeMap<String, Option<Types>>,
     /// Ids of all steps.
     pub(super) all_steps: Vec<String>,
+    /// The ways that secrets took.
+    pub(super) traces: Traces,
     /// Set in a row of `rescue`.
     pub(super) row: Option<RowScope>,
 }
@@ -68,6 +73,10 @@ impl Names for View<'_> {
         let scope = self.scope;
         match r {
             Ref::Input(name) => pick(&scope.inputs, name, "REF.UNKNOWN_INPUT", "inputs"),
+            Ref::Secret(name) if scope.unkept.contains(name) => Err(self.later(Text::new(
+                format!("secrets.{name} の kept.about は、これより下の手順か、自分自身に頼っています。"),
+                format!("what `secrets.{name}` is about depends on a step below, or on itself."),
+            ))),
             Ref::Secret(name) => pick(&scope.secrets, name, "REF.UNKNOWN_SECRET", "secrets"),
             Ref::Let(name) if scope.waiting.contains(name) => Err(self.later(Text::new(
                 format!("let.{name} は、これより下の手順か、自分自身に頼っています。"),
@@ -170,6 +179,8 @@ pub(super) fn refs(expr: &Expr) -> Vec<&Ref> {
     match &expr.node {
         Node::Literal(_) => vec![],
         Node::List(items) => items.iter().flat_map(refs).collect(),
+        Node::Object(fields) => fields.values().flat_map(refs).collect(),
+        Node::Text(template) => template.exprs().flat_map(refs).collect(),
         Node::Ref(r) => vec![r],
         Node::Attribute(inner, _)
         | Node::Not(inner)

@@ -242,7 +242,16 @@ fn repeat(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<RepeatSpec> {
     let fields = reader.map(node, &["until", "every", "slow_to", "within"])?;
     let until = reader.need(&fields, "until").and_then(|node| Written::read(reader, node));
     let every = reader.need(&fields, "every").and_then(|node| reader.duration(node));
-    let within = reader.need(&fields, "within").and_then(|node| reader.duration(node));
+    let within = match fields.get("within") {
+        Some(node) => reader.duration(node),
+        None => {
+            let what = Text::new("repeat に within がないので、いつまでも見直し続けます。", "`repeat` has no `within`: it would look again for ever.");
+            let cure =
+                Text::new("「within: 24h」のように、あきらめるまでの時間を加えてください。", "add the time after which to give up, such as `within: 24h`.");
+            reader.error("DSL.REPEAT_UNBOUNDED", key, what).cure.push(cure);
+            None
+        }
+    };
     let slow_to = fields.get("slow_to").and_then(|node| Some((node.span, reader.duration(node)?)));
     if let (Some(every), Some((span, slow_to))) = (every, slow_to)
         && slow_to < every

@@ -135,7 +135,7 @@ pub struct PlanSecret {
     /// Type of the value.
     #[serde(rename = "type")]
     pub ty: String,
-    /// `ask generate vault file env pipe`.
+    /// `ask generate vault file env pipe kept person`.
     pub source: String,
     /// Addresses of the steps that use it.
     pub used_by: Vec<String>,

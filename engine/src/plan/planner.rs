@@ -154,6 +154,7 @@ impl<'a> Walk<'a> {
         let (decision, reason) = self.decide_before(step, &mut entry);
         entry.decision = decision;
         entry.reason = reason;
+        super::refused::uncounted_tries(self.request.checked, &mut entry);
         match &step.what {
             What::Action(action) => {
                 self.bind(step, action, &mut entry);
@@ -568,6 +569,7 @@ impl<'a> Walk<'a> {
                 used.entry(secret).or_default().push(step.address.clone());
             }
         }
+        let not_kept = super::kept::not_kept(request, self.world, &self.resolver(), |name| used.contains_key(name));
         let secrets = checked.secrets.iter().map(|secret| {
             let source = request.secret_sources.get(&secret.name).cloned().unwrap_or_else(|| "ask".to_owned());
             let used_by = used.get(secret.name.as_str()).cloned().unwrap_or_default();
@@ -585,6 +587,7 @@ impl<'a> Walk<'a> {
             .collect();
         closure.extend(request.site.clone());
         let mut diagnostics = self.notices;
+        diagnostics.extend(not_kept);
         diagnostics.extend(unverified(checked, &steps));
         Plan {
             format_version: "1.0".to_owned(),

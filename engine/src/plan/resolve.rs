@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
 use crate::action::{Inputs, Outputs};
-use crate::check::{Binding, BoundAction, Checked, Condition, What};
-use crate::dsl::expr::{Expr, Ref, Scope, Template, Tri, Why, evaluate, render};
+use crate::check::{Binding, BoundAction, Checked, Condition, SecretDecl, What};
+use crate::dsl::expr::{Expr, Part, Ref, Scope, Template, Tri, Why, evaluate, render};
 use crate::dsl::{Type, Value};
 use crate::text::Text;
 
@@ -135,7 +135,29 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
+        let one_of = &action.manifest.one_of;
+        let left = |name: &&str| bound.known.0.contains_key(*name) || bound.unknown.contains_key(*name);
+        // None of them is left: what they guard must not happen without.
+        if let (Some(first), false) = (one_of.first(), one_of.iter().any(left)) {
+            let given = one_of.iter().filter_map(|name| action.with.get(*name));
+            let why = given.filter_map(|binding| match self.binding(frame, binding, &Type::Text) {
+                Tri::Absent(why) => Some(why),
+                _ => None,
+            });
+            let why = why.reduce(Why::and).unwrap_or_default();
+            bound.absent.insert((*first).to_owned(), why);
+        }
         bound
+    }
+
+    /// What a kept secret is about, once everything in it is known.
+    pub fn subject(&self, secret: &SecretDecl) -> Option<String> {
+        let (_, about) = secret.kept.as_ref()?;
+        let parts = about.ja.iter().map(|part| match part {
+            Part::Text(_) => true,
+            Part::Expr(expr) => self.value(0, expr, None).known().is_some(),
+        });
+        parts.into_iter().all(|known| known).then(|| self.text(0, about, None).ja)
     }
 
     /// The outputs of the root playbook that are known.
@@ -159,6 +181,9 @@ impl<'a> Resolver<'a> {
             Binding::Literal(value) => Tri::Known(value.clone()),
             Binding::Expr(expr) => self.value(frame, expr, None),
             Binding::Template(template) => {
+                if let Some(Tri::Absent(why)) = template.whole().map(|expr| self.value(frame, expr, None)) {
+                    return Tri::Absent(why);
+                }
                 let scope = FrameScope { resolver: *self, frame, result: None };
                 let (text, waits_for) = render(template, &scope);
                 if !waits_for.0.is_empty() {

@@ -177,7 +177,13 @@ impl Driver<'_> {
         let action = program.action(address).ok_or_else(gone)?;
         let facts = super::decide::StateFacts(self.state(), program);
         let step = &program.checked.steps[index];
-        let inputs = program.resolver_at(&facts, step).inputs_of(step.frame, action).known;
+        let resolver = program.resolver_at(&facts, step);
+        for secret in &program.checked.secrets {
+            if let Some(subject) = resolver.subject(secret) {
+                self.secrets.is_about(&secret.name, subject);
+            }
+        }
+        let inputs = resolver.inputs_of(step.frame, action).known;
         let (_, implementation) = self.context.registry.find(action.manifest.name, action.manifest.major).ok_or_else(gone)?;
         Ok((inputs, implementation.kind()))
     }

@@ -1,6 +1,6 @@
 //! Expressions (`language.md` 4): a typed, total subset of minijinja's, evaluated three-valued.
 //!
-//! `scan` finds `${{ }}` in a text, `compile` parses and type-checks one expression, `evaluate` and `render` use it.
+//! `scan` finds `${{ }}` in a text, `compile` parses and type-checks one expression, `evaluate` and `render` use it, `print` writes it again.
 //!
 //! May use: types, values, text; minijinja in `parse` only. Must not: evaluate a result again, know plans or runs.
 
@@ -11,6 +11,7 @@ mod manual;
 mod names;
 mod operators;
 mod parse;
+mod print;
 mod refusal;
 mod render;
 mod scan;

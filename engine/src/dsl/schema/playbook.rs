@@ -71,12 +71,24 @@ fn input() -> Json {
 }
 
 fn secret() -> Json {
-    let kept = object(&["name", "about"], vec![("name", string()), ("about", text())]);
+    let kept = object(&["name", "about"], vec![("name", string()), ("about", string())]);
+    let number = |least: u32| json!({ "type": "integer", "minimum": least });
+    let attempts = object(
+        &["limit", "leave", "per_run", "cite"],
+        vec![
+            ("limit", help("続けて何回まちがえるとロックされるか(手順書の数)。", number(1))),
+            ("leave", help("使わずに残しておく回数。", number(0))),
+            ("per_run", help("1回の実行で試してよい回数。", number(1))),
+            ("cite", cite()),
+        ],
+    );
     let keys = vec![
         ("type", help("型。digits(4)、string など。", declared_type())),
         ("title", help("画面に出す名前。", text())),
         ("new", help("true なら、新しく決める値です。", flag())),
-        ("kept", help("前に保管した値を使います(名前と、何についての値か)。", kept)),
+        ("kept", help("前に secret.keep で保管した値を使います(その名前と、何についての値か)。", kept)),
+        ("typed_by_person", help("true なら、人が別の画面で入れる値です。kirikae は受け取らず、回数だけを数えます。", flag())),
+        ("attempts", help("まちがえてよい回数に限りがある値(PIN、ログインのパスワードなど)。", attempts)),
         ("cite", cite()),
     ];
     object(&["type", "title"], keys)
