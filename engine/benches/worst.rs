@@ -82,6 +82,17 @@ pub fn files(size: usize) -> Vec<(&'static str, String)> {
             ),
         ),
         ("lets that wait", filled(&format!("{first}let:\n"), |index| format!("  l{index}: let.l{} + 1\n", index + 1), size)),
+        ("kept secrets that wait", {
+            let last = |step: usize| {
+                format!("      pin{step}: {{ type: digits(4), title: x, kept: {{ name: a, about: \"${{{{ steps.s990.by }}}}\" }} }}\n").replace("      ", "  ")
+            };
+            let secrets: String = (0..300).map(last).collect();
+            filled(&format!("{before_steps}secrets:\n{secrets}steps:\n"), |index| step(index, ""), size.min(90_000))
+        }),
+        ("lets that wait for the last step", {
+            let lets: String = (0..300).map(|index| format!("  l{index}: steps.s990.by\n")).collect();
+            filled(&format!("{before_steps}let:\n{lets}steps:\n"), |index| step(index, ""), size.min(90_000))
+        }),
         ("lets in a chain", filled(&format!("{first}let:\n  l0: 1\n"), |index| format!("  l{}: let.l{index} + 1\n", index + 1), size)),
         ("lets that are wrong", filled(&format!("{first}let:\n"), |index| format!("  l{index}: inputs.limti + {index}\n"), size)),
         ("outputs that are wrong", filled(&format!("{first}outputs:\n"), |index| format!("  o{index}: steps.s9.by\n"), size)),

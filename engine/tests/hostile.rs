@@ -4,7 +4,7 @@
 //! minutes from a new seed; `KIRIKAE_FUZZ_SEED` begins with a given one. A failure prints the seed and the text.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
-mod support;
+mod shipped;
 
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use kirikae_engine::action::registry;
 use kirikae_engine::check::examine;
 use kirikae_engine::text::{Diagnostic, MAX_FINDINGS, Source, mend};
-use support::{Folders, files, read, top};
+use shipped::{Folders, files, read, top};
 
 const STACK: usize = 1 << 20;
 const MIB: usize = 1 << 20;

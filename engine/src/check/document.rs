@@ -4,7 +4,7 @@
 
 use super::{Library, check};
 use crate::action::Registry;
-use crate::dsl::{decode_profile, decode_site, decode_sources};
+use crate::dsl::{decode_lock, decode_profile, decode_site, decode_sources};
 use crate::text::{Diagnostic, Source, Sources};
 
 /// What was found in a document.
@@ -25,7 +25,7 @@ pub fn kind_of(source: &Source) -> Option<&str> {
     Some(word.split(['/', ' ', '"']).next().unwrap_or_default())
 }
 
-/// Checks a document: a portal profile, a site file, a catalogue of manuals; anything else as a playbook.
+/// Checks a document: a portal profile, a site file, a catalogue of manuals, a lock; anything else as a playbook.
 pub fn examine(source: &Source, library: &dyn Library, registry: &Registry) -> Examined {
     let mut sources = Sources::default();
     sources.add(source.clone());
@@ -33,6 +33,7 @@ pub fn examine(source: &Source, library: &dyn Library, registry: &Registry) -> E
         Some("portal") => decode_profile(source).err().unwrap_or_default(),
         Some("site") => decode_site(source).err().unwrap_or_default(),
         Some("sources") => decode_sources(source).err().unwrap_or_default(),
+        Some("lock") => decode_lock(source).err().unwrap_or_default(),
         _ => {
             let outcome = check(source, library, registry);
             sources = outcome.sources;

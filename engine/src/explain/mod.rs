@@ -14,6 +14,7 @@ const FILES: &[(&str, &str)] = &[
     ("explain/yaml.yaml", include_str!("yaml.yaml")),
     ("explain/document.yaml", include_str!("document.yaml")),
     ("explain/check.yaml", include_str!("check.yaml")),
+    ("explain/rules.yaml", include_str!("rules.yaml")),
     ("explain/expr.yaml", include_str!("expr.yaml")),
     ("explain/profile.yaml", include_str!("profile.yaml")),
     ("explain/site.yaml", include_str!("site.yaml")),

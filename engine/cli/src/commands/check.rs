@@ -24,6 +24,9 @@ pub struct Args {
     /// Correct what has exactly one correction, in the files named here only, and say what was changed
     #[arg(long)]
     fix: bool,
+    /// Lock what the playbooks refer to (sub-playbooks, profiles, catalogue) in kirikae.lock beside sources.yaml
+    #[arg(long, conflicts_with = "fix")]
+    write_lock: bool,
 }
 
 /// What was found in all documents.
@@ -39,6 +42,9 @@ struct Report {
 
 /// Checks documents of any kind, told by their first key.
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
+    if args.write_lock {
+        return super::write_lock::run(globals, &args.paths);
+    }
     let mut report = Report::default();
     let files = files(&args.paths)?;
     for (path, in_folder) in &files {
@@ -142,9 +148,9 @@ fn summary(report: &Report, fixed: bool, lang: Lang) -> String {
     let (checked, found, changed) = (report.checked, report.findings.len(), report.changes.len());
     let fixable = report.findings.iter().filter(|finding| finding.fix.is_some()).count();
     let mut lines = vec![match (lang, found) {
-        (Lang::Ja, 0) => format!("{checked}件の文書に問題はありません。"),
+        (Lang::Ja, 0) => "問題ありません。".to_owned(),
         (Lang::Ja, _) => format!("{checked}件の文書に{found}件の指摘があります。"),
-        (Lang::En, 0) => format!("no findings in {checked} document(s)."),
+        (Lang::En, 0) => "no findings.".to_owned(),
         (Lang::En, _) => format!("{found} finding(s) in {checked} document(s)."),
     }];
     if fixed && changed > 0 {

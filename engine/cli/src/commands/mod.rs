@@ -19,3 +19,4 @@ pub mod secrets;
 pub mod show;
 mod take_up;
 pub mod verify;
+mod write_lock;

@@ -2,6 +2,7 @@
 
 pub mod diagnostic;
 pub mod plan;
+mod plan_errors;
 pub mod run;
 pub mod sarif;
 

@@ -9,6 +9,8 @@ use super::{
     text, version, words,
 };
 use crate::action::{InputSpec, Manifest, Registry};
+use crate::backend::profile::Then;
+use crate::dsl::playbook_rescue::MOST_TIMES;
 use crate::dsl::{RoleKind, Type};
 
 pub(super) fn schema(registry: &Registry) -> Json {
@@ -29,7 +31,15 @@ pub(super) fn schema(registry: &Registry) -> Json {
         ("steps", help("手順。上から順に行います。", steps)),
         ("outputs", help("結果として渡す式。", named(scalar()))),
     ];
-    let definitions = json!({ "input": input(), "secret": secret(), "step": step(registry), "guard": guard() });
+    let definitions = json!({
+        "input": input(),
+        "secret": secret(),
+        "step": step(registry),
+        "inner_step": inner_step(registry),
+        "with": json!({ "allOf": registry.manifests().map(inputs_of).collect::<Vec<_>>() }),
+        "guard": guard(),
+        "row": row(),
+    });
     document("playbook", "kirikae playbook/1", &["id", "version", "title", "steps"], keys, definitions)
 }
 
@@ -61,12 +71,24 @@ fn input() -> Json {
 }
 
 fn secret() -> Json {
-    let kept = object(&["name", "about"], vec![("name", string()), ("about", text())]);
+    let kept = object(&["name", "about"], vec![("name", string()), ("about", string())]);
+    let number = |least: u32| json!({ "type": "integer", "minimum": least });
+    let attempts = object(
+        &["limit", "leave", "per_run", "cite"],
+        vec![
+            ("limit", help("続けて何回まちがえるとロックされるか(手順書の数)。", number(1))),
+            ("leave", help("使わずに残しておく回数。", number(0))),
+            ("per_run", help("1回の実行で試してよい回数。", number(1))),
+            ("cite", cite()),
+        ],
+    );
     let keys = vec![
         ("type", help("型。digits(4)、string など。", declared_type())),
         ("title", help("画面に出す名前。", text())),
         ("new", help("true なら、新しく決める値です。", flag())),
-        ("kept", help("前に保管した値を使います(名前と、何についての値か)。", kept)),
+        ("kept", help("前に secret.keep で保管した値を使います(その名前と、何についての値か)。", kept)),
+        ("typed_by_person", help("true なら、人が別の画面で入れる値です。kirikae は受け取らず、回数だけを数えます。", flag())),
+        ("attempts", help("まちがえてよい回数に限りがある値(PIN、ログインのパスワードなど)。", attempts)),
         ("cite", cite()),
     ];
     object(&["type", "title"], keys)
@@ -92,23 +114,76 @@ fn repeat() -> Json {
     object(&["until", "every", "within"], keys)
 }
 
-fn step(registry: &Registry) -> Json {
+fn retry() -> Json {
     let keys = vec![
+        ("errors", help("やり直してよい、一時的なエラーのコード(例: PORTAL.BUSY)。", list(error_code()))),
+        ("times", help("やり直しの回数。はじめの1回は数えません。", times())),
+        ("wait", help("はじめの間隔(例: 30s)。倍々に、15分まで延ばします。", duration())),
+    ];
+    object(&["errors", "times", "wait"], keys)
+}
+
+fn times() -> Json {
+    json!({ "type": "integer", "minimum": 1, "maximum": MOST_TIMES })
+}
+
+/// A row of `rescue`: こんなときは.
+fn row() -> Json {
+    let mut steps = named(definition("inner_step"));
+    if let Json::Object(steps) = &mut steps {
+        steps.insert("minProperties".to_owned(), json!(1));
+    }
+    let keys = vec![
+        ("cite", cite()),
+        ("say", help("そのときに人に伝える言葉。${{ error.shown }} なども使えます。", text())),
+        ("do", help("先に行う手順。この行の中だけで do.名前.出力 と書けます。", steps)),
+        (
+            "then",
+            help(
+                "resume=済んだことにする retry=もう一度行う finish=よい終わりにする stop=失敗として止める hand_off=人に引き継ぐ。",
+                words(&Then::ALL.map(Then::word)),
+            ),
+        ),
+        ("times", help("retry の回数(書かなければ1回)。", times())),
+        ("give", help("resume のとき、後の手順が使う出力の値。", keyed(json!({})))),
+        ("ask_again", help("retry のとき、もう一度聞く秘密の値の名前。", list(string()))),
+    ];
+    object(&["say", "then"], keys)
+}
+
+fn step(registry: &Registry) -> Json {
+    let mut keys = inner_keys(registry);
+    keys.push(("needs", help("先に終わっているべき手順。書かなければ、すぐ上の手順です。", list(string()))));
+    let rows = json!({ "type": "object", "propertyNames": error_code(), "additionalProperties": definition("row") });
+    keys.push(("rescue", help("こんなときは: エラーのコードごとに、どうするか。", rows)));
+    with_inputs(object(&["title", "uses"], keys))
+}
+
+/// A step of a `do`: no rows of its own, in the order that is written.
+fn inner_step(registry: &Registry) -> Json {
+    with_inputs(object(&["title", "uses"], inner_keys(registry)))
+}
+
+fn with_inputs(mut step: Json) -> Json {
+    if let Json::Object(step) = &mut step {
+        step.insert("allOf".to_owned(), json!([definition("with")]));
+    }
+    step
+}
+
+fn inner_keys(registry: &Registry) -> Vec<(&'static str, Json)> {
+    vec![
         ("title", help("手順の題。", text())),
         ("cite", cite()),
         ("uses", uses(registry)),
         ("with", help("入力。", json!({ "type": "object" }))),
-        ("needs", help("先に終わっているべき手順。書かなければ、すぐ上の手順です。", list(string()))),
         ("when", help("この式が成り立つときだけ行います。", scalar())),
         ("require", help("行う前に成り立つべきこと。", list(definition("guard")))),
         ("expect", help("行った後に成り立つべきこと。", list(definition("guard")))),
+        ("retry", help("一時的なエラーのとき、間を置いてやり直します。", retry())),
         ("repeat", help("条件が成り立つまで、間を置いて見直します。", repeat())),
-    ];
-    let mut step = object(&["title", "uses"], keys);
-    if let Json::Object(step) = &mut step {
-        step.insert("allOf".to_owned(), registry.manifests().map(inputs_of).collect());
-    }
-    step
+        ("deadline", help("これを過ぎたら始めない日付か日時(例: steps.current.cert.not_after)。", scalar())),
+    ]
 }
 
 fn uses(registry: &Registry) -> Json {
