@@ -60,7 +60,9 @@ fn not_utf8(name: &str, bytes: &[u8], valid_up_to: usize) -> Diagnostic {
         Some(guess) => guess.encoding.decode_without_bom_handling(&bytes[..valid_up_to]).0.len(),
         None => valid_up_to,
     };
-    let place = Place { file: name.into(), span: Span::new(offset, offset + 1) };
+    let shown = Source::for_excerpt(name, bytes);
+    let length = shown.text.get(offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    let place = Place { file: name.into(), span: Span::new(offset, offset + length) };
     let what = Text::new("文字コードが UTF-8 ではありません。", "the file is not UTF-8.");
     let finding = Diagnostic::error("YAML.NOT_UTF8", place, what);
     match guess {

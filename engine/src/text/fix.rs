@@ -40,7 +40,11 @@ pub fn mend(source: &Source, mut examine: impl FnMut(&Source) -> Vec<Diagnostic>
     let mut seen = HashSet::from([current.digest()]);
     for _ in 0..MAX_ROUNDS {
         let findings = examine(&current);
-        let own = findings.iter().filter(|finding| finding.place.as_ref().is_some_and(|place| place.file == current.name));
+        let own: Vec<_> = findings.iter().filter(|finding| finding.place.as_ref().is_some_and(|place| place.file == current.name)).collect();
+        // While YAML reads something else than was meant, what looks like a misspelt name may be none.
+        let is_yaml = |finding: &&&Diagnostic| finding.code.starts_with("YAML.");
+        let broken = own.iter().any(|finding| is_yaml(&finding));
+        let own = own.iter().filter(|finding| !broken || is_yaml(finding));
         let fixes: Vec<(&'static str, &Fix)> = own.filter_map(|finding| Some((finding.code, finding.fix.as_ref()?))).collect();
         let (text, made) = apply(&current, fixes);
         let next = Source::new(current.name.clone(), text);

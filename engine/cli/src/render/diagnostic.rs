@@ -1,5 +1,6 @@
 //! Findings: source excerpt and carets under the right character, or JSON.
 
+use std::ops::Range;
 use std::path::Path;
 
 use annotate_snippets::{AnnotationKind, Element, Level, Origin, Renderer, Snippet};
@@ -52,10 +53,11 @@ fn one(sources: &Sources, finding: &Diagnostic, lang: Lang) -> String {
                 }
             }
             Some(source) => {
-                let end = place.span.end.max(place.span.start + 1).min(source.text.len().max(place.span.start));
-                let mut snippet = Snippet::source(&*source.text).path(&*place.file).annotation(AnnotationKind::Primary.span(place.span.start..end).label(why));
+                let here = whole(source, place.span);
+                let mut snippet = Snippet::source(&*source.text).path(&*place.file).annotation(AnnotationKind::Primary.span(here).label(why));
                 for related in finding.related.iter().filter(|related| related.place.file == place.file && !is_long(source, related.place.span)) {
-                    snippet = snippet.annotation(AnnotationKind::Context.span(related.place.span.start..related.place.span.end).label(related.label.get(lang)));
+                    let there = whole(source, related.place.span);
+                    snippet = snippet.annotation(AnnotationKind::Context.span(there).label(related.label.get(lang)));
                 }
                 group = group.element(snippet);
             }
@@ -70,6 +72,21 @@ fn one(sources: &Sources, finding: &Diagnostic, lang: Lang) -> String {
 
 fn word(ja: &'static str, en: &'static str, lang: Lang) -> &'static str {
     if lang == Lang::Ja { ja } else { en }
+}
+
+/// The bytes of a span as whole characters, at least one where there is one: the renderer panics at half ones.
+fn whole(source: &Source, span: Span) -> Range<usize> {
+    let text = &*source.text;
+    let mut start = span.start.min(text.len());
+    while !text.is_char_boundary(start) {
+        start -= 1;
+    }
+    let least = start + text[start..].chars().next().map_or(0, char::len_utf8);
+    let mut end = span.end.min(text.len()).max(least);
+    while !text.is_char_boundary(end) {
+        end += 1;
+    }
+    start..end
 }
 
 /// Whether the lines of a span are too long to be shown.
