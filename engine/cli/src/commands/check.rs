@@ -43,7 +43,7 @@ struct Report {
 /// Checks documents of any kind, told by their first key.
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     if args.write_lock {
-        return super::write_lock::run(globals, &args.paths);
+        return super::write_lock::run(globals, &playbooks(&args.paths)?);
     }
     let mut report = Report::default();
     let files = files(&args.paths)?;
@@ -81,6 +81,12 @@ fn files(paths: &[PathBuf]) -> Result<Vec<(PathBuf, bool)>, Failure> {
         }
     }
     Ok(files)
+}
+
+/// What was named itself, and the playbooks of the folders.
+fn playbooks(paths: &[PathBuf]) -> Result<Vec<PathBuf>, Failure> {
+    let is_playbook = |file: &Path| read_source(file).is_ok_and(|source| kind_of(&source) == Some("playbook"));
+    Ok(files(paths)?.into_iter().filter(|(file, in_folder)| !in_folder || is_playbook(file)).map(|(file, _)| file).collect())
 }
 
 fn one(globals: &Globals, fix: bool, files: &[(PathBuf, bool)], path: &Path, source: Source, report: &mut Report) -> Result<(), Failure> {
