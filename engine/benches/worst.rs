@@ -32,7 +32,7 @@ fn filled(start: &str, piece: impl Fn(usize) -> String, size: usize) -> String {
     text
 }
 
-/// Names and texts of at most `size` bytes. Those that are no error begin with `fine`.
+/// Names and texts of at most `size` bytes. Those that may be right begin with `fine`.
 pub fn files(size: usize) -> Vec<(&'static str, String)> {
     let before_steps = HEAD.strip_suffix("steps:\n").unwrap_or(HEAD);
     let step = |index: usize, body: &str| format!("  s{index}:\n    title: x\n    uses: human.confirm@1\n{body}    with: {{ ask: x }}\n");
@@ -74,7 +74,7 @@ pub fn files(size: usize) -> Vec<(&'static str, String)> {
         ("unknown steps", filled(&first, |index| step(index + 1, &format!("    when: steps.x{index}.outcome == 'changed'\n")), size)),
         ("thousands of steps", filled(HEAD, |index| step(index, ""), size)),
         (
-            "needs of all",
+            "fine needs of all",
             filled(
                 HEAD,
                 |index| step(index, &format!("    needs: [{}]\n", (0..index.min(400)).map(|at| format!("s{at}")).collect::<Vec<_>>().join(", "))),
