@@ -14,6 +14,8 @@ pub enum Format {
     Text,
     /// For machines.
     Json,
+    /// SARIF 2.1.0, of `check` only.
+    Sarif,
 }
 
 /// The language of texts for people.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kirikae_engine::check::Library;
-use kirikae_engine::text::{Source, Text};
+use kirikae_engine::text::{Source, Sources, Text};
 
 use crate::failure::Failure;
 
@@ -127,6 +127,14 @@ pub fn read_source(path: &Path) -> Result<Source, Failure> {
     }
     let mut bytes = vec![];
     let file = std::fs::File::open(path).map_err(missing)?;
+    let size = file.metadata().map_err(missing)?.len();
+    if let Some(finding) = Source::too_big(&name, size) {
+        return Err(Failure::Findings(Box::default(), vec![finding]));
+    }
     file.take(READ_LIMIT).read_to_end(&mut bytes).map_err(missing)?;
-    Source::from_bytes(name.as_str(), &bytes).map_err(|finding| Failure::Findings(Box::default(), vec![finding]))
+    Source::from_bytes(&name, &bytes).map_err(|finding| {
+        let mut sources = Box::<Sources>::default();
+        sources.add(Source::for_excerpt(&name, &bytes));
+        Failure::Findings(sources, vec![finding])
+    })
 }

@@ -8,6 +8,7 @@ mod calls;
 mod checked;
 mod cited;
 mod closure;
+mod document;
 mod edges;
 mod endless;
 mod guards;
@@ -34,6 +35,8 @@ pub use lock::{Lock, Locked};
 pub use rows::RescueRow;
 
 pub(crate) use closure::{FURTHER_SOURCES, SOURCES};
+
+pub use document::{Examined, examine, kind_of};
 
 use crate::action::Registry;
 use crate::dsl::reader::first_findings;

@@ -6,6 +6,7 @@ pub mod apply;
 mod carry;
 pub mod check;
 pub mod dry_run;
+pub mod explain;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod plan;

@@ -4,6 +4,7 @@ pub mod diagnostic;
 pub mod plan;
 mod plan_errors;
 pub mod run;
+pub mod sarif;
 
 use std::io::Write;
 use std::path::Path;
