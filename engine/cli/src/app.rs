@@ -47,6 +47,8 @@ enum Command {
     Verify(commands::verify::Args),
     /// List or show secrets of the vault
     Secrets(commands::secrets::Args),
+    /// List the actions that a step can use, or print the manual of one: inputs, outputs, effect, errors, an example
+    Actions(commands::actions::Args),
     /// Print or write the JSON Schemas of documents
     Schema(commands::schema::Args),
     /// Serve practice portals on loopback
@@ -73,6 +75,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => commands::show::run(globals, args),
         Command::Verify(args) => commands::verify::run(globals, args),
         Command::Secrets(args) => commands::secrets::run(globals, args),
+        Command::Actions(args) => commands::actions::run(globals, args),
         Command::Schema(args) => commands::schema::run(globals, args),
         #[cfg(feature = "lab")]
         Command::Lab(args) => commands::lab::run(globals, args),

@@ -1,6 +1,7 @@
 //! One file per command: `Args`, and `run` that gives the exit code.
 
 pub mod abandon;
+pub mod actions;
 pub mod answer;
 pub mod apply;
 mod carry;

@@ -1,5 +1,6 @@
 //! What people and machines read. The only place that writes to the terminal.
 
+pub mod actions;
 pub mod diagnostic;
 pub mod plan;
 pub mod run;

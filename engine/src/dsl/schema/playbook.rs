@@ -120,7 +120,7 @@ fn uses(registry: &Registry) -> Json {
 
 /// The inputs of an action, for the steps that use it.
 fn inputs_of(manifest: &Manifest) -> Json {
-    let required: Vec<_> = manifest.inputs.iter().filter(|input| must_be_written(input)).map(|input| &input.name).collect();
+    let required: Vec<_> = manifest.inputs.iter().filter(|input| input.must_be_written()).map(|input| &input.name).collect();
     let properties: Map<String, Json> = manifest.inputs.iter().map(|input| (input.name.clone(), given(input))).collect();
     // A portal's profile adds what its operation takes.
     let open = manifest.operation.is_some();
@@ -139,11 +139,6 @@ fn inputs_of(manifest: &Manifest) -> Json {
         then.insert("required".to_owned(), json!(["with"]));
     }
     json!({ "if": { "properties": { "uses": { "const": manifest.reference() } }, "required": ["uses"] }, "then": then })
-}
-
-/// A portal may be left out where one role alone has the operation; only the check knows profiles.
-fn must_be_written(input: &InputSpec) -> bool {
-    input.default.is_none() && !input.ty.is_optional() && !matches!(input.ty, Type::Role(RoleKind::Ca | RoleKind::Web))
 }
 
 fn given(input: &InputSpec) -> Json {
