@@ -14,6 +14,8 @@ pub enum Format {
     Text,
     /// For machines.
     Json,
+    /// A picture for Graphviz (`plan` only).
+    Dot,
 }
 
 /// The language of texts for people.

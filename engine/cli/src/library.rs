@@ -45,6 +45,11 @@ impl Shelf {
         Self { folder: given.map(Path::to_owned).or_else(above) }
     }
 
+    /// Its folder; `None` for the built-in set alone.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// What it is, for people.
     pub fn describe(&self) -> Text {
         match &self.folder {
@@ -86,6 +91,12 @@ impl Library for Shelf {
     fn sources(&self) -> Option<Source> {
         self.read("sources.yaml")
     }
+}
+
+/// The kind of document that a text says it is, in its first key: `playbook` of `kirikae: playbook/1`.
+pub fn document_kind(text: &str) -> Option<&str> {
+    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#') && *line != "---")?;
+    first.strip_prefix("kirikae:")?.trim().split('/').next()
 }
 
 /// Reads a document, at most 1 MiB and one byte.

@@ -17,10 +17,11 @@ impl InputSpec {
 }
 
 impl Manifest {
-    /// `with` of a step that gives what has to be given, in the manifest's order. Where words or names are asked for, the help
-    /// stands in their place, in `lang`.
+    /// `with` of a step that gives what has to be given, and the client certificate that most portals ask for, in the manifest's
+    /// order. Where words or names are asked for, the help stands in their place, in `lang`.
     pub fn example(&self, lang: Lang) -> Map<String, Json> {
-        let given = |input: &&InputSpec| input.must_be_written() || self.stands_for_one_of(input);
+        let enters = |input: &InputSpec| self.operation.is_some() && input.name == "client_cert";
+        let given = |input: &&InputSpec| input.must_be_written() || self.stands_for_one_of(input) || enters(input);
         self.inputs.iter().filter(given).map(|input| (input.name.clone(), value(&input.ty, input.help.get(lang)))).collect()
     }
 

@@ -7,6 +7,7 @@ mod bind;
 mod calls;
 mod checked;
 mod closure;
+mod coverage;
 mod edges;
 mod guards;
 mod lints;
@@ -17,6 +18,7 @@ pub use checked::{
     Binding, BoundAction, Catalogue, Checked, Cite, Condition, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat, RoleDecl, SecretDecl,
     Step, What,
 };
+pub use coverage::{CitingStep, Coverage, ManualCoverage, SectionCoverage, coverage};
 
 use crate::action::Registry;
 use crate::dsl::reader::first_findings;

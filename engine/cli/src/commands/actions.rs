@@ -44,7 +44,10 @@ fn find(wanted: &str) -> Result<&'static Manifest, Failure> {
     }
     let list = Text::new("kirikae actions で一覧を見てください。", "see `kirikae actions` for the list.");
     let cure = match registry().nearest(name) {
-        Some(near) => Text::new(format!("もしかして: {}。{}", near.reference(), list.ja), format!("did you mean `{}`? Otherwise see `kirikae actions`.", near.reference())),
+        Some(near) => Text::new(
+            format!("もしかして: {}。{}", near.reference(), list.ja),
+            format!("did you mean `{}`? Otherwise see `kirikae actions`.", near.reference()),
+        ),
         None => list,
     };
     Err(Failure::usage("ACTION.UNKNOWN", Text::new(format!("{wanted} という操作はありません。"), format!("there is no action `{wanted}`.")), cure))

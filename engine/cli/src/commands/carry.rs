@@ -139,7 +139,7 @@ pub fn resume(surroundings: Surroundings<'_>, journal: &mut Journal, screen: &mu
 pub fn report(program: &Program, end: &EndOfRun, lang: Lang, format: Format) -> u8 {
     match format {
         Format::Json => render::out(&render::run::end_json(program, end).to_string()),
-        Format::Text => render::out(&render::run::end_text(program, end, lang)),
+        _ => render::out(&render::run::end_text(program, end, lang)),
     }
     exit_code(&end.state)
 }

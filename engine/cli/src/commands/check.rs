@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::exit;
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
-use crate::library::{Shelf, read_source};
+use crate::library::{Shelf, document_kind, read_source};
 use crate::render::{self, diagnostic};
 
 /// Arguments of `check`.
@@ -44,8 +44,8 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     match globals.format {
         Format::Json => render::out(&json!({"errors": errors, "findings": diagnostic::json(&texts, &findings, lang)}).to_string()),
-        Format::Text if findings.is_empty() => render::out(if lang == kirikae_engine::text::Lang::Ja { "問題ありません。" } else { "no findings." }),
-        Format::Text => render::out(&diagnostic::text(&texts, &findings, lang)),
+        _ if findings.is_empty() => render::out(if lang == kirikae_engine::text::Lang::Ja { "問題ありません。" } else { "no findings." }),
+        _ => render::out(&diagnostic::text(&texts, &findings, lang)),
     }
     Ok(if errors > 0 { exit::USAGE } else { exit::DONE })
 }
@@ -53,9 +53,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
 fn check_one(globals: &Globals, path: &std::path::Path, source: &Source) -> (Sources, Vec<Diagnostic>) {
     let mut texts = Sources::default();
     texts.add(source.clone());
-    let first = source.text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#') && *line != "---").unwrap_or_default();
-    let kind = first.strip_prefix("kirikae:").map(|rest| rest.trim().split('/').next().unwrap_or_default().to_owned());
-    let found = match kind.as_deref() {
+    let found = match document_kind(&source.text) {
         Some("portal") => decode_profile(source).err().unwrap_or_default(),
         Some("site") => decode_site(source).err().unwrap_or_default(),
         Some("sources") => decode_sources(source).err().unwrap_or_default(),

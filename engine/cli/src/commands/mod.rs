@@ -6,9 +6,11 @@ pub mod answer;
 pub mod apply;
 mod carry;
 pub mod check;
+pub mod coverage;
 pub mod dry_run;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod new;
 pub mod plan;
 #[cfg(feature = "lab")]
 pub mod rehearse;

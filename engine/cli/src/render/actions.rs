@@ -10,9 +10,14 @@ use super::pad;
 
 /// All actions, one a line.
 pub fn list<'m>(manifests: impl Iterator<Item = &'m Manifest>, lang: Lang) -> String {
-    let rows: Vec<Vec<String>> =
-        manifests.map(|manifest| vec![manifest.reference(), effect(manifest.effect, lang), reach(manifest, lang), manifest.title.get(lang).to_owned()]).collect();
-    let hint = pick(lang, "\n1つの説明は kirikae actions 名前(例: kirikae actions cert.find)", "\nThe manual of one: kirikae actions NAME, such as `kirikae actions cert.find`.");
+    let rows: Vec<Vec<String>> = manifests
+        .map(|manifest| vec![manifest.reference(), effect(manifest.effect, lang), reach(manifest, lang), manifest.title.get(lang).to_owned()])
+        .collect();
+    let hint = pick(
+        lang,
+        "\n1つの説明は kirikae actions 名前(例: kirikae actions cert.find)",
+        "\nThe manual of one: kirikae actions NAME, such as `kirikae actions cert.find`.",
+    );
     table("", &rows) + &hint
 }
 
@@ -114,13 +119,21 @@ fn reach(manifest: &Manifest, lang: Lang) -> String {
 fn facts(manifest: &Manifest, lang: Lang) -> Vec<Vec<String>> {
     let mut rows = vec![];
     let mut row = |ja: &str, en: &str, value: String| rows.push(vec![pick(lang, ja, en), value]);
-    let approval = if manifest.effect == Effect::Irreversible { pick(lang, "。行う前に承認が要ります", "; wants an approval before it is done") } else { String::new() };
+    let approval = if manifest.effect == Effect::Irreversible {
+        pick(lang, "。行う前に承認が要ります", "; wants an approval before it is done")
+    } else {
+        String::new()
+    };
     row("効き目", "effect", effect(manifest.effect, lang) + &approval);
     row("行う所", "where", reach(manifest, lang));
     if manifest.effect > Effect::Read {
         let by_person = || pick(lang, "見ても分からないので、人が判断します", "nothing can be looked at; a person decides");
         row("行われたかの確かめ方", "how it is looked up", manifest.observe.map_or_else(by_person, |observe| observe.get(lang).to_owned()));
-        let again = if manifest.repeatable { ("よい", "yes") } else { ("勝手にはやり直さない。まず確かめます", "never unasked; it is looked up first") };
+        let again = if manifest.repeatable {
+            ("よい", "yes")
+        } else {
+            ("勝手にはやり直さない。まず確かめます", "never unasked; it is looked up first")
+        };
         row("もう一度行うこと", "sent again", pick(lang, again.0, again.1));
     }
     if manifest.spends_attempt {

@@ -26,8 +26,8 @@ impl Screen {
     pub fn begins(&self, run: &str) {
         match (self.format, self.lang) {
             (Format::Json, _) => out(&json!({"run": run}).to_string()),
-            (Format::Text, Lang::Ja) => out(&format!("実行 {run}")),
-            (Format::Text, Lang::En) => out(&format!("Run {run}")),
+            (_, Lang::Ja) => out(&format!("実行 {run}")),
+            (_, Lang::En) => out(&format!("Run {run}")),
         }
     }
 
@@ -68,7 +68,7 @@ impl Observer for Screen {
     fn event(&mut self, program: &Program, _state: &State, event: &Event) {
         match self.format {
             Format::Json => out(&json!(event).to_string()),
-            Format::Text => {
+            _ => {
                 if let Some(line) = self.line(program, event) {
                     out(&line);
                 }

@@ -86,6 +86,15 @@ fn help(ja: &str, schema: Json) -> Json {
     }
 }
 
+/// A keyword with what its English word means in Japanese, and an example; both show on hover.
+fn keyword(word_ja: &str, ja: &str, example: Json, schema: Json) -> Json {
+    let mut shown = help(&format!("【{word_ja}】{ja}"), schema);
+    if let Json::Object(body) = &mut shown {
+        body.insert("examples".to_owned(), json!([example]));
+    }
+    shown
+}
+
 fn string() -> Json {
     json!({ "type": "string" })
 }
