@@ -11,7 +11,7 @@ use kirikae_engine::backend::{BackendSet, Vault};
 use kirikae_engine::check::{Checked, check};
 use kirikae_engine::journal::Journal;
 use kirikae_engine::plan::{ClosureItem, DryRun, GivenInput, LookScope, Message, Plan, PlanRequest, Target, World, dry_run, plan};
-use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, gather_inputs};
+use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, gather_inputs, rule_notices};
 use kirikae_engine::text::{Sources as Texts, Text};
 
 use crate::failure::Failure;
@@ -111,7 +111,7 @@ impl Job {
             plan_id: plan_id(now),
             valid: site.plan_valid,
             inputs: self.inputs.clone(),
-            secret_sources: self.checked.secrets.iter().map(|secret| (secret.name.clone(), self.sources.word(&secret.name).to_owned())).collect(),
+            secret_sources: self.checked.secrets.iter().map(|secret| (secret.name.clone(), self.sources.word(secret).to_owned())).collect(),
             target: Target { id: site.id.clone(), labels: BTreeMap::new() },
             bindings: self.bindings(),
             hands: self.hands(),
@@ -132,6 +132,7 @@ impl Job {
         self.with_world(journal, &NoSecrets, |world| {
             let mut plan = plan(&self.request(scope, world.now, vec![]), world);
             plan.diagnostics.extend(self.earlier(&plan, journal));
+            plan.diagnostics.extend(rule_notices(&plan, &self.checked, &self.open.site.approvals));
             plan.digest = plan.compute_digest();
             plan
         })
@@ -144,6 +145,7 @@ impl Job {
             let mut dry = dry_run(&self.request(LookScope::Probe, world.now, vec![]), world);
             let earlier = self.earlier(&dry.plan, journal);
             dry.plan.diagnostics.extend(earlier);
+            dry.plan.diagnostics.extend(rule_notices(&dry.plan, &self.checked, &self.open.site.approvals));
             dry.plan.digest = dry.plan.compute_digest();
             dry
         })

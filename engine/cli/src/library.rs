@@ -10,6 +10,9 @@ use crate::failure::Failure;
 /// At most so much of a document is read; one byte more than allowed, so that the excess shows.
 const READ_LIMIT: u64 = (1 << 20) + 1;
 
+/// Name of the lock file beside `sources.yaml`.
+const LOCK_FILE: &str = "kirikae.lock";
+
 macro_rules! built_in {
     ($($path:literal),* $(,)?) => {
         &[$(($path, include_str!(concat!("../../../playbooks/", $path)))),*]
@@ -68,6 +71,11 @@ impl Shelf {
         BUILT_IN.iter().find(|(known, _)| *known == path).map(|(known, text)| Source::new(*known, *text))
     }
 
+    /// Where the lock file is, or would be; `None` for the built-in set alone.
+    pub fn lock_file(&self) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(LOCK_FILE))
+    }
+
     /// Every portal profile of the built-in set and the folder, by id.
     pub fn portals(&self) -> Vec<Source> {
         let mut ids: Vec<String> = BUILT_IN.iter().filter_map(|(path, _)| Some(path.strip_prefix("portals/")?.strip_suffix(".yaml")?.to_owned())).collect();
@@ -90,6 +98,17 @@ impl Library for Shelf {
 
     fn sources(&self) -> Option<Source> {
         self.read("sources.yaml")
+    }
+
+    fn lock(&self) -> Option<Source> {
+        let file = self.lock_file().filter(|file| file.exists())?;
+        // One that cannot be read locks nothing open: without its header it is refused.
+        Some(read_source(&file).unwrap_or_else(|_| Source::new(file.display().to_string(), "")))
+    }
+
+    fn further_sources(&self) -> Option<Source> {
+        let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == "sources.yaml")?;
+        self.folder.as_ref().map(|_| Source::new(format!("built-in {name}"), *text))
     }
 }
 

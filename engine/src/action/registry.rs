@@ -13,6 +13,11 @@ use crate::dsl::reader::nearest;
 pub struct Registry(Vec<(Manifest, &'static dyn Action)>);
 
 impl Registry {
+    /// A registry of these actions.
+    pub fn of(actions: &[&'static dyn Action]) -> Registry {
+        Registry(actions.iter().map(|action| (action.manifest(), *action)).collect())
+    }
+
     /// The action written `name@major`.
     pub fn find(&self, name: &str, major: u32) -> Option<(&Manifest, &'static dyn Action)> {
         self.0.iter().find(|(manifest, _)| manifest.name == name && manifest.major == major).map(|(manifest, action)| (manifest, *action))
@@ -52,7 +57,7 @@ static ACTIONS: &[&dyn Action] = &[
 /// The registry.
 pub fn registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
-    REGISTRY.get_or_init(|| Registry(ACTIONS.iter().map(|action| (action.manifest(), *action)).collect()))
+    REGISTRY.get_or_init(|| Registry::of(ACTIONS))
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Checked, Manual, What};
+use super::{Checked, Cite, DocumentKind, Manual, SOURCES, Step, What};
+use crate::dsl::decode_sources;
 use crate::text::Text;
 
 /// Manuals against playbooks.
@@ -12,9 +13,10 @@ use crate::text::Text;
 pub struct Coverage {
     /// Manuals that a step cites, by id.
     pub manuals: Vec<ManualCoverage>,
-    /// Ids of manuals in the catalogue that no step cites.
+    /// Ids of manuals in the library's own catalogue that no step cites.
     pub not_cited: Vec<String>,
-    /// Steps without a section. A step that calls a playbook is left out: the steps inside it cite.
+    /// Steps without a section. Left out: a step that calls a playbook, since the steps inside it cite, and a step of a `do` whose
+    /// row of `rescue` cites.
     pub without_section: Vec<CitingStep>,
 }
 
@@ -36,7 +38,7 @@ pub struct SectionCoverage {
     pub section: String,
     /// Its title.
     pub title: Text,
-    /// Steps that cite it, by playbook, in file order.
+    /// Steps that cite it, themselves or in a row of `rescue`, by playbook, in file order.
     pub steps: Vec<CitingStep>,
 }
 
@@ -45,7 +47,7 @@ pub struct SectionCoverage {
 pub struct CitingStep {
     /// Id of its playbook.
     pub playbook: String,
-    /// Its id there.
+    /// Its id there; of a step of a `do`, with the way to it: `fetch/rescue/PORTAL.BUSY/again`.
     pub step: String,
 }
 
@@ -60,29 +62,54 @@ impl Coverage {
 /// Compares playbooks with the manuals of their catalogues.
 pub fn coverage(playbooks: &[Checked]) -> Coverage {
     let mut manuals: BTreeMap<&String, &Manual> = BTreeMap::new();
+    let mut own = BTreeSet::new();
     let mut citing: BTreeMap<(&str, &str), Vec<CitingStep>> = BTreeMap::new();
     let mut seen = BTreeSet::new();
     let mut without_section = vec![];
     for checked in playbooks {
         manuals.extend(&checked.catalogue.0);
+        own.extend(own_manuals(checked));
         for step in &checked.steps {
-            let at =
-                CitingStep { playbook: checked.frames[step.frame].playbook.clone(), step: step.address.rsplit('/').next().unwrap_or(&step.address).to_owned() };
+            let at = place(checked, step);
             if !seen.insert(at.clone()) {
                 continue;
             }
-            for cite in &step.cite {
+            let sections: BTreeSet<&Cite> = step.cite.iter().chain(step.rescue.iter().flat_map(|row| &row.cite)).collect();
+            for cite in sections {
                 citing.entry((&cite.manual, &cite.section)).or_default().push(at.clone());
             }
-            if step.cite.is_empty() && matches!(step.what, What::Action(_)) {
+            if step.cite.is_empty() && matches!(step.what, What::Action(_)) && !row_cites(checked, step) {
                 without_section.push(at);
             }
         }
     }
     let is_cited = |id: &str| citing.keys().any(|(manual, _)| *manual == id);
-    let (cited, not_cited): (Vec<_>, Vec<_>) = manuals.into_iter().partition(|(id, _)| is_cited(id));
     let one = |(id, manual): (&String, &Manual)| ManualCoverage { id: id.clone(), manual: manual.clone(), sections: sections(id, manual, &citing) };
-    Coverage { manuals: cited.into_iter().map(one).collect(), not_cited: not_cited.into_iter().map(|(id, _)| id.clone()).collect(), without_section }
+    Coverage {
+        manuals: manuals.into_iter().filter(|(id, _)| is_cited(id)).map(one).collect(),
+        not_cited: own.into_iter().filter(|id| !is_cited(id)).collect(),
+        without_section,
+    }
+}
+
+/// Manuals of the library itself, without those of the catalogue behind it.
+fn own_manuals(checked: &Checked) -> Vec<String> {
+    let document = checked.documents.iter().find(|document| document.kind == DocumentKind::Sources && document.id == SOURCES);
+    let catalogue = document.and_then(|document| decode_sources(&document.source).ok());
+    catalogue.map(|catalogue| catalogue.0.into_keys().collect()).unwrap_or_default()
+}
+
+/// Where a step is written.
+fn place(checked: &Checked, step: &Step) -> CitingStep {
+    let frame = &checked.frames[step.frame];
+    let call = frame.caller.and_then(|(_, caller)| checked.steps.get(caller)).map(|caller| format!("{}/", caller.address));
+    let id = call.as_deref().and_then(|call| step.address.strip_prefix(call)).unwrap_or(&step.address);
+    CitingStep { playbook: frame.playbook.clone(), step: id.to_owned() }
+}
+
+fn row_cites(checked: &Checked, step: &Step) -> bool {
+    let row = step.row.as_ref().and_then(|row| checked.steps.get(row.owner)?.rescue(&row.code));
+    row.is_some_and(|row| !row.cite.is_empty())
 }
 
 fn sections(id: &str, manual: &Manual, citing: &BTreeMap<(&str, &str), Vec<CitingStep>>) -> Vec<SectionCoverage> {

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::claim::credential_keys;
 use super::model::*;
+use super::notices::unverified;
 use super::resolve::{Facts, Resolver, StepFacts, outputs_to_json};
 use crate::action::{Blobs, Effect, Kind, Observed, Outputs, ReadCx, Registry, Secrets, Sessions};
 use crate::backend::profile::{Hands, Profile};
@@ -117,15 +118,15 @@ pub fn plan(request: &PlanRequest<'_>, world: &World<'_>) -> Plan {
     walk.into_plan(steps)
 }
 
-struct Walk<'a> {
-    request: &'a PlanRequest<'a>,
-    world: &'a World<'a>,
+pub(super) struct Walk<'a> {
+    pub(super) request: &'a PlanRequest<'a>,
+    pub(super) world: &'a World<'a>,
     inputs: BTreeMap<String, Value>,
     known: Known,
-    decisions: Vec<Decision>,
+    pub(super) decisions: Vec<Decision>,
     /// Why everything from here on may not happen.
-    maybe_from_here: Option<Reason>,
-    finished: Option<Finished>,
+    pub(super) maybe_from_here: Option<Reason>,
+    pub(super) finished: Option<Finished>,
     /// Steps that cannot be done, with the code that stops those after them.
     stopped: BTreeMap<usize, Blocked>,
     /// Steps that could not be read now; those after them are shown as they could happen.
@@ -143,8 +144,8 @@ enum Looked {
 }
 
 impl<'a> Walk<'a> {
-    fn resolver(&self) -> Resolver<'_> {
-        Resolver { checked: self.request.checked, inputs: &self.inputs, facts: &self.known, run: "", now: self.world.now, zone: self.world.zone }
+    pub(super) fn resolver(&self) -> Resolver<'_> {
+        Resolver { checked: self.request.checked, inputs: &self.inputs, facts: &self.known, run: "", now: self.world.now, zone: self.world.zone, error: None }
     }
 
     fn step(&mut self, index: usize) -> PlanStep {
@@ -153,6 +154,7 @@ impl<'a> Walk<'a> {
         let (decision, reason) = self.decide_before(step, &mut entry);
         entry.decision = decision;
         entry.reason = reason;
+        super::refused::uncounted_tries(self.request.checked, &mut entry);
         match &step.what {
             What::Action(action) => {
                 self.bind(step, action, &mut entry);
@@ -163,7 +165,9 @@ impl<'a> Walk<'a> {
             What::Call { frame } => self.summarise_call(*frame, &mut entry),
         }
         self.guards(step, &mut entry, index);
-        if entry.effect == Effect::Irreversible && matches!(entry.decision, Decision::Run | Decision::Maybe) && !matches!(step.what, What::Call { .. }) {
+        // What cannot be looked at now may be done when the plan is applied after all.
+        let perhaps = matches!(entry.decision, Decision::Run | Decision::Maybe) || self.unreadable.contains(&index);
+        if entry.effect == Effect::Irreversible && perhaps && !matches!(step.what, What::Call { .. }) {
             entry.approval = Some(Approval { required: true, by: "irreversible".to_owned() });
         }
         if entry.decision == Decision::Skip {
@@ -203,12 +207,16 @@ impl<'a> Walk<'a> {
             fee: None,
             person: None,
             deadline: None,
+            deadline_unknown: None,
+            retry: step.retry.as_ref().map(|retry| PlanRetry { errors: retry.errors.clone(), times: retry.times, wait: words(retry.wait) }),
             repeat: step.repeat.as_ref().map(|repeat| PlanRepeat {
                 until: repeat.until.text.clone(),
                 every: words(repeat.every),
                 slow_to: words(repeat.slow_to),
                 within: words(repeat.within),
             }),
+            rescue: self.rows(step),
+            row: step.row.as_ref().map(|row| PlanRow { step: checked.steps[row.owner].address.clone(), code: row.code.clone() }),
             cite: step.cite.iter().map(Cite::to_string).collect(),
             depends_on: edges.collect(),
             approval: None,
@@ -254,6 +262,12 @@ impl<'a> Walk<'a> {
             return (Decision::Blocked, Some(Reason { say, expr: None, waits_for: vec![address.clone()] }));
         }
         let mut maybe = self.maybe_from_here.clone();
+        if let Some(row) = &step.row {
+            match self.of_row(row) {
+                (Decision::Skip, reason) => return (Decision::Skip, Some(reason)),
+                (_, reason) => maybe = Some(reason),
+            }
+        }
         for condition in &step.when {
             let truth = self.resolver().truth(condition, None);
             match truth.truth() {
@@ -264,6 +278,8 @@ impl<'a> Walk<'a> {
                 }
                 None => match truth {
                     Tri::Absent(why) => return (Decision::Skip, Some(absent_reason(&why.0))),
+                    // Of a step of a row, the row says more than its condition.
+                    Tri::Unknown(..) if step.row.is_some() => {}
                     Tri::Unknown(_, why) => {
                         maybe = Some(Reason {
                             say: Text::new("条件が実行時に決まるため", "its condition is decided at run time"),
@@ -274,6 +290,9 @@ impl<'a> Walk<'a> {
                     Tri::Known(_) => {}
                 },
             }
+        }
+        if let Some((decision, reason)) = self.deadline(step, entry) {
+            return (decision, Some(reason));
         }
         match maybe {
             Some(reason) => (Decision::Maybe, Some(reason)),
@@ -355,6 +374,7 @@ impl<'a> Walk<'a> {
                 entry.outputs_unknown.clear();
                 self.known.0[index] = Fact::Ended(if entry.effect == Effect::Read { "observed" } else { "unchanged" }, json);
             }
+            Looked::Failed(error) if self.rescued(step, &error, entry) => {}
             Looked::Failed(error) => {
                 let unreadable = matches!(error.class, Class::Transient) || UNREADABLE.contains(&error.code.as_str());
                 entry.decision = Decision::Blocked;
@@ -434,14 +454,15 @@ impl<'a> Walk<'a> {
         match guard.then {
             EndsAs::Finish => self.finished = Some(Finished { step: step.address.clone(), say }),
             EndsAs::Stop => {
-                entry.decision = Decision::Blocked;
                 let code = guard.code.clone().unwrap_or_else(|| "EXPECT.FAILED".to_owned());
-                entry.blocked = Some(Blocked {
-                    code,
-                    class: Class::Permanent,
-                    cure: Text::new("理由を確かめてから、計画を作り直してください。", "find out why, then plan again."),
-                });
-                entry.reason = Some(Reason { say, expr: Some(guard.that.text.clone()), waits_for: vec![] });
+                let cure = Text::new("理由を確かめてから、計画を作り直してください。", "find out why, then plan again.");
+                let error = BackendError::new(&code, say).class(Class::Permanent).cure(cure);
+                if self.rescued(step, &error, entry) {
+                    return;
+                }
+                entry.decision = Decision::Blocked;
+                entry.blocked = Some(Blocked { code, class: error.class, cure: error.cure });
+                entry.reason = Some(Reason { say: error.cause, expr: Some(guard.that.text.clone()), waits_for: vec![] });
             }
         }
     }
@@ -492,7 +513,8 @@ impl<'a> Walk<'a> {
         if !matches!(entry.decision, Decision::Run | Decision::Maybe) {
             return;
         }
-        let decisions: Vec<Decision> = inner.iter().map(|index| self.decisions[*index]).collect();
+        let in_turn = inner.iter().filter(|index| self.request.checked.steps[**index].row.is_none());
+        let decisions: Vec<Decision> = in_turn.map(|index| self.decisions[*index]).collect();
         entry.decision = if decisions.contains(&Decision::Blocked) {
             Decision::Blocked
         } else if decisions.iter().all(|decision| *decision == Decision::Skip) {
@@ -523,7 +545,7 @@ impl<'a> Walk<'a> {
         });
         for other in older {
             let (ja, en) = match &self.request.clean_up {
-                Some(playbook) => (format!(" 片付けるには kirikae plan {playbook} を使ってください。"), format!(" To tidy up: kirikae plan {playbook}.")),
+                Some(playbook) => (format!("片付けるには kirikae plan {playbook} を使ってください。"), format!(" To tidy up: kirikae plan {playbook}.")),
                 None => (String::new(), String::new()),
             };
             let day = other.not_after.to_zoned(self.world.zone.clone()).date();
@@ -547,6 +569,7 @@ impl<'a> Walk<'a> {
                 used.entry(secret).or_default().push(step.address.clone());
             }
         }
+        let not_kept = super::kept::not_kept(request, self.world, &self.resolver(), |name| used.contains_key(name));
         let secrets = checked.secrets.iter().map(|secret| {
             let source = request.secret_sources.get(&secret.name).cloned().unwrap_or_else(|| "ask".to_owned());
             let used_by = used.get(secret.name.as_str()).cloned().unwrap_or_default();
@@ -563,6 +586,9 @@ impl<'a> Walk<'a> {
             .map(|document| ClosureItem { kind: document.kind.word().to_owned(), id: document.id.clone(), digest: document.digest.clone() })
             .collect();
         closure.extend(request.site.clone());
+        let mut diagnostics = self.notices;
+        diagnostics.extend(not_kept);
+        diagnostics.extend(unverified(checked, &steps));
         Plan {
             format_version: "1.0".to_owned(),
             plan_id: request.plan_id.clone(),
@@ -582,13 +608,13 @@ impl<'a> Walk<'a> {
             inputs: inputs.collect(),
             secrets: secrets.collect(),
             observations: self.observations,
-            summary: summary(checked, &steps),
+            summary: summary(checked, &steps, &self.unreadable),
             approvals_required: steps.iter().filter(|step| step.approval.is_some()).map(|step| step.address.clone()).collect(),
             claims: self.claims.into_iter().collect(),
             closure,
             bindings: request.bindings.clone(),
             finished: self.finished,
-            diagnostics: self.notices,
+            diagnostics,
             digest: String::new(),
             steps,
         }
@@ -602,7 +628,7 @@ fn is_leftover(found: &CertInfo, other: &CertInfo, now: Timestamp) -> bool {
     other.subject_dn == found.subject_dn && other.not_after < found.not_after && other.not_after > now
 }
 
-fn absent_reason(why: &BTreeSet<String>) -> Reason {
+pub(super) fn absent_reason(why: &BTreeSet<String>) -> Reason {
     let names: Vec<String> = why.iter().cloned().collect();
     let say = Text::new(format!("{} が無いため", names.join("・")), format!("{} is absent", names.join(", ")));
     Reason { say, expr: None, waits_for: names }
@@ -618,11 +644,11 @@ fn words(duration: Duration) -> String {
     }
 }
 
-fn summary(checked: &Checked, steps: &[PlanStep]) -> PlanSummary {
+fn summary(checked: &Checked, steps: &[PlanStep], unreadable: &BTreeSet<usize>) -> PlanSummary {
     let mut summary = PlanSummary::default();
     let mut verified = true;
-    let actions = steps.iter().zip(&checked.steps).filter(|(_, step)| matches!(step.what, What::Action(_)));
-    for (step, _) in actions {
+    let actions = steps.iter().zip(&checked.steps).enumerate().filter(|(_, (_, step))| matches!(step.what, What::Action(_)));
+    for (index, (step, _)) in actions {
         match step.decision {
             Decision::Observed => summary.observed += 1,
             Decision::Run => summary.run += 1,
@@ -638,10 +664,11 @@ fn summary(checked: &Checked, steps: &[PlanStep]) -> PlanSummary {
             };
             *summary.effects.entry(effect.to_owned()).or_default() += 1;
             summary.person += u32::from(step.person.is_some());
-            if let Some(fee) = step.fee {
-                summary.fee.yen += fee.yen;
-                verified &= fee.verified;
-            }
+        }
+        let perhaps = matches!(step.decision, Decision::Run | Decision::Maybe) || unreadable.contains(&index);
+        if let Some(fee) = step.fee.filter(|_| perhaps) {
+            summary.fee.yen += fee.yen;
+            verified &= fee.verified;
         }
     }
     summary.fee.verified = verified;

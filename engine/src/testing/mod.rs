@@ -8,20 +8,25 @@
 
 mod certs;
 mod clock;
+mod desk;
 mod folder;
 mod p12;
 mod portal;
 mod profile;
+mod shipped;
+pub mod situations;
 mod store;
 mod vault;
 mod world;
 
 pub use certs::{ISSUER, certificate, day, stored};
 pub use clock::FixedClock;
+pub use desk::Desk;
 pub use folder::{FakeFolder, FakeNotifier};
 pub use p12::FakeP12;
 pub use portal::{FakePortal, Fault, ListedRow};
 pub use profile::obn_profile;
+pub use shipped::Shipped;
 pub use store::FakeStore;
 pub use vault::{FakeBlobs, FakeSecrets, FakeSink, FakeVault};
 pub use world::{Attempt, Ended, World, inputs};

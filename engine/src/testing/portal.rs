@@ -11,11 +11,12 @@ use super::{FakeP12, FixedClock, certificate, locked};
 use crate::backend::profile::{Operation, Profile};
 use crate::backend::{
     BackendError, CaRead, CaWrite, Call, Capabilities, Class, Gives, IdempotencyKey, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb,
+    code_info,
 };
 use crate::clock::Clock;
 use crate::dsl::CertInfo;
 use crate::secret::Secret;
-use crate::text::Text;
+use crate::text::{Phrase, Text};
 
 /// What goes wrong at the next request of an operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -383,6 +384,7 @@ impl Session for FakeSession {
 }
 
 fn error(code: &str) -> BackendError {
-    let error = BackendError::new(code, Text::new(format!("{code}(試験)"), format!("{code} (test).")));
+    let title = code_info(code).map_or(Phrase { ja: "試験の故障", en: "a fault of the test" }, |info| info.title);
+    let error = BackendError::new(code, Text::new(format!("{}(試験)。", title.ja), format!("{} (test).", title.en)));
     if code.starts_with("PORTAL.") || code.starts_with("NET.") { error } else { error.class(Class::Human) }
 }

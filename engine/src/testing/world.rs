@@ -13,13 +13,14 @@ use crate::backend::{BackendError, BackendSet, CaWrite, Call, FolderWrite, Idemp
 use crate::clock::Clock;
 use crate::dsl::Value;
 
-/// The backends of one terminal: roles `personal` (store), `issuer` (portal), `backup` (folder).
+/// The backends of one terminal: roles `personal` (store), `issuer` (portal), `backup` and `inbox` (folders).
 pub struct World {
     pub clock: Arc<FixedClock>,
     pub p12: Arc<FakeP12>,
     pub store: Arc<FakeStore>,
     pub portal: Arc<FakePortal>,
     pub folder: Arc<FakeFolder>,
+    pub inbox: Arc<FakeFolder>,
     pub vault: Arc<FakeVault>,
     pub notifier: Arc<FakeNotifier>,
     pub secrets: FakeSecrets,
@@ -51,6 +52,7 @@ impl World {
             store: Arc::new(FakeStore::new("dir:/personal", p12.clone())),
             portal: Arc::new(FakePortal::new(obn_profile(), clock.clone(), p12.clone())),
             folder: Arc::new(FakeFolder::new("folder:/backup", false, clock.clone())),
+            inbox: Arc::new(FakeFolder::new("folder:/inbox", true, clock.clone())),
             notifier: Arc::default(),
             secrets: FakeSecrets::new(vault.clone()),
             blobs: FakeBlobs::new(vault.clone(), clock.clone()),
@@ -74,7 +76,7 @@ impl World {
         BackendSet {
             stores: BTreeMap::from([("personal".to_owned(), self.store.clone() as Arc<dyn StoreWrite>)]),
             cas: BTreeMap::from([("issuer".to_owned(), self.portal.clone() as Arc<dyn CaWrite>)]),
-            folders: BTreeMap::from([("backup".to_owned(), self.folder.clone() as Arc<dyn FolderWrite>)]),
+            folders: [("backup", &self.folder), ("inbox", &self.inbox)].map(|(role, folder)| (role.to_owned(), folder.clone() as Arc<dyn FolderWrite>)).into(),
             p12: self.p12.clone(),
             vault: self.vault.clone(),
             notifier: self.notifier.clone(),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use kirikae_engine::action::registry;
 use kirikae_engine::check::check;
-use kirikae_engine::dsl::{decode_profile, decode_site, decode_sources};
+use kirikae_engine::dsl::{decode_lock, decode_profile, decode_site, decode_sources};
 use kirikae_engine::text::{Diagnostic, Severity, Source, Sources};
 use serde_json::json;
 
@@ -20,10 +20,16 @@ pub struct Args {
     /// Documents
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
+    /// Lock what the playbooks refer to (sub-playbooks, profiles, catalogue) in kirikae.lock beside sources.yaml
+    #[arg(long)]
+    write_lock: bool,
 }
 
 /// Checks documents of any kind, told by their first key.
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
+    if args.write_lock {
+        return super::write_lock::run(globals, &args.paths);
+    }
     let lang = globals.lang();
     let (mut texts, mut findings) = (Sources::default(), vec![]);
     for path in &args.paths {
@@ -57,6 +63,7 @@ fn check_one(globals: &Globals, path: &std::path::Path, source: &Source) -> (Sou
         Some("portal") => decode_profile(source).err().unwrap_or_default(),
         Some("site") => decode_site(source).err().unwrap_or_default(),
         Some("sources") => decode_sources(source).err().unwrap_or_default(),
+        Some("lock") => decode_lock(source).err().unwrap_or_default(),
         _ => {
             let shelf = Shelf::find(globals.library.as_deref(), Some(path));
             let outcome = check(source, &shelf, registry());

@@ -21,3 +21,4 @@ pub mod secrets;
 pub mod show;
 mod take_up;
 pub mod verify;
+mod write_lock;

@@ -51,29 +51,38 @@ impl Graph<'_> {
         if self.lang == Lang::Ja { ja } else { en }
     }
 
-    /// The steps directly below a prefix (empty, or `install/`); each call of a playbook is a cluster that ends with its own node.
+    /// The steps directly below a prefix (empty, or `install/`), each with the steps inside it: a called playbook is a cluster
+    /// that ends with the call's own node, and so is each row of `rescue` that has steps.
     fn level(&self, prefix: &str, indent: &str, lines: &mut Vec<String>) {
+        let deeper = format!("{indent}  ");
         let here = |step: &&PlanStep| step.address.strip_prefix(prefix).is_some_and(|rest| !rest.contains('/'));
         for step in self.plan.steps.iter().filter(here) {
-            let inside = format!("{}/", step.address);
-            if !self.plan.steps.iter().any(|inner| inner.address.starts_with(&inside)) {
+            if let Some(playbook) = step.uses.strip_prefix("playbook:") {
+                let label = format!("{} {}\n{playbook}", local(&step.address), step.title.get(self.lang));
+                lines.push(format!("{indent}subgraph {} {{", quoted(&format!("cluster {}", step.address))));
+                lines.push(format!(
+                    "{deeper}graph [label={}, labeljust=l, fontsize=12, style=\"rounded\", color=\"#718096\", bgcolor=\"#f7fafc\"]",
+                    quoted(&label)
+                ));
+                self.level(&format!("{}/", step.address), &deeper, lines);
+                lines.push(format!(
+                    "{deeper}{} [label={}, shape=plaintext, fontcolor=\"#4a5568\", margin=\"0.05,0.02\"]",
+                    quoted(&step.address),
+                    quoted(&self.end(step))
+                ));
+                lines.push(format!("{indent}}}"));
+            } else {
                 lines.push(format!("{indent}{}", self.node(step)));
-                continue;
             }
-            let playbook = step.uses.strip_prefix("playbook:").unwrap_or(&step.uses);
-            let label = format!("{} {}\n{playbook}", local(&step.address), step.title.get(self.lang));
-            lines.push(format!("{indent}subgraph {} {{", quoted(&format!("cluster {}", step.address))));
-            lines.push(format!(
-                "{indent}  graph [label={}, labeljust=l, fontsize=12, style=\"rounded\", color=\"#718096\", bgcolor=\"#f7fafc\"]",
-                quoted(&label)
-            ));
-            self.level(&inside, &format!("{indent}  "), lines);
-            lines.push(format!(
-                "{indent}  {} [label={}, shape=plaintext, fontcolor=\"#4a5568\", margin=\"0.05,0.02\"]",
-                quoted(&step.address),
-                quoted(&self.end(step))
-            ));
-            lines.push(format!("{indent}}}"));
+            for row in step.rescue.iter().filter(|row| !row.steps.is_empty()) {
+                let inside = format!("{}/rescue/{}", step.address, row.code);
+                let label = format!("{} {}", self.pick("こんなときは:", "in case of"), row.code);
+                lines.push(format!("{indent}subgraph {} {{", quoted(&format!("cluster {inside}"))));
+                lines.push(format!("{deeper}graph [label={}, labeljust=l, fontsize=12, style=\"dashed,rounded\", color=\"#c53030\"]", quoted(&label)));
+                self.level(&format!("{inside}/"), &deeper, lines);
+                lines.push(format!("{indent}}}"));
+                lines.push(format!("{indent}{} -> {} [{RESCUE}]", quoted(&step.address), quoted(&row.steps[0])));
+            }
         }
     }
 
@@ -143,6 +152,10 @@ impl Graph<'_> {
         let mut lines = vec![];
         for edge in &step.depends_on {
             let mut others = step.depends_on.iter().map(|other| other.step.as_str()).filter(|other| *other != edge.step);
+            // The row's own edge, drawn with its cluster.
+            if step.row.as_ref().is_some_and(|row| row.step == edge.step) {
+                continue;
+            }
             // What comes out of a called playbook comes from its end.
             if others.clone().any(|call| edge.step.starts_with(&format!("{call}/")) && !step.address.starts_with(&format!("{call}/"))) {
                 continue;
@@ -181,6 +194,7 @@ impl Graph<'_> {
 
 const DATA: &str = "color=\"#2d3748\", penwidth=1.4";
 const UNKNOWN: &str = "color=\"#c05621\", penwidth=1.4, dir=both, arrowtail=odot";
+const RESCUE: &str = "color=\"#c53030\", style=dotted, penwidth=1.6, arrowhead=open";
 const ORDER: &str = "color=\"#718096\", style=dashed, arrowhead=open";
 
 /// How a node looks.

@@ -5,6 +5,7 @@ pub mod coverage;
 pub mod diagnostic;
 pub mod graph;
 pub mod plan;
+mod plan_errors;
 pub mod run;
 
 use std::io::Write;

@@ -4,11 +4,14 @@
 
 use serde_json::{Map, Value as Json, json};
 
+use super::snippet::snippet;
 use super::{
     declared_type, definition, document, document_id, duration, error_code, flag, help, keyed, keyword, list, matching, named, object, one_or_list, scalar,
     string, text, version, words,
 };
 use crate::action::{InputSpec, Manifest, Registry};
+use crate::backend::profile::Then;
+use crate::dsl::playbook_rescue::MOST_TIMES;
 use crate::dsl::{RoleKind, Type};
 use crate::text::Lang;
 
@@ -65,7 +68,15 @@ pub(super) fn schema(registry: &Registry) -> Json {
         ),
         ("outputs", keyword("結果", "この手順書を呼ぶ側に渡す式。", json!({ "cert": "steps.current.cert" }), named(scalar()))),
     ];
-    let definitions = json!({ "input": input(), "secret": secret(), "step": step(registry), "guard": guard() });
+    let definitions = json!({
+        "input": input(),
+        "secret": secret(),
+        "step": step(registry),
+        "inner_step": inner_step(registry),
+        "with": json!({ "allOf": registry.manifests().map(inputs_of).collect::<Vec<_>>() }),
+        "guard": guard(),
+        "row": row(),
+    });
     document("playbook", "kirikae playbook/1", &["id", "version", "title", "steps"], keys, definitions)
 }
 
@@ -97,12 +108,24 @@ fn input() -> Json {
 }
 
 fn secret() -> Json {
-    let kept = object(&["name", "about"], vec![("name", string()), ("about", text())]);
+    let kept = object(&["name", "about"], vec![("name", string()), ("about", string())]);
+    let number = |least: u32| json!({ "type": "integer", "minimum": least });
+    let attempts = object(
+        &["limit", "leave", "per_run", "cite"],
+        vec![
+            ("limit", help("続けて何回まちがえるとロックされるか(手順書の数)。", number(1))),
+            ("leave", help("使わずに残しておく回数。", number(0))),
+            ("per_run", help("1回の実行で試してよい回数。", number(1))),
+            ("cite", cite()),
+        ],
+    );
     let keys = vec![
         ("type", keyword("型", "値の形。digits(4)、string など。", json!("digits(4)"), declared_type())),
         ("title", help("画面に出す名前。", text())),
         ("new", help("true なら、新しく決める値です。", flag())),
-        ("kept", help("前に保管した値を使います(名前と、何についての値か)。", kept)),
+        ("kept", help("前に secret.keep で保管した値を使います(その名前と、何についての値か)。", kept)),
+        ("typed_by_person", help("true なら、人が別の画面で入れる値です。kirikae は受け取らず、回数だけを数えます。", flag())),
+        ("attempts", help("まちがえてよい回数に限りがある値(PIN、ログインのパスワードなど)。", attempts)),
         ("cite", cite()),
     ];
     object(&["type", "title"], keys)
@@ -133,24 +156,84 @@ fn repeat() -> Json {
     object(&["until", "every", "within"], keys)
 }
 
-fn step(registry: &Registry) -> Json {
+fn retry() -> Json {
     let keys = vec![
+        ("errors", help("やり直してよい、一時的なエラーのコード(例: PORTAL.BUSY)。", list(error_code()))),
+        ("times", help("やり直しの回数。はじめの1回は数えません。", times())),
+        ("wait", help("はじめの間隔(例: 30s)。倍々に、15分まで延ばします。", duration())),
+    ];
+    object(&["errors", "times", "wait"], keys)
+}
+
+fn times() -> Json {
+    json!({ "type": "integer", "minimum": 1, "maximum": MOST_TIMES })
+}
+
+/// A row of `rescue`: こんなときは.
+fn row() -> Json {
+    let mut steps = named(definition("inner_step"));
+    if let Json::Object(steps) = &mut steps {
+        steps.insert("minProperties".to_owned(), json!(1));
+    }
+    let keys = vec![
+        ("cite", cite()),
+        ("say", help("そのときに人に伝える言葉。${{ error.shown }} なども使えます。", text())),
+        ("do", help("先に行う手順。この行の中だけで do.名前.出力 と書けます。", steps)),
+        (
+            "then",
+            help(
+                "【その後】resume=済んだことにする retry=もう一度行う finish=よい終わりにする stop=失敗として止める hand_off=人に引き継ぐ。",
+                words(&Then::ALL.map(Then::word)),
+            ),
+        ),
+        ("times", help("retry の回数(書かなければ1回)。", times())),
+        ("give", help("resume のとき、後の手順が使う出力の値。", keyed(json!({})))),
+        ("ask_again", help("retry のとき、もう一度聞く秘密の値の名前。", list(string()))),
+    ];
+    object(&["say", "then"], keys)
+}
+
+fn step(registry: &Registry) -> Json {
+    let mut keys = inner_keys(registry);
+    keys.push((
+        "needs",
+        keyword("待つ手順", "先に終わっているべき手順。書かなければ、すぐ上の手順です。[] なら何も待ちません。", json!(["current"]), list(string())),
+    ));
+    let rows = json!({ "type": "object", "propertyNames": error_code(), "additionalProperties": definition("row") });
+    let example = json!({ "PORTAL.BUSY": { "say": "混み合っています。しばらくしてから続けてください。", "then": "stop" } });
+    keys.push(("rescue", keyword("こんなときは", "エラーのコードごとに、人に伝える言葉と、その後どうするか。", example, rows)));
+    with_inputs(registry, object(&["title", "uses"], keys))
+}
+
+/// A step of a `do`: no rows of its own, in the order that is written.
+fn inner_step(registry: &Registry) -> Json {
+    with_inputs(registry, object(&["title", "uses"], inner_keys(registry)))
+}
+
+fn with_inputs(registry: &Registry, mut step: Json) -> Json {
+    if let Json::Object(step) = &mut step {
+        step.insert("allOf".to_owned(), json!([definition("with")]));
+        step.insert("defaultSnippets".to_owned(), registry.manifests().map(snippet).collect());
+    }
+    step
+}
+
+fn inner_keys(registry: &Registry) -> Vec<(&'static str, Json)> {
+    vec![
         ("title", keyword("題", "計画と画面に出す、この手順の題。", json!("今の証明書を探す"), text())),
         ("cite", cite()),
         ("uses", uses(registry)),
         ("with", help("【渡すもの】操作に渡す入力。使う操作によって変わります。", json!({ "type": "object" }))),
-        ("needs", keyword("待つ手順", "先に終わっているべき手順。書かなければ、すぐ上の手順です。[] なら何も待ちません。", json!(["current"]), list(string()))),
         ("when", keyword("するとき", "この式が成り立つときだけ行います。成り立たなければ、とばします。", json!("steps.current.count > 1"), scalar())),
         ("require", keyword("前に確かめる", "行う前に成り立つべきこと。成り立たなければ、この手順は行いません。", guards(), list(definition("guard")))),
         ("expect", keyword("後で確かめる", "行った後に成り立つべきこと。この手順の結果は result.名前 で見ます。", guards(), list(definition("guard")))),
+        (
+            "retry",
+            keyword("やり直す", "一時的なエラーのとき、間を置いてやり直します。", json!({ "errors": ["PORTAL.BUSY"], "times": 3, "wait": "30s" }), retry()),
+        ),
         ("repeat", keyword("くり返し見る", "条件が成り立つまで、間を置いて見直します。見るだけの操作に書けます。", waiting(), repeat())),
-    ];
-    let mut step = object(&["title", "uses"], keys);
-    if let Json::Object(step) = &mut step {
-        step.insert("allOf".to_owned(), registry.manifests().map(inputs_of).collect());
-        step.insert("defaultSnippets".to_owned(), registry.manifests().map(snippet).collect());
-    }
-    step
+        ("deadline", keyword("期限", "これを過ぎたら始めない日付か日時。", json!("steps.current.cert.not_after"), scalar())),
+    ]
 }
 
 fn guards() -> Json {
@@ -159,34 +242,6 @@ fn guards() -> Json {
 
 fn waiting() -> Json {
     json!({ "until": "result.status != 'pending'", "every": "30s", "slow_to": "10m", "within": "24h" })
-}
-
-/// A whole step that an editor inserts: the action with what has to be given. Editors of the YAML language server know these.
-fn snippet(manifest: &Manifest) -> Json {
-    let mut body = json!({ "title": format!("${{1:{}}}", manifest.title.ja), "uses": manifest.reference() });
-    let mut tab_stop = 1;
-    let with: Map<String, Json> = manifest.example(Lang::Ja).into_iter().map(|(name, value)| (name, stops(value, &mut tab_stop))).collect();
-    if let (Json::Object(body), false) = (&mut body, with.is_empty()) {
-        body.insert("with".to_owned(), Json::Object(with));
-    }
-    json!({ "label": format!("{} {}", manifest.reference(), manifest.title.ja), "description": manifest.summary.ja, "body": body })
-}
-
-/// The texts of an example as places to type over. In a snippet `$` and `}` begin and end such places, so those of an
-/// expression are escaped.
-fn stops(value: Json, tab_stop: &mut u32) -> Json {
-    match value {
-        Json::String(text) => {
-            *tab_stop += 1;
-            let escaped = text.replace('$', "\\$").replace('}', "\\}");
-            // Editors put the text in as it is; a bare word needs no quotes.
-            let quote = if text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') { "" } else { "\"" };
-            json!(format!("{quote}${{{tab_stop}:{escaped}}}{quote}"))
-        }
-        Json::Array(items) => items.into_iter().map(|item| stops(item, tab_stop)).collect(),
-        Json::Object(fields) => Json::Object(fields.into_iter().map(|(name, field)| (name, stops(field, tab_stop))).collect()),
-        other => other,
-    }
 }
 
 fn uses(registry: &Registry) -> Json {
