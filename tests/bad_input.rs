@@ -55,7 +55,7 @@ fn a_number_with_a_leading_zero_must_be_quoted() {
 fn a_missing_file_a_folder_and_a_huge_file_are_refused() {
     refused(&["check", "no/such.yaml"], &["FILE.NOT_READABLE"]);
     refused(&["plan", "no/such.yaml"], &["FILE.NOT_READABLE"]);
-    refused(&["check", "playbooks"], &["FILE.IS_FOLDER"]);
+    refused(&["plan", "playbooks"], &["FILE.IS_FOLDER"]);
     let place = tempfile::tempdir().unwrap();
     let huge = place.path().join("huge.yaml");
     std::fs::File::create(&huge).unwrap().set_len(200 << 20).unwrap();

@@ -130,7 +130,7 @@ fn every_example_is_accepted_or_refused_as_the_page_says() {
         *(if fence.get("error").is_some() { &mut bad } else { &mut good }) += 1;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(good >= 20 && bad >= 12, "{good} good examples, {bad} bad ones");
+    assert!(good >= 18 && bad >= 12, "{good} good examples, {bad} bad ones");
 }
 
 #[test]

@@ -29,6 +29,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do · 1 failed, block
 enum Command {
     /// Check documents: playbooks, portal profiles, site files, catalogues
     Check(commands::check::Args),
+    /// Tell the story of a code, with a wrong and a right example; without CODE list all codes
+    Explain(commands::explain::Args),
     /// Show what would be done. Contacts nothing remote unless --probe
     Plan(commands::plan::Args),
     /// Do everything short of the first write: a verdict per step
@@ -69,9 +71,19 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let globals = &cli.globals;
+    if globals.format == Format::Sarif && !matches!(cli.command, Command::Check(_)) {
+        let refused = Failure::usage(
+            "CLI.FORMAT",
+            Text::new("--format sarif は check でだけ使えます。", "`--format sarif` is for `check` only."),
+            Text::new("text か json を指定してください。", "use text or json."),
+        );
+        refused.show(globals.lang(), globals.format);
+        return ExitCode::from(refused.exit());
+    }
     let result = match &cli.command {
         command if globals.format == Format::Dot && !matches!(command, Command::Plan(_)) => Err(no_picture()),
         Command::Check(args) => commands::check::run(globals, args),
+        Command::Explain(args) => commands::explain::run(globals, args),
         Command::Plan(args) => commands::plan::run(globals, args),
         Command::DryRun(args) => commands::dry_run::run(globals, args),
         Command::Apply(args) => commands::apply::run(globals, args),

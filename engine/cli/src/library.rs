@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use kirikae_engine::check::Library;
-use kirikae_engine::text::{Source, Text};
+use kirikae_engine::text::{Source, Sources, Text};
 
 use crate::failure::Failure;
 
@@ -112,12 +112,6 @@ impl Library for Shelf {
     }
 }
 
-/// The kind of document that a text says it is, in its first key: `playbook` of `kirikae: playbook/1`.
-pub fn document_kind(text: &str) -> Option<&str> {
-    let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#') && *line != "---")?;
-    first.strip_prefix("kirikae:")?.trim().split('/').next()
-}
-
 /// Reads a document, at most 1 MiB and one byte.
 pub fn read_source(path: &Path) -> Result<Source, Failure> {
     use std::io::Read;
@@ -138,6 +132,14 @@ pub fn read_source(path: &Path) -> Result<Source, Failure> {
     }
     let mut bytes = vec![];
     let file = std::fs::File::open(path).map_err(missing)?;
+    let size = file.metadata().map_err(missing)?.len();
+    if let Some(finding) = Source::too_big(&name, size) {
+        return Err(Failure::Findings(Box::default(), vec![finding]));
+    }
     file.take(READ_LIMIT).read_to_end(&mut bytes).map_err(missing)?;
-    Source::from_bytes(name.as_str(), &bytes).map_err(|finding| Failure::Findings(Box::default(), vec![finding]))
+    Source::from_bytes(&name, &bytes).map_err(|finding| {
+        let mut sources = Box::<Sources>::default();
+        sources.add(Source::for_excerpt(&name, &bytes));
+        Failure::Findings(sources, vec![finding])
+    })
 }

@@ -9,6 +9,7 @@ mod checked;
 mod cited;
 mod closure;
 mod coverage;
+mod document;
 mod edges;
 mod endless;
 mod guards;
@@ -36,6 +37,8 @@ pub use lock::{Lock, Locked};
 pub use rows::RescueRow;
 
 pub(crate) use closure::{FURTHER_SOURCES, SOURCES};
+
+pub use document::{Examined, examine, kind_of};
 
 use crate::action::Registry;
 use crate::dsl::reader::first_findings;

@@ -1,17 +1,18 @@
 //! `kirikae coverage PATH..`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use kirikae_engine::action::registry;
-use kirikae_engine::check::{check, coverage};
+use kirikae_engine::check::{check, coverage, kind_of};
 use kirikae_engine::text::Text;
 
 use crate::exit;
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
-use crate::library::{Shelf, document_kind, read_source};
+use crate::library::{Shelf, read_source};
 use crate::render;
 use crate::render::coverage as report;
+use crate::walk;
 
 /// Arguments of `coverage`.
 #[derive(clap::Args, Debug)]
@@ -28,10 +29,11 @@ pub struct Args {
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let mut playbooks = vec![];
     for path in &args.paths {
-        for file in files(path)? {
+        let files = if path.is_dir() { walk::documents(path)? } else { vec![path.clone()] };
+        for file in files {
             let source = read_source(&file)?;
             // A folder also holds profiles and the catalogue; a file that was named must be a playbook.
-            if file != *path && document_kind(&source.text) != Some("playbook") {
+            if file != *path && kind_of(&source) != Some("playbook") {
                 continue;
             }
             let shelf = Shelf::find(globals.library.as_deref(), Some(&file));
@@ -50,32 +52,6 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let (covered, all) = coverage.covered();
     let short = |least: u8| covered * 100 < usize::from(least) * all || !coverage.without_section.is_empty();
     Ok(if args.fail_under.is_some_and(short) { exit::FAILED } else { exit::DONE })
-}
-
-/// The YAML files of a folder and the folders in it, sorted; a file is itself.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    if !path.is_dir() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let unreadable = |error: std::io::Error| {
-        Failure::usage(
-            "FILE.NOT_READABLE",
-            Text::new(format!("{} を読めません: {error}", path.display()), format!("cannot read {}: {error}", path.display())),
-            Text::new("フォルダの場所と許可を確かめてください。", "check the folder and its permissions."),
-        )
-    };
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(path).map_err(unreadable)?.flatten().map(|entry| entry.path()).collect();
-    entries.sort();
-    let mut found = vec![];
-    for entry in entries {
-        let is_yaml = entry.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if entry.is_dir() && !entry.is_symlink() {
-            found.extend(files(&entry)?);
-        } else if is_yaml {
-            found.push(entry);
-        }
-    }
-    Ok(found)
 }
 
 fn no_playbook(args: &Args) -> Failure {

@@ -8,6 +8,7 @@ mod carry;
 pub mod check;
 pub mod coverage;
 pub mod dry_run;
+pub mod explain;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod new;

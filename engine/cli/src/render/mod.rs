@@ -7,6 +7,7 @@ pub mod graph;
 pub mod plan;
 mod plan_errors;
 pub mod run;
+pub mod sarif;
 
 use std::io::Write;
 use std::path::Path;
