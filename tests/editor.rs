@@ -288,6 +288,8 @@ fn hover_explains_in_japanese() {
         ("expect", format!("    title: 試し\n    exp|ect: {guard}\n{rest}"), "後で確かめる"),
         ("cite", format!("    title: 試し\n    ci|te: obn_edge#1\n{rest}"), "出典"),
         ("repeat", format!("    title: 試し\n    rep|eat: {{ until: \"true\", every: 30s, within: 1h }}\n{rest}"), "くり返し見る"),
+        ("retry", format!("    title: 試し\n    re|try: {{ errors: [PORTAL.BUSY], times: 3, wait: 30s }}\n{rest}"), "やり直す"),
+        ("rescue", format!("    title: 試し\n    res|cue: {{ PORTAL.BUSY: {{ say: はい, then: stop }} }}\n{rest}"), "こんなときは"),
         ("when", format!("    title: 試し\n    wh|en: \"true\"\n{rest}"), "するとき"),
         ("uses", "    title: 試し\n    uses: cert.f|ind@1\n    with: { in: personal, issuer: \"*\" }\n".to_owned(), "証明書を探す"),
         ("with", "    title: 試し\n    uses: cert.find@1\n    wi|th: { in: personal, issuer: \"*\" }\n".to_owned(), "渡すもの"),

@@ -62,6 +62,32 @@ fn labels_are_drawn_as_they_are_written() {
     }
 }
 
+/// The steps of a row of `rescue` stand apart from those that are always done.
+#[test]
+fn what_is_done_about_an_error_stands_apart() {
+    let place = tempfile::tempdir().unwrap();
+    let playbook = place.path().join("errors.yaml");
+    std::fs::write(
+        &playbook,
+        "kirikae: playbook/1\nid: errors\nversion: \"1.0.0\"\ntitle: 試し\nbackends: { personal: store }\nsteps:\n\
+         \x20 find:\n    title: 探す\n    uses: cert.find@1\n    with: { in: personal, issuer: \"*\" }\n    rescue:\n\
+         \x20     CERT.NOT_FOUND:\n        say: ありません\n        then: stop\n        do:\n\
+         \x20         ask: { title: 棚を見る, uses: human.confirm@1, with: { ask: ありますか } }\n\
+         \x20 after: { title: 知らせる, uses: notify.send@1, with: { to: 担当者, subject: 件名, body: 本文 } }\n",
+    )
+    .unwrap();
+    let site = place.path().join("site.yaml");
+    std::fs::write(&site, "kirikae: site/1\nid: a/b\ntitle: 試し\nbackends: { personal: { store: dir, path: ./personal } }\n").unwrap();
+    let graph = dot(kirikae().arg("plan").arg(&playbook).arg("--offline").arg("--site").arg(&site).arg("--state").arg(place.path().join("state")));
+    let cluster =
+        graph.split("subgraph \"cluster find/rescue/CERT.NOT_FOUND\"").nth(1).and_then(|rest| rest.split('}').next()).unwrap_or_else(|| panic!("{graph}"));
+    assert!(cluster.contains("こんなときは: CERT.NOT_FOUND") && cluster.contains("棚を見る"), "{graph}");
+    assert_eq!(graph.matches("棚を見る").count(), 1, "{graph}");
+    assert!(graph.contains("\"find\" -> \"find/rescue/CERT.NOT_FOUND/ask\""), "{graph}");
+    let Some(svg) = svg(&graph) else { return };
+    assert_eq!(svg.matches("class=\"cluster\"").count(), 2, "the row, and the legend");
+}
+
 #[test]
 fn only_plans_are_drawn() {
     let output = kirikae().args(["check", "playbooks/obn/verify.yaml", "--format", "dot"]).current_dir(root()).output().unwrap();

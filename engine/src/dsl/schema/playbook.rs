@@ -21,8 +21,8 @@ pub(super) fn schema(registry: &Registry) -> Json {
         steps.insert("minProperties".to_owned(), json!(1));
     }
     let keys = vec![
-        ("id", keyword("名前", "ファイルの場所と同じにします。", json!("obn/renew-web"), document_id())),
-        ("version", keyword("版", "この文書の版。引用符で囲みます。", json!("1.0.0"), version())),
+        ("id", keyword("名前", "ファイルの場所と同じにします(例: obn/renew-web)。", json!("obn/renew-web"), document_id())),
+        ("version", keyword("版", "この文書の版。\"1.0.0\" のように引用符で囲みます。", json!("1.0.0"), version())),
         ("title", keyword("題", "計画や画面に出す題。", json!({ "ja": "証明書の更新", "en": "Renew the certificate" }), text())),
         ("summary", keyword("説明", "何をするかを1〜2文で書きます。", json!("期限が近い証明書を更新します。"), text())),
         ("sources", keyword("よりどころ", "もとにした手順書。sources.yaml にある名前を書きます。", json!(["obn_edge"]), one_or_list(string()))),
@@ -81,7 +81,7 @@ pub(super) fn schema(registry: &Registry) -> Json {
 }
 
 fn cite() -> Json {
-    keyword("出典", "「手順書の名前#節」。計画に出ます。", json!("obn_edge#2.2"), one_or_list(matching("^[^#]+#.+$")))
+    keyword("出典", "「手順書の名前#節」(例: obn_edge#2.2)。計画に出ます。", json!("obn_edge#2.2"), one_or_list(matching("^[^#]+#.+$")))
 }
 
 /// `store`, or `{ kind: ca, profile: obn }`.
