@@ -77,7 +77,7 @@ pub fn files(size: usize) -> Vec<(&'static str, String)> {
             "fine needs of all",
             filled(
                 HEAD,
-                |index| step(index, &format!("    needs: [{}]\n", (0..index.min(400)).map(|at| format!("s{at}")).collect::<Vec<_>>().join(", "))),
+                |index| step(index, &format!("    needs: [{}]\n", (0..index.min(400)).map(|at| format!("s{at}, ")).collect::<String>() + "nowhere")),
                 size,
             ),
         ),

@@ -16,6 +16,8 @@ pub enum Format {
     Json,
     /// SARIF 2.1.0, of `check` only.
     Sarif,
+    /// A picture for Graphviz (`plan` only).
+    Dot,
 }
 
 /// The language of texts for people.

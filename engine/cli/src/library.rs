@@ -48,6 +48,11 @@ impl Shelf {
         Self { folder: given.map(Path::to_owned).or_else(above) }
     }
 
+    /// Its folder; `None` for the built-in set alone.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// What it is, for people.
     pub fn describe(&self) -> Text {
         match &self.folder {

@@ -8,6 +8,7 @@ mod calls;
 mod checked;
 mod cited;
 mod closure;
+mod coverage;
 mod document;
 mod edges;
 mod endless;
@@ -31,6 +32,7 @@ pub use checked::{
     Attempts, Binding, BoundAction, Catalogue, Checked, Cite, Condition, Deadline, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat,
     Rescue, Retry, RoleDecl, Row, SecretDecl, Step, What,
 };
+pub use coverage::{CitingStep, Coverage, ManualCoverage, SectionCoverage, coverage};
 pub use lock::{Lock, Locked};
 pub use rows::RescueRow;
 

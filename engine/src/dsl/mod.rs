@@ -26,6 +26,7 @@ mod value;
 pub use glob::glob_matches;
 pub use lock_file::decode_lock;
 pub use portal::decode_profile;
+pub use reader::is_document_id;
 pub use scalar::{ScalarError, fold, read_duration, read_scalar};
 pub use site_file::decode_site;
 pub use sources::decode_sources;

@@ -156,7 +156,7 @@ pub(super) fn code(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
     let upper =
         |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase()) && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     let fits = code.split_once('.').is_some_and(|(area, cause)| upper(area) && upper(cause));
-    let near = nearest(&code, ERROR_CODES.iter().map(|info| info.code)).filter(|_| code_info(&code).is_none());
+    let near = if code_info(&code).is_some() { None } else { nearest(&code, ERROR_CODES.iter().map(|info| info.code)) };
     if fits && near.is_none() {
         return Some(code);
     }

@@ -404,12 +404,7 @@ impl<'s> Reader<'s> {
     /// A document id: names of `[a-z][a-z0-9_-]*` joined by `/`.
     pub(crate) fn document_id(&mut self, node: &Node) -> Option<String> {
         let id = self.scalar(node)?.text.clone();
-        let part = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_lowercase())
-                && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
-                && !YAML_WORDS.contains(&part)
-        };
-        if id.len() <= 128 && id.split('/').all(part) {
+        if is_document_id(&id) {
             return Some(id);
         }
         let what = Text::new(format!("「{}」は文書の名前に使えません。", shortened(&id)), format!("`{}` cannot be the id of a document.", shortened(&id)));
@@ -433,6 +428,16 @@ impl<'s> Reader<'s> {
         self.error("DSL.BAD_VERSION", node.span, what).cure.push(cure);
         None
     }
+}
+
+/// Whether a text can be the id of a document: names of `[a-z][a-z0-9_-]*` joined by `/`.
+pub fn is_document_id(text: &str) -> bool {
+    let part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase())
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+            && !YAML_WORDS.contains(&part)
+    };
+    text.len() <= 128 && text.split('/').all(part)
 }
 
 /// Adds 「もしかして」 with the correction.

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension, Params, Transaction, TransactionBehavior, params};
 use serde_json::Value as Json;
 
 use super::chain::{ChainFault, STATE_RUN, link};
@@ -144,6 +145,8 @@ impl Journal {
             });
         }
         connection.pragma_update(None, "synchronous", "FULL")?;
+        // Statements are kept; without this SQLite plans each again whenever a value is bound.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.execute_batch(TABLES)?;
         let format: Option<String> = connection.query_row("SELECT value FROM meta WHERE key='format'", [], |row| row.get(0)).optional()?;
         match format.as_deref() {
@@ -383,7 +386,8 @@ fn read_event(seq: i64, at: i64, kind: &str, body: &str) -> Option<Event> {
 
 fn append_in(transaction: &Transaction<'_>, run: &str, wall: Timestamp, body: EventBody) -> Result<Event, JournalError> {
     let last: Option<(i64, i64, Vec<u8>)> = transaction
-        .query_row("SELECT seq, at, hash FROM events WHERE run=?1 ORDER BY seq DESC LIMIT 1", [run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .prepare_cached("SELECT seq, at, hash FROM events WHERE run=?1 ORDER BY seq DESC LIMIT 1")?
+        .query_row([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
     let (seq, previous_at, previous) = match last {
         Some((seq, at, hash)) => (seq + 1, at, <[u8; 32]>::try_from(hash.as_slice()).unwrap_or([0; 32])),
@@ -403,20 +407,26 @@ fn append_in(transaction: &Transaction<'_>, run: &str, wall: Timestamp, body: Ev
     let text = json.to_string();
     let sequence = u64::try_from(seq).unwrap_or(0);
     let hash = link(&previous, run, sequence, at, kind, &text);
-    transaction.execute("INSERT INTO events VALUES(?1, ?2, ?3, ?4, ?5, ?6)", params![run, seq, at, kind, text, hash.as_slice()])?;
+    execute(transaction, "INSERT INTO events VALUES(?1, ?2, ?3, ?4, ?5, ?6)", params![run, seq, at, kind, text, hash.as_slice()])?;
     side_tables(transaction, run, at, &body)?;
     Ok(Event { seq: sequence, at: timestamp(at), body })
 }
 
+/// The statements are the same for every event of a run, so each is compiled once.
+fn execute(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+    transaction.prepare_cached(sql)?.execute(params)
+}
+
 /// What an event means for the tables that other runs read.
 fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBody) -> Result<(), JournalError> {
-    let phase = |phase: &str, detail: &str| transaction.execute("UPDATE runs SET phase=?2, detail=?3 WHERE run=?1", params![run, phase, detail]);
+    let phase = |phase: &str, detail: &str| execute(transaction, "UPDATE runs SET phase=?2, detail=?3 WHERE run=?1", params![run, phase, detail]);
     let word = |value: &dyn fmt::Debug| format!("{value:?}").to_lowercase();
     match body {
         EventBody::IntentRecorded { step, key, operation, credential, intent } => {
-            transaction.execute("INSERT OR REPLACE INTO outbox VALUES(?1, ?2, ?3, ?4, ?5)", params![key, run, step, intent.attempt, at])?;
+            execute(transaction, "INSERT OR REPLACE INTO outbox VALUES(?1, ?2, ?3, ?4, ?5)", params![key, run, step, intent.attempt, at])?;
             if let Some(credential) = credential {
-                transaction.execute(
+                execute(
+                    transaction,
                     "INSERT INTO commitments VALUES(?1, ?2, ?3, ?4, 'intended', NULL, ?5)
                      ON CONFLICT(credential, operation, run, step) DO UPDATE SET state='intended', at=?5",
                     params![credential, operation, run, step, at],
@@ -424,21 +434,23 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
             }
         }
         EventBody::Uncertain { step, .. } => {
-            transaction.execute("UPDATE commitments SET state='uncertain', at=?3 WHERE run=?1 AND step=?2", params![run, step, at])?;
+            execute(transaction, "UPDATE commitments SET state='uncertain', at=?3 WHERE run=?1 AND step=?2", params![run, step, at])?;
         }
         EventBody::StepEnded { step, end } => {
-            transaction.execute("DELETE FROM outbox WHERE run=?1 AND step=?2", params![run, step])?;
+            execute(transaction, "DELETE FROM outbox WHERE run=?1 AND step=?2", params![run, step])?;
             // A failure after the effect (a check that did not hold) leaves the commitment done.
             let state = if end.outcome == Outcome::Changed { "done" } else { "not_done" };
             let request = end.outputs.get("request_id").and_then(Json::as_str);
-            transaction.execute(
+            execute(
+                transaction,
                 "UPDATE commitments SET state=CASE WHEN state='done' THEN state ELSE ?3 END, request_id=COALESCE(?4, request_id), at=?5 WHERE run=?1 AND step=?2",
                 params![run, step, state, request, at],
             )?;
         }
         EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } => {
             let request = outputs.get("request_id").and_then(Json::as_str);
-            transaction.execute(
+            execute(
+                transaction,
                 "UPDATE commitments SET state='done', request_id=COALESCE(?3, request_id), at=?4 WHERE run=?1 AND step=?2",
                 params![run, step, request, at],
             )?;
@@ -451,13 +463,13 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
         }
         EventBody::RunAbandoned { .. } => {
             phase("ended", "abandoned")?;
-            transaction.execute("DELETE FROM claims WHERE run=?1", [run])?;
-            transaction.execute("DELETE FROM outbox WHERE run=?1", [run])?;
+            execute(transaction, "DELETE FROM claims WHERE run=?1", [run])?;
+            execute(transaction, "DELETE FROM outbox WHERE run=?1", [run])?;
         }
         EventBody::RunEnded { end, .. } => {
             phase("ended", &word(end))?;
-            transaction.execute("DELETE FROM claims WHERE run=?1", [run])?;
-            transaction.execute("DELETE FROM outbox WHERE run=?1", [run])?;
+            execute(transaction, "DELETE FROM claims WHERE run=?1", [run])?;
+            execute(transaction, "DELETE FROM outbox WHERE run=?1", [run])?;
         }
         _ => {}
     }

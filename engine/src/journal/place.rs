@@ -1,13 +1,15 @@
 //! Whether a folder can hold the state: local, writable, with room.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
+
+use fs4::FileExt;
 
 use crate::text::Text;
 
 /// Bytes kept free for journal and vault while a run writes.
-const RESERVE: usize = 8 << 20;
+const RESERVE: u64 = 8 << 20;
 
 /// Why a place cannot hold the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,11 +50,8 @@ pub fn check_place(folder: &Path) -> Result<(), PlaceError> {
 pub fn reserve(folder: &Path) -> Result<(), PlaceError> {
     let (fresh, kept) = (folder.join(format!("reserve.{}.new", std::process::id())), folder.join("reserve"));
     let write = || -> std::io::Result<()> {
-        let mut file = File::create(&fresh)?;
-        let block = vec![0u8; 1 << 20];
-        for _ in 0..RESERVE / block.len() {
-            file.write_all(&block)?;
-        }
+        let file = File::create(&fresh)?;
+        claim_room(&file)?;
         file.sync_all()?;
         fs::rename(&fresh, &kept)?;
         sync_folder(folder)
@@ -60,7 +59,7 @@ pub fn reserve(folder: &Path) -> Result<(), PlaceError> {
     write().map_err(|error| {
         let _ = fs::remove_file(&fresh);
         match error.kind() {
-            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => PlaceError {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => PlaceError {
                 code: "STATE.FULL",
                 cause: Text::new(
                     format!("状態フォルダ {} に 8 MiB の空きがありません。", folder.display()),
@@ -71,6 +70,17 @@ pub fn reserve(folder: &Path) -> Result<(), PlaceError> {
             _ => readonly(folder, &error),
         }
     })
+}
+
+/// Blocks of the disk without writing them, where the file system can; else by filling them.
+fn claim_room(mut file: &File) -> std::io::Result<()> {
+    match FileExt::allocate(file, RESERVE) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => {
+            let block = vec![0u8; 1 << 20];
+            (0..RESERVE / (1 << 20)).try_for_each(|_| file.write_all(&block))
+        }
+        done => done,
+    }
 }
 
 /// Makes renames and new files of a folder durable.

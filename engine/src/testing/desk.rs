@@ -1,9 +1,10 @@
 //! A shipped playbook at the clinic of [`World::obn`], planned as the command line plans it.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use super::{FakeBlobs, FakeVault, Shipped, World};
+use jiff::Timestamp;
+
+use super::{Shipped, World};
 use crate::action::registry;
 use crate::backend::BackendSet;
 use crate::check::{Checked, Library, check};
@@ -11,7 +12,7 @@ use crate::clock::Clock;
 use crate::dsl::decode_site;
 use crate::dsl::site::Site;
 use crate::plan::{ClosureItem, LookScope, Plan, PlanRequest, Target, World as PlanWorld, plan};
-use crate::run::{MissingInputs, NoSecrets, gather_inputs, rule_notices};
+use crate::run::{MemoryBlobs, MissingInputs, NoSecrets, gather_inputs, rule_notices};
 use crate::text::Source;
 
 /// The site file of the clinic, without approval rules.
@@ -63,42 +64,52 @@ impl Desk {
         self
     }
 
+    /// The plan as the planner leaves it: without a digest, which is made when a plan is shown or saved.
+    pub fn draft(&self) -> Plan {
+        draft(&self.checked, &self.site, &self.world.backends(), self.world.clock.now(), self.scope, &self.set)
+    }
+
     /// Plans.
     pub fn plan(&self) -> Plan {
-        let (checked, site) = (&self.checked, &self.site);
-        let backends = self.world.backends();
-        let tidies = format!("{}/delete-old", checked.program);
-        let request = PlanRequest {
-            checked,
-            registry: registry(),
-            scope: self.scope,
-            plan_id: "P-20261123-2C81".to_owned(),
-            valid: site.plan_valid,
-            inputs: gather_inputs(checked, &self.set, site, MissingInputs::Refuse).expect("inputs of the site"),
-            secret_sources: BTreeMap::new(),
-            target: Target { id: site.id.clone(), labels: BTreeMap::new() },
-            bindings: bindings(checked, &backends),
-            hands: BTreeMap::new(),
-            site: Some(ClosureItem { kind: "site".to_owned(), id: site.id.clone(), digest: site.digest.clone() }),
-            clean_up: Some(tidies).filter(|tidies| *tidies != checked.id),
-            notices: vec![],
-        };
-        // What a look keeps goes with the plan.
-        let blobs = FakeBlobs::new(FakeVault::default().into(), self.world.clock.clone());
-        let world = PlanWorld {
-            now: self.world.clock.now(),
-            zone: &site.timezone,
-            backends: backends.reads(),
-            secrets: &NoSecrets,
-            blobs: &blobs,
-            committed: &|_| self.world.committed.clone(),
-            fresh_for: Duration::from_secs(3600),
-        };
-        let mut plan = plan(&request, &world);
-        plan.diagnostics.extend(rule_notices(&plan, checked, &site.approvals));
-        plan.digest = plan.compute_digest();
-        plan
+        planned(&self.checked, &self.site, &self.world.backends(), self.world.clock.now(), self.scope, &self.set)
     }
+}
+
+/// The plan of a playbook at a site whose backends are open, as the command line makes it without a journal.
+pub fn planned(checked: &Checked, site: &Site, backends: &BackendSet, now: Timestamp, scope: LookScope, set: &BTreeMap<String, String>) -> Plan {
+    let mut plan = draft(checked, site, backends, now, scope, set);
+    plan.diagnostics.extend(rule_notices(&plan, checked, &site.approvals));
+    plan.digest = plan.compute_digest();
+    plan
+}
+
+fn draft(checked: &Checked, site: &Site, backends: &BackendSet, now: Timestamp, scope: LookScope, set: &BTreeMap<String, String>) -> Plan {
+    let tidies = format!("{}/delete-old", checked.program);
+    let request = PlanRequest {
+        checked,
+        registry: registry(),
+        scope,
+        plan_id: "P-20261123-2C81".to_owned(),
+        valid: site.plan_valid,
+        inputs: gather_inputs(checked, set, site, MissingInputs::Refuse).expect("inputs of the site"),
+        secret_sources: BTreeMap::new(),
+        target: Target { id: site.id.clone(), labels: BTreeMap::new() },
+        bindings: bindings(checked, backends),
+        hands: BTreeMap::new(),
+        site: Some(ClosureItem { kind: "site".to_owned(), id: site.id.clone(), digest: site.digest.clone() }),
+        clean_up: Some(tidies).filter(|tidies| *tidies != checked.id),
+        notices: vec![],
+    };
+    let world = PlanWorld {
+        now,
+        zone: &site.timezone,
+        backends: backends.reads(),
+        secrets: &NoSecrets,
+        blobs: &MemoryBlobs::default(),
+        committed: &|_| vec![],
+        fresh_for: site.fresh_for,
+    };
+    plan(&request, &world)
 }
 
 fn site(text: &str) -> Site {

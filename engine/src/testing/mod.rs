@@ -9,6 +9,7 @@
 mod certs;
 mod clock;
 mod desk;
+mod drive;
 mod folder;
 mod p12;
 mod portal;
@@ -21,7 +22,8 @@ mod world;
 
 pub use certs::{ISSUER, certificate, day, stored};
 pub use clock::FixedClock;
-pub use desk::Desk;
+pub use desk::{Desk, planned};
+pub use drive::carry_out;
 pub use folder::{FakeFolder, FakeNotifier};
 pub use p12::FakeP12;
 pub use portal::{FakePortal, Fault, ListedRow};

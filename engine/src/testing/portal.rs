@@ -224,7 +224,8 @@ impl FakePortal {
             let serial = 0x9000 + u64::from(state.issued);
             let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
             let until = today.saturating_add(jiff::Span::new().years(3).months(3));
-            let cert = certificate(&client.subject.cn, serial, &today.to_string(), &until.to_string());
+            // Valid from the moment it is issued.
+            let cert = CertInfo { not_before: now, ..certificate(&client.subject.cn, serial, &today.to_string(), &until.to_string()) };
             let mut row = ListedRow::of(&format!("20261123{serial:07}"), cert);
             row.pending_looks = state.pending_looks;
             if let Some(Fault::LoseAnswerHidden(time)) = fault {

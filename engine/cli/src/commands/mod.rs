@@ -1,14 +1,17 @@
 //! One file per command: `Args`, and `run` that gives the exit code.
 
 pub mod abandon;
+pub mod actions;
 pub mod answer;
 pub mod apply;
 mod carry;
 pub mod check;
+pub mod coverage;
 pub mod dry_run;
 pub mod explain;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod new;
 pub mod plan;
 #[cfg(feature = "lab")]
 pub mod rehearse;

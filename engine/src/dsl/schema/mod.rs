@@ -6,6 +6,7 @@ mod lock;
 mod playbook;
 mod portal;
 mod site;
+mod snippet;
 mod sources;
 
 use serde_json::{Map, Value as Json, json};
@@ -86,6 +87,15 @@ fn help(ja: &str, schema: Json) -> Json {
         }
         other => json!({ "allOf": [other], "description": ja }),
     }
+}
+
+/// A keyword with what its English word means in Japanese, and an example; both show on hover.
+fn keyword(word_ja: &str, ja: &str, example: Json, schema: Json) -> Json {
+    let mut shown = help(&format!("【{word_ja}】{ja}"), schema);
+    if let Json::Object(body) = &mut shown {
+        body.insert("examples".to_owned(), json!([example]));
+    }
+    shown
 }
 
 fn string() -> Json {
