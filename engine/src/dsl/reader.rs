@@ -11,7 +11,7 @@ use crate::text::{Diagnostic, Entry, Kind, MAX_FINDINGS, Node, Phrase, Scalar, S
 const YAML_WORDS: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"];
 
 /// So many names are compared with a misspelt one.
-const MAX_CANDIDATES: usize = 500;
+const MAX_CANDIDATES: usize = 300;
 /// So many findings are kept of one document; the last place is used again and again.
 const MAX_KEPT: usize = 1_000;
 
