@@ -148,7 +148,7 @@ fn quote_ends(source: &Source, at: usize) -> Diagnostic {
 fn open_quote_above(text: &str, at: usize) -> Option<usize> {
     let line = line_of(text, at);
     let before = text[line.start..at].trim_end();
-    if !before.ends_with('"') || before.matches('"').count() % 2 == 0 {
+    if !before.ends_with('"') || before.matches('"').count().is_multiple_of(2) {
         return None;
     }
     let mut start = 0;
