@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use figure::{Figures, cpu, median_ms};
+use figure::{Figures, cpu, in_memory, median_ms};
 use kirikae_engine::action::registry;
 use kirikae_engine::check::{Library, check};
 use kirikae_engine::journal::Journal;
@@ -74,9 +74,7 @@ fn plans(figures: &mut Figures) {
 }
 
 fn runs(figures: &mut Figures) {
-    let memory = Path::new("/dev/shm");
-    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let terminals: Vec<(Desk, TempDir)> = (0..RUNS).map(|_| terminal(&place)).collect();
+    let terminals: Vec<(Desk, TempDir)> = (0..RUNS).map(|_| terminal(&in_memory())).collect();
     let before = user_ms();
     let times: Vec<Duration> = terminals.iter().map(renewal).collect();
     match (before, user_ms()) {
