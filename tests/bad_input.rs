@@ -55,7 +55,7 @@ fn a_number_with_a_leading_zero_must_be_quoted() {
 fn a_missing_file_a_folder_and_a_huge_file_are_refused() {
     refused(&["check", "no/such.yaml"], &["FILE.NOT_READABLE"]);
     refused(&["plan", "no/such.yaml"], &["FILE.NOT_READABLE"]);
-    refused(&["check", "playbooks"], &["FILE.IS_FOLDER"]);
+    refused(&["plan", "playbooks"], &["FILE.IS_FOLDER"]);
     let place = tempfile::tempdir().unwrap();
     let huge = place.path().join("huge.yaml");
     std::fs::File::create(&huge).unwrap().set_len(200 << 20).unwrap();
@@ -71,7 +71,7 @@ fn a_secret_in_the_arguments_is_refused() {
 }
 
 #[test]
-fn keywords_of_later_versions_are_refused_at_their_place() {
-    let (_place, path) = playbook_with("    repeat:", "    retry: { errors: [PORTAL.BUSY], times: 3, wait: 10s }\n    repeat:");
-    refused(&["check", path.to_str().unwrap()], &["DSL.NOT_YET", "retry"]);
+fn what_may_have_happened_is_never_retried() {
+    let (_place, path) = playbook_with("    uses: ca.renew@1", "    uses: ca.renew@1\n    retry: { errors: [PORTAL.RESULT_UNKNOWN], times: 3, wait: 10s }");
+    refused(&["check", path.to_str().unwrap()], &["CHECK.RETRY_CLASS", "PORTAL.RESULT_UNKNOWN", "renew-web.yaml:"]);
 }

@@ -1,6 +1,8 @@
 //! The renewal of an online-billing certificate against a lab in its own process: once, whatever happens.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "../backends/tests/support/disk.rs"]
+mod disk;
 mod support;
 
 use std::process::{Command, Stdio};
@@ -46,6 +48,33 @@ fn every_fault_ends_with_one_issuance() {
         assert!(lab.count("received", Some("renew")) <= attempts(&lab), "{fault}: one committing request per attempt");
         settled(&lab);
     }
+}
+
+#[test]
+fn a_busy_site_is_tried_again_by_itself() {
+    let lab = Lab::start(&["--fault", "http-503@fetch"]);
+    let output = lab.renew();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let events = lab.show()["events"].as_array().unwrap().clone();
+    let waited = events.iter().filter(|event| event["kind"] == "TimerArmed" && event["timer"] == "fetch/retry/1").count();
+    assert_eq!(waited, 1, "{}", said(&output));
+    settled(&lab);
+}
+
+#[test]
+fn a_missing_backup_medium_is_handed_to_a_person_and_the_old_certificate_stays() {
+    let lab = Lab::start(&["--fault", "truncated-file@fetch"]);
+    assert_eq!(lab.renew().status.code(), Some(1), "requested, and stopped before the backup");
+    std::fs::rename(lab.path("backup"), lab.path("unplugged")).unwrap();
+    let parked = lab.run(&["resume", "last"]);
+    assert_eq!(parked.status.code(), Some(75), "{}", said(&parked));
+    assert!(said(&parked).contains("媒体を挿してください") && said(&parked).contains("kirikae answer"), "{}", said(&parked));
+    assert_eq!(lab.store().len(), 2, "the old certificate is not deleted without a backup");
+    std::fs::rename(lab.path("unplugged"), lab.path("backup")).unwrap();
+    let answered = lab.run(&["answer", "last", "backup", "--yes", "--by", "受付"]);
+    assert_eq!(answered.status.code(), Some(0), "{}", said(&answered));
+    lab.resume_to_the_end();
+    settled(&lab);
 }
 
 #[test]
@@ -235,6 +264,76 @@ fn the_backup_opens_with_the_recovery_key_and_secrets_stand_nowhere() {
         assert!(!text.contains(&reference), "the reference ID is in a record");
         let tokens = text.split(|c: char| !c.is_ascii_alphanumeric());
         assert!(!tokens.into_iter().any(|token| token == "7391"), "the password is in a record");
+    }
+}
+
+/// The store moves to a disk of its own, whose room and mode the test can change. `None` where mounting is not allowed.
+fn store_on_a_disk(lab: &Lab) -> Option<disk::TinyDisk> {
+    let disk = disk::TinyDisk::mount()?;
+    for file in std::fs::read_dir(lab.path("personal")).unwrap().flatten() {
+        std::fs::copy(file.path(), disk.path().join(file.file_name())).unwrap();
+    }
+    lab.edit_site("path: ./personal,", &format!("path: {},", disk.path().display()));
+    Some(disk)
+}
+
+/// The import fails with `code`; the old certificate still works; `show` says what is done and left; then `mend` and `resume`.
+fn an_import_that_cannot_be_written(code: &str, disk: &disk::TinyDisk, lab: &Lab, mend: impl FnOnce()) {
+    let output = lab.renew();
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert!(said(&output).contains(code), "{code}: {}", said(&output));
+    assert_eq!(lab.count("issued", None), 1);
+    let works = lab.run(&["apply", "obn/verify"]);
+    assert_eq!(works.status.code(), Some(0), "the old certificate still signs in: {}", said(&works));
+    let run = lab.run(&["runs", "--format", "json"]);
+    let runs: serde_json::Value = serde_json::from_slice(&run.stdout).unwrap();
+    let parked = runs.as_array().unwrap().iter().find(|run| run["phase"] == "parked").unwrap()["run"].as_str().unwrap().to_owned();
+    let shown = said(&lab.run(&["show", &parked]));
+    assert!(shown.contains("install/put") && shown.contains("残り") && shown.contains(&format!("kirikae resume {parked}")), "{shown}");
+    mend();
+    let resumed = lab.run(&["resume", &parked]);
+    assert_eq!(resumed.status.code(), Some(0), "{}", said(&resumed));
+    assert_eq!(lab.count("issued", None), 1, "nothing was requested again");
+    let left = std::fs::read_dir(disk.path()).unwrap().flatten().filter(|file| file.path().extension().is_some_and(|extension| extension == "p12"));
+    assert_eq!(left.count(), 1, "only the new certificate is left");
+}
+
+#[test]
+fn a_full_disk_at_import_loses_nothing() {
+    let lab = Lab::start(&[]);
+    let Some(disk) = store_on_a_disk(&lab) else { return };
+    let filler = disk.fill(0);
+    an_import_that_cannot_be_written("FOLDER.FULL", &disk, &lab, || std::fs::remove_file(filler).unwrap());
+}
+
+#[test]
+fn a_read_only_store_at_import_loses_nothing() {
+    let lab = Lab::start(&[]);
+    let Some(disk) = store_on_a_disk(&lab) else { return };
+    disk.read_only(true);
+    an_import_that_cannot_be_written("STORE.READONLY", &disk, &lab, || disk.read_only(false));
+}
+
+#[test]
+fn children_and_arguments_hold_no_secret() {
+    let lab = Lab::start(&[]);
+    let store_password = std::fs::read_to_string(lab.path("personal.pw")).unwrap().trim().to_owned();
+    let identity = age::x25519::Identity::generate();
+    // The program that gives the password writes down what it and its parent can be seen with; by then the reference ID is known.
+    let seen = lab.path("seen");
+    let script = lab.path("password.sh");
+    std::fs::write(&script, format!("tr '\\0' '\\n' </proc/self/environ >{0}\ntr '\\0' '\\n' </proc/$PPID/environ >>{0}\ntr '\\0' '\\n' </proc/$PPID/cmdline >>{0}\necho \"$@\" >>{0}\necho 7391\n", seen.display())).unwrap();
+    lab.edit_site("obn/renew-web.p12_password: { generate: digits(4) }", &format!("obn/renew-web.p12_password: {{ pipe: [sh, {}] }}", script.display()));
+    let site = std::fs::read_to_string(lab.path("site.yaml")).unwrap();
+    std::fs::write(lab.path("site.yaml"), site + &format!("vault: {{ recipients: [{}] }}\n", identity.to_public())).unwrap();
+    let output = lab.renew();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let reference = decrypted(&lab, &identity, "reference_id");
+    assert_eq!(decrypted(&lab, &identity, "p12_password"), "7391");
+    let seen = std::fs::read_to_string(seen).unwrap();
+    assert!(seen.contains("PATH=") && seen.contains("renew-web"), "the script looked: {seen}");
+    for secret in [reference.as_str(), store_password.as_str(), "7391"] {
+        assert!(!seen.contains(secret), "a secret can be seen: {seen}");
     }
 }
 

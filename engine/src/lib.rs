@@ -10,6 +10,7 @@ pub mod backend;
 pub mod check;
 pub mod clock;
 pub mod dsl;
+pub mod explain;
 pub mod journal;
 pub mod plan;
 pub mod run;

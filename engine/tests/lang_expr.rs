@@ -275,7 +275,7 @@ fn types_say_what_may_be_absent() {
         ("inputs.l | default([])", "list<string>"),
         ("inputs.code == 'x'", "bool"),
         ("secrets.pin", "secret<digits(4)>"),
-        ("steps.find.outcome", "enum(observed, unchanged, changed, skipped, failed)"),
+        ("steps.find.outcome", "enum(observed, unchanged, changed, skipped, failed, waiting, uncertain)"),
         ("inputs.day | minus('7d')", "date"),
         ("['a', 'b']", "list<string>"),
     ] {
@@ -352,6 +352,152 @@ fn known_unknown_and_absent_go_through_operators() {
     }
 }
 
+/// The state of an operand of the tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Known,
+    Unknown,
+    Absent,
+}
+
+use State::{Absent, Known, Unknown};
+
+const STATES: [State; 3] = [Known, Unknown, Absent];
+
+/// Values of the operands `x` and `y` in these states, of a type that has the value.
+fn operands(ty: &str, value: &Value, states: &[State]) -> (Declared, World) {
+    let mut declared = declared();
+    let mut values = vec![];
+    for (name, state) in ["x", "y", "z"].into_iter().zip(states) {
+        declared.0.insert(input(name), Type::parse(ty).unwrap().optional());
+        match state {
+            Known => values.push((input(name), Some(value.clone()))),
+            Unknown => values.push((input(name), None)),
+            Absent => {}
+        }
+    }
+    (declared, World::new(values))
+}
+
+fn state_of(text: &str, (names, world): (Declared, World)) -> State {
+    struct Table(World, Declared);
+    impl Scope for Table {
+        fn get(&self, r: &Ref) -> Tri {
+            match self.0.values.get(r) {
+                Some(None) => Tri::Unknown(self.1.0[r].clone(), Why::of("u")),
+                _ => self.0.get(r),
+            }
+        }
+        fn now(&self) -> Timestamp {
+            self.0.now()
+        }
+        fn zone(&self) -> &TimeZone {
+            self.0.zone()
+        }
+    }
+    let at = |start, end| Span::new(start, end);
+    let expr = compile(text, &at, &Source::new("t.yaml", text), &names).unwrap_or_else(|findings| panic!("{text}: {findings:#?}"));
+    match evaluate(&expr, &Table(world, names)) {
+        Tri::Known(_) => Known,
+        Tri::Unknown(ty, _) => {
+            assert_eq!(ty, expr.ty, "{text}");
+            Unknown
+        }
+        Tri::Absent(_) => Absent,
+    }
+}
+
+/// Absent if one operand is, else unknown if one is.
+fn strict(states: &[State]) -> State {
+    [Absent, Unknown].into_iter().find(|state| states.contains(state)).unwrap_or(Known)
+}
+
+#[test]
+fn every_strict_operator_filter_and_test_is_absent_with_an_absent_operand() {
+    let (int, text) = (Value::Int(3), Value::Str("x".into()));
+    let list = Value::List(vec![text.clone()]);
+    let (day, at) = (Value::Date("2026-11-23".parse().unwrap()), Value::DateTime("2026-11-23T00:00:00Z".parse().unwrap()));
+    let two = [
+        ("int", &int, vec!["==", "!=", "<", "<=", ">", ">=", "+", "-"]),
+        ("string", &text, vec!["==", "!="]),
+        ("bool", &Value::Bool(true), vec!["==", "!="]),
+        ("date", &day, vec!["==", "<", ">="]),
+        ("datetime", &at, vec!["!=", "<=", ">"]),
+        ("list<string>", &list, vec!["==", "!="]),
+    ];
+    for (ty, value, operators) in two {
+        for operator in operators {
+            for states in STATES.into_iter().flat_map(|x| STATES.map(|y| [x, y])) {
+                let text = format!("inputs.x {operator} inputs.y");
+                assert_eq!(state_of(&text, operands(ty, value, &states)), strict(&states), "{ty}: {text} {states:?}");
+            }
+        }
+    }
+    for states in STATES.into_iter().flat_map(|x| STATES.map(|y| [x, y])) {
+        for test in ["inputs.x is glob(inputs.y)", "inputs.x is not glob(inputs.y)", "inputs.x in [inputs.y]", "inputs.x not in [inputs.y, 'q']"] {
+            assert_eq!(state_of(test, operands("string", &text, &states)), strict(&states), "{test} {states:?}");
+        }
+    }
+    let one = [
+        ("bool", &Value::Bool(true), "not inputs.x"),
+        ("int", &int, "-inputs.x"),
+        ("string", &text, "inputs.x | lower"),
+        ("string", &text, "inputs.x | length"),
+        ("list<string>", &list, "inputs.x | length"),
+        ("list<string>", &list, "inputs.x | first"),
+        ("list<string>", &list, "inputs.x | last"),
+        ("list<string>", &list, "'x' in inputs.x"),
+        ("date", &day, "inputs.x | plus('7d')"),
+        ("datetime", &at, "inputs.x | minus('12h')"),
+        ("int", &int, "[inputs.x, 1]"),
+        ("cert", &cert(), "inputs.x.days_left"),
+        ("cert", &cert(), "inputs.x.subject.cn"),
+    ];
+    for (ty, value, text) in one {
+        for state in STATES {
+            assert_eq!(state_of(text, operands(ty, value, &[state])), state, "{ty}: {text} {state:?}");
+        }
+    }
+    for empty in ["inputs.x | first", "inputs.x | last"] {
+        assert_eq!(state_of(empty, operands("list<string>", &Value::List(vec![]), &[Known])), Absent, "{empty} of nothing");
+    }
+}
+
+#[test]
+fn and_or_default_and_if_by_their_tables() {
+    // Rows: the left operand, columns: the right one; t f ? - in this order.
+    let words = ["true", "false", "inputs.b", "inputs.oa"];
+    for (operator, rows) in [("and", ["tf?-", "ffff", "?f??", "-f?-"]), ("or", ["tttt", "tf?-", "t???", "t-?-"])] {
+        for (left, row) in words.iter().zip(rows) {
+            for (right, wanted) in words.iter().zip(row.chars()) {
+                let text = format!("{left} {operator} {right}");
+                let value = value_of(&text);
+                assert_eq!(value.replace("true", "t").replace("false", "f"), wanted.to_string(), "{text}");
+            }
+        }
+    }
+    for (x, rows) in [(Known, [Known, Known, Known]), (Unknown, [Unknown, Unknown, Unknown]), (Absent, [Known, Unknown, Absent])] {
+        for (y, wanted) in STATES.into_iter().zip(rows) {
+            let states = [x, y];
+            assert_eq!(state_of("inputs.x | default(inputs.y)", operands("int", &Value::Int(3), &states)), wanted, "default {states:?}");
+        }
+    }
+    for then in STATES {
+        for otherwise in STATES {
+            let state = |condition: &str| state_of(&format!("inputs.x if {condition} else inputs.y"), operands("int", &Value::Int(3), &[then, otherwise]));
+            assert_eq!(state("true"), then);
+            assert_eq!(state("false"), otherwise);
+            assert_eq!(state("inputs.oa"), Absent, "an absent condition decides nothing");
+        }
+    }
+    // An unknown condition: known only when it does not matter.
+    for (text, wanted) in
+        [("3 if inputs.b else 3", "3"), ("3 if inputs.b else 4", "?"), ("inputs.on if inputs.b else 4", "?"), ("inputs.on if inputs.b else inputs.on", "-")]
+    {
+        assert_eq!(value_of(text), wanted, "{text}");
+    }
+}
+
 #[test]
 fn reasons_are_gathered() {
     let Tri::Unknown(ty, why) = evaluate(&compiled("inputs.b and inputs.m > 1"), &world()) else { panic!() };
@@ -395,9 +541,24 @@ fn expressions(optional: bool) -> BoxedStrategy<String> {
             "(inputs.l | length)".into(),
         ])
     });
-    let leaf = (bools, int.clone(), int, texts.clone(), texts).prop_flat_map(|(b, n, m, s, t)| {
+    let dates = pick(&[
+        "(inputs.day < date('2026-11-24'))",
+        "(inputs.day == date('2026-11-23'))",
+        "((inputs.day | plus('7d')) >= date('2026-11-30'))",
+        "((inputs.day | minus('1d')) != inputs.day)",
+        "(inputs.at <= datetime('2026-11-23T09:00:00+09:00'))",
+        "((inputs.at | minus('12h')) < inputs.at)",
+        "((inputs.at | plus('90m')) > datetime('2026-11-23T01:00:00Z'))",
+        "(steps.find.found.days_left <= inputs.n)",
+        "(steps.find.found.subject.cn == inputs.s)",
+        "((steps.find.found.subject.ou | length) == 1)",
+        "(steps.find.found.not_after > inputs.at)",
+        "steps.find.found.has_key",
+    ]);
+    let leaf = (bools, int.clone(), int, texts.clone(), texts, dates).prop_flat_map(|(b, n, m, s, t, d)| {
         prop::sample::select(vec![
             b.clone(),
+            d,
             format!("({n} < {m})"),
             format!("({n} >= {m})"),
             format!("({n} == {m})"),
@@ -430,16 +591,55 @@ fn worlds() -> impl Strategy<Value = BTreeMap<Ref, Value>> {
     let texts = || prop::sample::select(vec!["x", "y", "X1"]).prop_map(|text| Value::Str(text.into()));
     let lists = prop::collection::vec(texts(), 0..3).prop_map(Value::List);
     let optional = (prop::option::of(bools()), prop::option::of(ints()), prop::option::of(texts()));
-    (bools(), bools(), ints(), ints(), texts(), lists, optional).prop_map(|(a, b, n, m, s, l, (oa, on, os))| {
-        let mut values: BTreeMap<Ref, Value> = [("a", a), ("b", b), ("n", n), ("m", m), ("s", s), ("l", l)].map(|(name, value)| (input(name), value)).into();
+    let days = prop::sample::select(vec!["2026-11-22", "2026-11-23", "2026-11-24", "2026-12-31"]).prop_map(|day| Value::Date(day.parse().unwrap()));
+    let instants = prop::sample::select(vec!["2026-11-22T23:59:59Z", "2026-11-23T00:00:00Z", "2026-12-01T15:00:00Z"]);
+    let times = (days, instants.prop_map(|at| Value::DateTime(at.parse().unwrap())));
+    (bools(), bools(), ints(), ints(), texts(), lists, optional, times).prop_map(|(a, b, n, m, s, l, (oa, on, os), (day, at))| {
+        let required = [("a", a), ("b", b), ("n", n), ("m", m), ("s", s), ("l", l), ("day", day), ("at", at)];
+        let mut values: BTreeMap<Ref, Value> = required.map(|(name, value)| (input(name), value)).into();
+        values.insert(Ref::Output { step: "find".into(), output: "found".into() }, cert());
         let given = [("oa", oa), ("on", on), ("os", os)];
         values.extend(given.into_iter().filter_map(|(name, value)| Some((input(name), value?))));
         values
     })
 }
 
+/// A day or instant as minijinja's users would make one: an object that can be compared.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Moment {
+    Day(jiff::civil::Date),
+    At(Timestamp),
+}
+
+impl minijinja::value::Object for Moment {
+    fn custom_cmp(self: &std::sync::Arc<Self>, other: &minijinja::value::DynObject) -> Option<std::cmp::Ordering> {
+        Some(self.as_ref().cmp(other.downcast_ref::<Self>()?))
+    }
+}
+
+/// `plus` (1) or `minus` (-1) of so many units, such as `7d`.
+fn moved(value: &minijinja::Value, by: &str, sign: i64) -> minijinja::Value {
+    let length = i64::try_from(kirikae_engine::dsl::read_duration(by).unwrap().as_secs()).unwrap();
+    let by = jiff::SignedDuration::from_secs(sign * length);
+    minijinja::Value::from_object(match value.downcast_object_ref::<Moment>().unwrap() {
+        Moment::Day(day) => Moment::Day(day.checked_add(by).unwrap()),
+        Moment::At(at) => Moment::At(at.checked_add(by).unwrap()),
+    })
+}
+
 fn minijinja_value(value: &Value) -> minijinja::Value {
     match value {
+        Value::Date(day) => minijinja::Value::from_object(Moment::Day(*day)),
+        Value::DateTime(at) => minijinja::Value::from_object(Moment::At(*at)),
+        Value::Map(entries) => entries.iter().map(|(name, value)| (name.clone(), minijinja_value(value))).collect::<BTreeMap<_, _>>().into(),
+        Value::Cert(_) => {
+            let world = world();
+            let attributes = Type::Cert.attributes().into_iter();
+            attributes
+                .filter_map(|(name, _)| Some((name.to_owned(), minijinja_value(&value.attribute(name, world.now(), world.zone())?))))
+                .collect::<BTreeMap<_, _>>()
+                .into()
+        }
         Value::Int(number) => (*number).into(),
         Value::Bool(yes) => (*yes).into(),
         Value::Str(text) => text.into(),
@@ -448,16 +648,56 @@ fn minijinja_value(value: &Value) -> minijinja::Value {
     }
 }
 
+/// The same expression, wherever it stands.
+fn without_places(expr: Expr) -> Expr {
+    use kirikae_engine::dsl::expr::Node;
+    let boxed = |expr: Box<Expr>| Box::new(without_places(*expr));
+    let node = match expr.node {
+        Node::List(items) => Node::List(items.into_iter().map(without_places).collect()),
+        Node::Object(_) | Node::Text(_) => panic!("not written inside an expression"),
+        Node::Attribute(base, name) => Node::Attribute(boxed(base), name),
+        Node::Not(operand) => Node::Not(boxed(operand)),
+        Node::Binary(operator, left, right) => Node::Binary(operator, boxed(left), boxed(right)),
+        Node::If { condition, then, otherwise } => Node::If { condition: boxed(condition), then: boxed(then), otherwise: boxed(otherwise) },
+        Node::Glob(operand, pattern) => Node::Glob(boxed(operand), boxed(pattern)),
+        Node::Default(operand, other) => Node::Default(boxed(operand), boxed(other)),
+        Node::Lower(operand) => Node::Lower(boxed(operand)),
+        Node::Length(operand) => Node::Length(boxed(operand)),
+        Node::First(operand) => Node::First(boxed(operand)),
+        Node::Last(operand) => Node::Last(boxed(operand)),
+        Node::Shift(operand, seconds) => Node::Shift(boxed(operand), seconds),
+        leaf @ (Node::Literal(_) | Node::Ref(_)) => leaf,
+    };
+    Expr { node, span: Span::default(), ..expr }
+}
+
+#[test]
+fn expressions_are_printed_as_people_write_them() {
+    for (text, printed) in [
+        ("inputs.a   and not inputs.b", "inputs.a and (not inputs.b)"),
+        ("not 'x' in inputs.l", "'x' not in inputs.l"),
+        ("(inputs.on|default(-3)) + 1 > 2", "((inputs.on | default(-3)) + 1) > 2"),
+        ("inputs.day|plus('168h') < date(\"2026-11-30\")", "(inputs.day | plus('7d')) < date('2026-11-30')"),
+        ("inputs.at | minus('90s')", "inputs.at | minus('90s')"),
+        ("inputs.s == \"it's \\\\ \"", "inputs.s == 'it\\'s \\\\ '"),
+        ("result.status in ['issued', 'applied']", "result.status in ['issued', 'applied']"),
+        ("1 if inputs.s is glob('X*') else 2", "1 if (inputs.s is glob('X*')) else 2"),
+        ("steps.find.found.subject.ou | first", "steps.find.found.subject.ou | first"),
+    ] {
+        assert_eq!(compiled(text).to_string(), printed, "{text}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(512) })]
 
     #[test]
-    fn what_is_known_under_unknowns_holds_for_every_filling_in(text in expressions(true), world in worlds(), hidden in prop::collection::btree_set(0_usize..9, 0..6)) {
+    fn what_is_known_under_unknowns_holds_for_every_filling_in(text in expressions(true), world in worlds(), hidden in prop::collection::btree_set(0_usize..11, 0..7)) {
         let expr = compiled(&text);
         let full = World::new(world.iter().map(|(name, value)| (name.clone(), Some(value.clone()))));
         let mut partial = World::new(full.values.clone());
         for index in hidden {
-            partial.values.insert(input(["a", "b", "oa", "n", "m", "on", "s", "os", "l"][index]), None);
+            partial.values.insert(input(["a", "b", "oa", "n", "m", "on", "s", "os", "l", "day", "at"][index]), None);
         }
         let truth = evaluate(&expr, &full);
         prop_assert!(!matches!(truth, Tri::Unknown(..)), "{text}: nothing is unknown here");
@@ -474,14 +714,33 @@ proptest! {
         let mut engine = minijinja::Environment::new();
         engine.set_undefined_behavior(minijinja::UndefinedBehavior::Strict);
         engine.add_test("glob", |text: &str, pattern: &str| kirikae_engine::dsl::glob_matches(pattern, text));
-        let inputs: BTreeMap<String, minijinja::Value> = world.iter().map(|(name, value)| match name {
-            Ref::Input(name) => (name.clone(), minijinja_value(value)),
-            other => panic!("{other:?}"),
+        engine.add_filter("plus", |value: &minijinja::Value, by: &str| moved(value, by, 1));
+        engine.add_filter("minus", |value: &minijinja::Value, by: &str| moved(value, by, -1));
+        engine.add_function("date", |text: &str| minijinja::Value::from_object(Moment::Day(text.parse().unwrap())));
+        engine.add_function("datetime", |text: &str| minijinja::Value::from_object(Moment::At(text.parse().unwrap())));
+        let inputs: BTreeMap<String, minijinja::Value> = world.iter().filter_map(|(name, value)| match name {
+            Ref::Input(name) => Some((name.clone(), minijinja_value(value))),
+            _ => None,
         }).collect();
-        let theirs = engine.compile_expression(&text).unwrap().eval(BTreeMap::from([("inputs", inputs)])).unwrap();
+        let found = minijinja_value(&cert());
+        let steps = minijinja::context! { find => minijinja::context! { found } };
+        let theirs = engine.compile_expression(&text).unwrap().eval(minijinja::context! { inputs, steps }).unwrap();
         let full = World::new(world.into_iter().map(|(name, value)| (name, Some(value))));
         let ours = evaluate(&compiled(&text), &full);
         prop_assert_eq!(ours.known().map(minijinja_value), Some(theirs), "{}", text);
+    }
+
+    #[test]
+    fn what_is_printed_reads_back_as_the_same_expression(text in expressions(true)) {
+        let expr = compiled(&text);
+        let printed = expr.to_string();
+        prop_assert_eq!(without_places(compiled(&printed)), without_places(expr), "{} -> {}", text, printed);
+    }
+
+    #[test]
+    fn every_written_text_reads_back(words in "[ -~あ-ん「」\\n\\r\\t\\x00\\x7f\\u{85}]{0,40}") {
+        let literal = Expr { node: kirikae_engine::dsl::expr::Node::Literal(Value::Str(words)), ty: Type::String, span: Span::default() };
+        prop_assert_eq!(without_places(compiled(&literal.to_string())), literal);
     }
 
     #[test]

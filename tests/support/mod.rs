@@ -1,6 +1,8 @@
 //! The binary, a lab in its own process, and what the lab's `effects.jsonl` says.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
+pub mod component;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};

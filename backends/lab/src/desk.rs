@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use kirikae_engine::backend::profile::Operation;
+use kirikae_engine::dsl::Type;
 use sha2::{Digest, Sha256};
 
 use crate::LabError;
@@ -55,8 +56,9 @@ pub(crate) struct Mishap {
 
 impl Desk {
     /// Accepts a request: from here on it will be issued. Gives it with its reference ID, which is told this once.
-    pub(crate) fn accept(&mut self, order: Order<'_>, now: Timestamp) -> Result<(Issuance, String), LabError> {
-        let request_id = self.state.next_request_id(now);
+    /// `shape` is the type of the request ID.
+    pub(crate) fn accept(&mut self, order: Order<'_>, shape: &Type, now: Timestamp) -> Result<(Issuance, String), LabError> {
+        let request_id = shaped(&self.state.next_request_id(now), shape);
         let reference_id = reference_id()?;
         let issuance = self.issue(order, request_id, digest(&reference_id), now)?;
         Ok((issuance, reference_id))
@@ -251,6 +253,13 @@ pub(crate) fn renewed_validity(now: Timestamp) -> Result<Validity, LabError> {
 pub(crate) fn reference_id() -> Result<String, LabError> {
     const LETTERS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     Ok(random_bytes::<10>()?.iter().map(|octet| char::from(LETTERS[usize::from(*octet) % LETTERS.len()])).collect())
+}
+
+/// A request ID as a program writes it: its last digits change from one to the next, so they are kept.
+fn shaped(id: &str, shape: &Type) -> String {
+    let Type::Digits(count) = shape.required() else { return id.to_owned() };
+    let count = usize::try_from(*count).unwrap_or(id.len());
+    id[id.len().saturating_sub(count)..].chars().rev().chain(std::iter::repeat('1')).take(count).collect::<Vec<_>>().into_iter().rev().collect()
 }
 
 /// What is remembered of a reference ID.

@@ -33,6 +33,8 @@ pub enum FaultKind {
     /// Status 307 to the same address; no effect unless the client sends again.
     #[serde(rename = "redirect-307")]
     Redirect307,
+    /// The page says the first text of the operation's `refused`; no effect.
+    Refused,
     /// The file ends in the middle, with a matching Content-Length.
     TruncatedFile,
     /// A page comes where a file should.
@@ -68,7 +70,7 @@ pub(crate) enum Stage {
 
 impl FaultKind {
     /// All kinds, in the order of the design.
-    pub const ALL: [FaultKind; 15] = [
+    pub const ALL: [FaultKind; 16] = [
         Self::Delay,
         Self::DropBefore,
         Self::DropAfterEffect,
@@ -76,6 +78,7 @@ impl FaultKind {
         Self::StaleRow,
         Self::Http503,
         Self::Redirect307,
+        Self::Refused,
         Self::TruncatedFile,
         Self::HtmlInsteadOfFile,
         Self::WrongPasswordFile,
@@ -96,6 +99,7 @@ impl FaultKind {
             Self::StaleRow => "stale-row",
             Self::Http503 => "http-503",
             Self::Redirect307 => "redirect-307",
+            Self::Refused => "refused",
             Self::TruncatedFile => "truncated-file",
             Self::HtmlInsteadOfFile => "html-instead-of-file",
             Self::WrongPasswordFile => "wrong-password-file",
@@ -116,6 +120,7 @@ impl FaultKind {
             | Self::DropAfterEffectHidden30s
             | Self::Http503
             | Self::Redirect307
+            | Self::Refused
             | Self::SessionTimeout => Stage::Request,
             Self::TruncatedFile | Self::HtmlInsteadOfFile | Self::WrongPasswordFile => Stage::File,
             Self::NeverIssued | Self::IssuedWrongSubject | Self::RevokesOldAtIssue => Stage::Issuance,
@@ -133,8 +138,17 @@ impl FaultKind {
             Stage::List => &[Op::FindIssued, Op::Status],
             Stage::Session => &[],
         };
-        order.iter().copied().find(|operation| profile.operations.contains_key(operation))
+        order.iter().copied().find(|operation| match self {
+            Self::Refused => refusal(profile, *operation).is_some(),
+            _ => profile.operations.contains_key(operation),
+        })
     }
+}
+
+/// What the site says when it refuses an operation: the first text that its profile knows.
+pub(crate) fn refusal(profile: &Profile, operation: Operation) -> Option<&str> {
+    let pages = profile.operations.get(&operation).map_or(&[][..], |spec| &spec.pages);
+    pages.iter().flat_map(|page| &page.refused).map(|refusal| refusal.see.as_str()).next()
 }
 
 /// A fault on request: `NAME[@OPERATION][:COUNT]`.
@@ -210,6 +224,25 @@ impl FaultBook {
     /// The faults asked for.
     pub(crate) fn new(faults: Vec<Fault>) -> Self {
         Self(faults)
+    }
+
+    /// That each fault can act in one of these programs.
+    ///
+    /// # Errors
+    /// `LAB.OPTION`: `refused`, but no profile has a text for it.
+    pub(crate) fn fits(&self, profiles: &[&Profile]) -> Result<(), LabError> {
+        let unsaid = |fault: &&Fault| {
+            let said =
+                |profile: &&Profile| fault.operation.or_else(|| fault.kind.usual(profile)).is_some_and(|operation| refusal(profile, operation).is_some());
+            fault.kind == FaultKind::Refused && !profiles.iter().any(said)
+        };
+        let Some(fault) = self.0.iter().find(unsaid) else { return Ok(()) };
+        let cause = Text::new(
+            format!("{fault}: この操作の断りの言葉(refused)が、プロファイルに書かれていません"),
+            format!("{fault}: no profile has a `refused` text for this operation"),
+        );
+        let operations = profiles.iter().flat_map(|profile| profile.operations.keys().filter(|operation| refusal(profile, **operation).is_some()));
+        Err(LabError::option(cause, &operations.map(|operation| format!("refused@{operation}")).collect::<Vec<_>>().join(" ")))
     }
 
     /// The operation that a fault of this kind was named with, if it was asked for with one.

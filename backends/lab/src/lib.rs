@@ -143,6 +143,8 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     let mut desk = Desk { state: State::open(&dir)?, effects: Effects::open(&dir)? };
     let portals = profiles.into_iter().map(portal_of).collect::<Result<Vec<_>, _>>()?;
     apart(&portals)?;
+    let faults = FaultBook::new(faults);
+    faults.fits(&portals.iter().map(|portal| portal.profile()).collect::<Vec<_>>())?;
     let listener = server::listen(port.or(desk.state.held.port).unwrap_or(0))?;
     let port = listener.local_addr().map_err(|error| LabError::port(0, &error))?.port();
     desk.state.held.port = Some(port);
@@ -152,7 +154,7 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     let tls = pki::tls_config(&portals.iter().map(|portal| portal.issuer()).collect::<Vec<_>>())?;
     let changing = Mutex::new(Changing { desk, sessions: HashMap::new() });
     let pace = Pace::of(pace);
-    let service = Service { portals, faults: FaultBook::new(faults), html, pace, clock, changing };
+    let service = Service { portals, faults, html, pace, clock, changing };
     let (stop, stopped) = watch::channel(false);
     let thread = server::run(listener, tls, Arc::new(service), stopped)?;
     let told = dir.join("port");

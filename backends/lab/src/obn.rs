@@ -3,16 +3,16 @@
 //! Its labels are written here from the manual, not taken from the profile, so that the profile is tried on other work than itself.
 //! May use: the desk, the page model. Must not: know HTTP or markup.
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use kirikae_engine::backend::profile::{Operation, Profile};
+use kirikae_engine::dsl::Type;
 
 use crate::LabError;
 use crate::desk::Order;
-use crate::faults::FaultKind;
 use crate::html::{Block, Cell, Field, FieldKind, Form, Page, Table};
 use crate::pki::Issuer;
 use crate::portal::{Answer, Client, Incoming, Part, Portal, Visit, not_accepted, session_over};
-use crate::state::{Issuance, japan, japan_day};
+use crate::state::{Issuance, japan_day};
 
 /// The certificate of a notice can be received this long (manual 1.1).
 const NOTICE_DAYS: i64 = 180;
@@ -96,7 +96,7 @@ impl Obn {
             listed: true,
             mishap,
         };
-        let (issuance, reference_id) = visit.desk.accept(order, visit.now)?;
+        let (issuance, reference_id) = visit.desk.accept(order, &Type::Digits(15), visit.now)?;
         let status = STATES[issuance.stage(visit.now, 2)];
         let receipt = vec![
             ("リクエストID".to_owned(), issuance.request_id.clone()),
@@ -115,8 +115,7 @@ impl Obn {
     }
 
     fn list(&self, visit: &mut Visit<'_>, client: &Client) -> Result<Answer, LabError> {
-        self.strike_stale_row(visit, client)?;
-        let stale = visit.desk.state.held.stale_lists.contains(&client.about.serial);
+        let stale = visit.is_stale(self, client)?;
         let mut rows = visit.desk.rows(&self.profile.id, &client.about.subject, visit.now);
         if stale {
             rows.retain(|row| row.is_issued(visit.now));
@@ -145,20 +144,6 @@ impl Obn {
             Cell::Text(STATES[row.stage(now, 2)].into()),
             if issued { Cell::Form(button) } else { Cell::Text(String::new()) },
         ]
-    }
-
-    /// `stale-row`: puts a row of the renewal before last into the list: a certificate older than the client's own.
-    fn strike_stale_row(&self, visit: &mut Visit<'_>, client: &Client) -> Result<(), LabError> {
-        if visit.desk.state.held.stale_lists.contains(&client.about.serial) {
-            return Ok(());
-        }
-        let struck =
-            visit.struck(FaultKind::StaleRow, &self.profile, Operation::FindIssued)? || visit.struck(FaultKind::StaleRow, &self.profile, Operation::Status)?;
-        if struck {
-            let before = client.not_before.to_zoned(japan()).checked_sub(3.years()).map_err(LabError::crypto)?.timestamp();
-            visit.desk.put_old_row(&self.profile.id, &self.issuer, client, before)?;
-        }
-        Ok(())
     }
 
     /// 「鍵の取得」, for a row that this client may have.

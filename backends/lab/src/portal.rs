@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use der::Decode;
-use jiff::Timestamp;
+use jiff::{Timestamp, ToSpan};
 use kirikae_engine::backend::profile::{Operation, Profile};
 use x509_cert::Certificate;
 
@@ -17,6 +17,7 @@ use crate::faults::{FaultBook, FaultKind};
 use crate::form::Sent;
 use crate::html::Page;
 use crate::pki::{Issuer, Presented, Rejection, serial_hex, subject_parts};
+use crate::state::japan;
 
 /// Where the forms that no eye sees are sent to.
 pub(crate) const DECOY_PATH: &str = "/lab/decoy";
@@ -184,6 +185,21 @@ impl Visit<'_> {
     pub(crate) fn session_struck(&mut self, kind: FaultKind, profile: &Profile) -> Result<bool, LabError> {
         let operation = self.faults.operation_of(kind).or_else(|| profile.operations.keys().next().copied());
         operation.map_or(Ok(false), |operation| self.struck(kind, profile, operation))
+    }
+
+    /// Whether this client's list is stale (`stale-row`): it begins with a certificate older than the client's own, and
+    /// a new row stays away until it is issued.
+    pub(crate) fn is_stale(&mut self, portal: &dyn Portal, client: &Client) -> Result<bool, LabError> {
+        let profile = portal.profile();
+        if self.desk.state.held.stale_lists.contains(&client.about.serial) {
+            return Ok(true);
+        }
+        let struck = self.struck(FaultKind::StaleRow, profile, Operation::FindIssued)? || self.struck(FaultKind::StaleRow, profile, Operation::Status)?;
+        if struck {
+            let before = client.not_before.to_zoned(japan()).checked_sub(3.years()).map_err(LabError::crypto)?.timestamp();
+            self.desk.put_old_row(&profile.id, portal.issuer(), client, before)?;
+        }
+        Ok(struck)
     }
 
     /// The faults that act on an issuance of this operation.

@@ -15,7 +15,7 @@ use sha2::{Digest, Sha256};
 use crate::LabError;
 use crate::desk::Desk;
 use crate::effects::{About, Effect};
-use crate::faults::{FaultBook, FaultKind};
+use crate::faults::{FaultBook, FaultKind, refusal};
 use crate::html::{HtmlVariant, Page};
 use crate::pki::random_bytes;
 use crate::portal::{Answer, DECOY_PATH, Incoming, Pace, Part, Portal, Session, Visit, about_presented, busy, session_over};
@@ -70,7 +70,7 @@ pub(crate) struct Outcome {
 }
 
 /// What a fault does to a request.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Blow {
     /// Close the connection; nothing happens.
     Drop,
@@ -78,6 +78,8 @@ enum Blow {
     Busy,
     /// Answer with 307; nothing happens.
     Redirect,
+    /// Answer with this text; nothing happens.
+    Refused(String),
     /// Answer with the session page; nothing happens.
     SessionOver,
 }
@@ -138,9 +140,11 @@ impl Service {
         visit.session.skewed = visit.session.skewed || visit.session_struck(FaultKind::ClockSkew, portal.profile())?;
         let wait = if struck(visit, portal, FaultKind::Delay, &targets)?.is_some() { self.pace.delay } else { Duration::ZERO };
         if let Some(blow) = blow(visit, portal, &targets)? {
+            let keep_session = blow != Blow::SessionOver;
             let reply = match blow {
                 Blow::Drop => None,
                 Blow::Busy => Some(self.reply(Answer::Page(503, busy()), Some(visit.session), now)),
+                Blow::Refused(text) => Some(self.reply(Answer::page(Page::titled(&text)), Some(visit.session), now)),
                 Blow::SessionOver => Some(self.reply(Answer::page(session_over()), None, now)),
                 Blow::Redirect => {
                     let mut reply = self.reply(Answer::Page(307, Page::titled("移動しました")), Some(visit.session), now);
@@ -148,7 +152,7 @@ impl Service {
                     Some(reply)
                 }
             };
-            return Ok(Visited { wait, reply, keep_session: blow != Blow::SessionOver });
+            return Ok(Visited { wait, reply, keep_session });
         }
         let answer = if self.echoed(visit) {
             portal.answer(visit)?
@@ -243,6 +247,11 @@ fn blow(visit: &mut Visit<'_>, portal: &dyn Portal, targets: &[Operation]) -> Re
         if struck(visit, portal, kind, targets)?.is_some() {
             return Ok(Some(blow));
         }
+    }
+    if let Some(operation) = struck(visit, portal, FaultKind::Refused, targets)?
+        && let Some(text) = refusal(portal.profile(), operation)
+    {
+        return Ok(Some(Blow::Refused(text.to_owned())));
     }
     Ok(None)
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use jiff::{Timestamp, ToSpan};
 use kirikae_backends::store::dir::DirStore;
+use kirikae_engine::backend::profile::Profile;
 use kirikae_engine::backend::{Call, ImportOption, ImportRequest, StoreWrite};
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Lang;
@@ -65,11 +66,12 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
     }
     let mut portal_lines = String::new();
     let mut secret_lines = String::new();
-    let mut inputs = BTreeMap::from([("medical_code", MEDICAL_CODE.to_owned())]);
+    let mut inputs = BTreeMap::new();
     for portal in portals {
         let id = &portal.profile().id;
         let _ = writeln!(portal_lines, "  {id}: {{ base: \"{base}\", roots: ./lab-ca.pem, absent_after: 40s }}");
         let Some(notice) = desk.state.held.notices.iter().find(|notice| notice.program == *id) else { continue };
+        inputs.insert("medical_code", MEDICAL_CODE.to_owned());
         inputs.insert("request_id", notice.request_id.clone());
         let _ = writeln!(secret_lines, "  {id}/obtain.reference_id: {{ file: ./reference-id.txt }}");
         for playbook in ["renew-web", "obtain"] {
@@ -82,7 +84,10 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
     if !secret_lines.is_empty() {
         secret_lines.insert_str(0, "secrets:\n");
     }
-    let input_lines: String = inputs.iter().map(|(name, value)| format!("  {name}: \"{value}\"\n")).collect();
+    let mut input_lines: String = inputs.iter().map(|(name, value)| format!("  {name}: \"{value}\"\n")).collect();
+    if !input_lines.is_empty() {
+        input_lines.insert_str(0, "inputs:\n");
+    }
     let text = format!(
         "# 練習用のサイト。ここに書かれた接続先は、この端末の中の練習用ポータルだけです。\n\
          kirikae: site/1\n\
@@ -95,18 +100,22 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
          \x20 personal: {{ store: dir, path: ./personal, password: {{ file: ./personal.pw }} }}\n\
          \x20 backup: {{ folder: ./backup }}\n\
          \x20 inbox: {{ folder: ./inbox }}\n\
-         inputs:\n{input_lines}\
+         {input_lines}\
          {secret_lines}"
     );
     let temporary = path.with_extension("yaml.tmp");
     fs::write(&temporary, text).and_then(|()| fs::rename(&temporary, &path)).map_err(|error| LabError::file(&path, &error))
 }
 
-/// The subject of a program's practice certificates, most specific first (manual 2.2).
-pub(crate) fn subject() -> Vec<(String, String)> {
-    [("CN", MEDICAL_CODE), ("OU", "medical"), ("OU", "hokkaido"), ("O", "ReceiptOnline"), ("C", "JP")]
-        .map(|(kind, value)| (kind.to_owned(), value.to_owned()))
-        .to_vec()
+/// The subject of a program's practice certificates, most specific first: the example of its profile's fact `subject`,
+/// else that of the online-billing manual (2.2).
+pub(crate) fn subject(profile: &Profile) -> Vec<(String, String)> {
+    let example = profile.facts.get("subject").and_then(|fact| fact.glob.as_ref()).map(|(_, example)| example.as_str());
+    let parts = match example.filter(|example| !example.is_empty()) {
+        Some(example) => vec![("CN", example), ("O", "KIRIKAE PRACTICE"), ("C", "JP")],
+        None => vec![("CN", MEDICAL_CODE), ("OU", "medical"), ("OU", "hokkaido"), ("O", "ReceiptOnline"), ("C", "JP")],
+    };
+    parts.into_iter().map(|(kind, value)| (kind.to_owned(), value.to_owned())).collect()
 }
 
 /// A certificate that ends in the last second of the day `days_left` days from today, Japan time.
@@ -114,7 +123,7 @@ fn put_certificate(personal: &DirStore, portal: &dyn Portal, days_left: i64, now
     let last = japan_day(now).checked_add(days_left.days()).map_err(LabError::crypto)?.at(23, 59, 59, 0);
     let not_after = last.to_zoned(japan()).map_err(LabError::crypto)?;
     let not_before = not_after.checked_sub(3.years().months(3)).map_err(LabError::crypto)?.timestamp();
-    let paper = certify(portal.issuer(), &subject(), Validity { not_before, not_after: not_after.timestamp() })?;
+    let paper = certify(portal.issuer(), &subject(portal.profile()), Validity { not_before, not_after: not_after.timestamp() })?;
     let password = hex::encode(random_bytes::<16>()?);
     let file = pack(&portal.profile().id, &paper.key, &[&paper.certificate, portal.issuer().der()], &password)?;
     let request = ImportRequest {
@@ -128,7 +137,7 @@ fn put_certificate(personal: &DirStore, portal: &dyn Portal, days_left: i64, now
 
 /// A certificate file as it lies in the download folder: named by its request ID, under a password of 4 digits.
 fn put_into_inbox(dir: &Path, portal: &dyn Portal, desk: &mut Desk, password: &str, now: Timestamp) -> Result<(), LabError> {
-    let paper = certify(portal.issuer(), &subject(), renewed_validity(now)?)?;
+    let paper = certify(portal.issuer(), &subject(portal.profile()), renewed_validity(now)?)?;
     let name = desk.state.next_request_id(now);
     let file = pack(&name, &paper.key, &[&paper.certificate, portal.issuer().der()], password)?;
     write_new(&dir.join("inbox").join(format!("{name}.p12")), &file)
@@ -147,7 +156,13 @@ fn put_notice(dir: &Path, portal: &dyn Portal, desk: &mut Desk, now: Timestamp) 
     );
     write_new(&dir.join("notice.yaml"), text.as_bytes())?;
     write_new(&dir.join("reference-id.txt"), reference_id.as_bytes())?;
-    desk.state.held.notices.push(Notice { program: profile.id.clone(), request_id, reference_digest: digest(&reference_id), subject: subject(), sent_at: now });
+    desk.state.held.notices.push(Notice {
+        program: profile.id.clone(),
+        request_id,
+        reference_digest: digest(&reference_id),
+        subject: subject(profile),
+        sent_at: now,
+    });
     Ok(())
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use kirikae_engine::dsl::decode_site;
 use kirikae_engine::text::{Lang, Source};
 use kirikae_lab::{HtmlVariant, LabOptions, start};
-use support::{Browser, Seen, count, obn, open_p12, profile};
+use support::{Browser, Seen, count, obn, old_credential, open_p12, profile};
 
 const PROFILE: &str = r#"
 kirikae: portal/1
@@ -135,4 +135,72 @@ fn programs_with_a_page_at_the_same_path_are_refused_by_name() {
     assert_eq!(error.code, "LAB.PROFILES");
     let cause = error.cause.get(Lang::Ja);
     assert!(cause.contains("sample") && cause.contains("twin"));
+}
+
+/// The profile that `docs/your-first-playbook.md` builds.
+fn documented() -> kirikae_engine::backend::profile::Profile {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/first-playbook/portals/tsukishiro.yaml");
+    profile(&std::fs::read_to_string(path).unwrap())
+}
+
+/// A lab of it with these faults, and a browser with the certificate to renew.
+fn documented_lab(dir: &std::path::Path, faults: &[&str]) -> (kirikae_lab::Lab, Browser) {
+    let faults = faults.iter().map(|fault| fault.parse().unwrap()).collect();
+    let lab = start(LabOptions { faults, pace: Duration::from_millis(100), ..LabOptions::new(dir, vec![documented()]) }).unwrap();
+    let browser = Browser::new(dir, &lab, Some(&old_credential(dir)));
+    (lab, browser)
+}
+
+fn request(browser: &Browser) -> Seen {
+    let form = browser.follow(&browser.open("/menu").unwrap(), "更新の申し込み").unwrap();
+    browser.press(&form, "申し込む", &["000-000-0000"]).unwrap()
+}
+
+fn requests(browser: &Browser) -> Seen {
+    browser.follow(&browser.open("/menu").unwrap(), "申し込み一覧").unwrap()
+}
+
+#[test]
+fn the_certificate_and_the_request_id_have_the_shape_that_the_profile_says() {
+    let home = tempfile::tempdir().unwrap();
+    let (_lab, browser) = documented_lab(home.path(), &[]);
+    let receipt = request(&browser);
+    let request_id = receipt.values()["受付番号"].clone();
+    assert!(request_id.len() == 8 && request_id.bytes().all(|digit| digit.is_ascii_digit()), "{request_id}");
+    assert_ne!(request(&browser).values()["受付番号"], request_id, "each request has its own");
+    assert!(requests(&browser).shows("TS-0417"), "the subject is the example of the profile");
+}
+
+#[test]
+fn what_is_not_issued_shows_no_dates() {
+    let home = tempfile::tempdir().unwrap();
+    let (_lab, browser) = documented_lab(home.path(), &["never-issued"]);
+    request(&browser);
+    std::thread::sleep(Duration::from_millis(400));
+    let list = requests(&browser);
+    assert!(list.shows("発行準備中") && list.text.contains("<td>-</td>") && !list.shows("受け取る"), "{}", list.text);
+}
+
+#[test]
+fn a_refusal_says_the_profiles_own_words_and_has_no_effect() {
+    let home = tempfile::tempdir().unwrap();
+    let (_lab, browser) = documented_lab(home.path(), &["refused"]);
+    assert!(request(&browser).shows("申し込みの期間ではありません"));
+    assert_eq!((count(home.path(), "received"), count(home.path(), "issued")), (1, 0));
+    assert!(request(&browser).shows("申し込みを受け付けました"), "once only");
+    let nowhere = tempfile::tempdir().unwrap();
+    let faults = vec!["refused@fetch".parse().unwrap()];
+    let error = start(LabOptions { faults, ..LabOptions::new(nowhere.path(), vec![documented()]) }).unwrap_err();
+    assert_eq!(error.code, "LAB.OPTION", "a fault that could never act is refused");
+    assert!(error.cure.get(Lang::En).contains("refused@renew"), "{error:?}");
+}
+
+#[test]
+fn a_stale_row_is_older_than_the_clients_own_certificate() {
+    let home = tempfile::tempdir().unwrap();
+    let (_lab, browser) = documented_lab(home.path(), &["stale-row"]);
+    assert!(requests(&browser).shows("受け取れます"), "before anything was requested");
+    let receipt = request(&browser);
+    assert!(!requests(&browser).shows(&receipt.values()["受付番号"]), "the new row stays away until it is issued");
+    assert_eq!(count(home.path(), "issued"), 1, "the old row is no issuance");
 }

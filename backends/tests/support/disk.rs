@@ -1,4 +1,5 @@
 //! A disk of a few blocks, for what happens when it is full.
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -21,6 +22,15 @@ impl TinyDisk {
         None
     }
 
+    /// Forbids or allows writing.
+    #[allow(dead_code)]
+    pub fn read_only(&self, yes: bool) {
+        let mode = if yes { "remount,ro" } else { "remount,rw" };
+        let mounted = Command::new("mount").args(["-o", mode]).arg(self.path()).output().unwrap();
+        assert!(mounted.status.success(), "{}", String::from_utf8_lossy(&mounted.stderr));
+    }
+
+    /// Where it is.
     pub fn path(&self) -> &Path {
         self.folder.path()
     }

@@ -3,9 +3,11 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use kirikae_engine::text::Text;
 
 use crate::commands;
-use crate::globals::Globals;
+use crate::failure::Failure;
+use crate::globals::{Format, Globals};
 
 /// Certificate procedures of clinics as playbooks: check, plan, dry-run, apply.
 ///
@@ -27,6 +29,8 @@ const EXIT_CODES: &str = "Exit codes: 0 done or nothing to do · 1 failed, block
 enum Command {
     /// Check documents: playbooks, portal profiles, site files, catalogues
     Check(commands::check::Args),
+    /// Tell the story of a code, with a wrong and a right example; without CODE list all codes
+    Explain(commands::explain::Args),
     /// Show what would be done. Contacts nothing remote unless --probe
     Plan(commands::plan::Args),
     /// Do everything short of the first write: a verdict per step
@@ -47,6 +51,12 @@ enum Command {
     Verify(commands::verify::Args),
     /// List or show secrets of the vault
     Secrets(commands::secrets::Args),
+    /// List the actions that a step can use, or print the manual of one: inputs, outputs, effect, errors, an example
+    Actions(commands::actions::Args),
+    /// Which manual sections have a step, and which steps cite no section
+    Coverage(commands::coverage::Args),
+    /// Write a playbook, portal profile or site file to start from, with comments
+    New(commands::new::Args),
     /// Print or write the JSON Schemas of documents
     Schema(commands::schema::Args),
     /// Serve practice portals on loopback
@@ -61,8 +71,19 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let globals = &cli.globals;
+    if globals.format == Format::Sarif && !matches!(cli.command, Command::Check(_)) {
+        let refused = Failure::usage(
+            "CLI.FORMAT",
+            Text::new("--format sarif は check でだけ使えます。", "`--format sarif` is for `check` only."),
+            Text::new("text か json を指定してください。", "use text or json."),
+        );
+        refused.show(globals.lang(), globals.format);
+        return ExitCode::from(refused.exit());
+    }
     let result = match &cli.command {
+        command if globals.format == Format::Dot && !matches!(command, Command::Plan(_)) => Err(no_picture()),
         Command::Check(args) => commands::check::run(globals, args),
+        Command::Explain(args) => commands::explain::run(globals, args),
         Command::Plan(args) => commands::plan::run(globals, args),
         Command::DryRun(args) => commands::dry_run::run(globals, args),
         Command::Apply(args) => commands::apply::run(globals, args),
@@ -73,6 +94,9 @@ pub fn main() -> ExitCode {
         Command::Show(args) => commands::show::run(globals, args),
         Command::Verify(args) => commands::verify::run(globals, args),
         Command::Secrets(args) => commands::secrets::run(globals, args),
+        Command::Actions(args) => commands::actions::run(globals, args),
+        Command::Coverage(args) => commands::coverage::run(globals, args),
+        Command::New(args) => commands::new::run(globals, args),
         Command::Schema(args) => commands::schema::run(globals, args),
         #[cfg(feature = "lab")]
         Command::Lab(args) => commands::lab::run(globals, args),
@@ -83,4 +107,15 @@ pub fn main() -> ExitCode {
         failure.show(globals.lang(), globals.format);
         failure.exit()
     }))
+}
+
+fn no_picture() -> Failure {
+    Failure::usage(
+        "CLI.FORMAT",
+        Text::new("--format dot で図にできるのは計画だけです。", "only plans are drawn with `--format dot`."),
+        Text::new(
+            "kirikae plan 手順書 --format dot とするか、text か json を指定してください。",
+            "write `kirikae plan PLAYBOOK --format dot`, or choose text or json.",
+        ),
+    )
 }

@@ -14,6 +14,10 @@ pub enum Format {
     Text,
     /// For machines.
     Json,
+    /// SARIF 2.1.0, of `check` only.
+    Sarif,
+    /// A picture for Graphviz (`plan` only).
+    Dot,
 }
 
 /// The language of texts for people.

@@ -111,7 +111,7 @@ impl Job {
             plan_id: plan_id(now),
             valid: site.plan_valid,
             inputs: self.inputs.clone(),
-            secret_sources: self.checked.secrets.iter().map(|secret| (secret.name.clone(), self.sources.word(&secret.name).to_owned())).collect(),
+            secret_sources: self.checked.secrets.iter().map(|secret| (secret.name.clone(), self.sources.word(secret).to_owned())).collect(),
             target: Target { id: site.id.clone(), labels: BTreeMap::new() },
             bindings: self.bindings(),
             hands: self.hands(),

@@ -3,12 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use kirikae_engine::check::Library;
-use kirikae_engine::text::{Source, Text};
+use kirikae_engine::text::{Source, Sources, Text};
 
 use crate::failure::Failure;
 
 /// At most so much of a document is read; one byte more than allowed, so that the excess shows.
 const READ_LIMIT: u64 = (1 << 20) + 1;
+
+/// Name of the lock file beside `sources.yaml`.
+const LOCK_FILE: &str = "kirikae.lock";
 
 macro_rules! built_in {
     ($($path:literal),* $(,)?) => {
@@ -45,6 +48,11 @@ impl Shelf {
         Self { folder: given.map(Path::to_owned).or_else(above) }
     }
 
+    /// Its folder; `None` for the built-in set alone.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
+    }
+
     /// What it is, for people.
     pub fn describe(&self) -> Text {
         match &self.folder {
@@ -61,6 +69,11 @@ impl Shelf {
             }
         }
         BUILT_IN.iter().find(|(known, _)| *known == path).map(|(known, text)| Source::new(*known, *text))
+    }
+
+    /// Where the lock file is, or would be; `None` for the built-in set alone.
+    pub fn lock_file(&self) -> Option<PathBuf> {
+        Some(self.folder.as_ref()?.join(LOCK_FILE))
     }
 
     /// Every portal profile of the built-in set and the folder, by id.
@@ -86,6 +99,17 @@ impl Library for Shelf {
     fn sources(&self) -> Option<Source> {
         self.read("sources.yaml")
     }
+
+    fn lock(&self) -> Option<Source> {
+        let file = self.lock_file().filter(|file| file.exists())?;
+        // One that cannot be read locks nothing open: without its header it is refused.
+        Some(read_source(&file).unwrap_or_else(|_| Source::new(file.display().to_string(), "")))
+    }
+
+    fn further_sources(&self) -> Option<Source> {
+        let (name, text) = BUILT_IN.iter().find(|(known, _)| *known == "sources.yaml")?;
+        self.folder.as_ref().map(|_| Source::new(format!("built-in {name}"), *text))
+    }
 }
 
 /// Reads a document, at most 1 MiB and one byte.
@@ -108,6 +132,14 @@ pub fn read_source(path: &Path) -> Result<Source, Failure> {
     }
     let mut bytes = vec![];
     let file = std::fs::File::open(path).map_err(missing)?;
+    let size = file.metadata().map_err(missing)?.len();
+    if let Some(finding) = Source::too_big(&name, size) {
+        return Err(Failure::Findings(Box::default(), vec![finding]));
+    }
     file.take(READ_LIMIT).read_to_end(&mut bytes).map_err(missing)?;
-    Source::from_bytes(name.as_str(), &bytes).map_err(|finding| Failure::Findings(Box::default(), vec![finding]))
+    Source::from_bytes(&name, &bytes).map_err(|finding| {
+        let mut sources = Box::<Sources>::default();
+        sources.add(Source::for_excerpt(&name, &bytes));
+        Failure::Findings(sources, vec![finding])
+    })
 }

@@ -14,6 +14,7 @@ mod render;
 mod secrets;
 mod site;
 mod state;
+mod walk;
 
 fn main() -> std::process::ExitCode {
     app::main()

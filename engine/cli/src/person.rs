@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use inquire::validator::Validation;
 use jiff::Timestamp;
 use kirikae_engine::action::{Answer, Question};
-use kirikae_engine::dsl::{Type, fold};
+use kirikae_engine::check::SecretDecl;
+use kirikae_engine::dsl::{Type, fold, read_scalar};
 use kirikae_engine::plan::PlanStep;
 use kirikae_engine::run::Person;
 use kirikae_engine::secret::Secret;
@@ -47,6 +49,11 @@ impl Person for Practice {
         let evidence = question.evidence.then(|| "練習".to_owned());
         Some(Answer { yes: true, fields, evidence, by: "practice".to_owned(), account: crate::state::account(), at: Timestamp::now() })
     }
+
+    /// Nobody has seen to anything in a rehearsal: the run parks there.
+    fn take_over(&self, _step: &str, _question: &Question) -> Option<Answer> {
+        None
+    }
 }
 
 impl Person for Terminal {
@@ -85,7 +92,12 @@ impl Person for Terminal {
 impl Terminal {
     /// Asks for an approval. `None`: the person left the prompt.
     pub fn approve(&self, step: &PlanStep) -> Option<bool> {
-        let fee = step.fee.map_or(String::new(), |fee| format!(" ({}円{})", fee.yen, if fee.verified { "" } else { "・未確認" }));
+        let fee = step.fee.map_or(String::new(), |fee| match (self.lang, fee.verified) {
+            (Lang::Ja, true) => format!(" ({}円)", fee.yen),
+            (Lang::Ja, false) => format!(" ({}円・未確認)", fee.yen),
+            (Lang::En, true) => format!(" ({} yen)", fee.yen),
+            (Lang::En, false) => format!(" ({} yen, unverified)", fee.yen),
+        });
         let text = match self.lang {
             Lang::Ja => format!("取り消せません: {} {}{fee}。実行してよいですか", step.address, step.title.get(self.lang)),
             Lang::En => format!("cannot be undone: {} {}{fee}. Go ahead", step.address, step.title.get(self.lang)),
@@ -93,14 +105,34 @@ impl Terminal {
         inquire::Confirm::new(&text).with_default(false).prompt_skippable().ok().flatten()
     }
 
-    /// Asks for a secret, hidden; a new one twice. `None`: the person left the prompt.
-    pub fn secret(&self, title: &str, new: bool) -> Option<Secret> {
-        let prompt = inquire::Password::new(title).with_display_mode(inquire::PasswordDisplayMode::Hidden);
-        let prompt = if new {
-            prompt.with_custom_confirmation_message(if self.lang == Lang::Ja { "もう一度:" } else { "Again:" })
+    /// Asks for a secret, hidden, until it has the shape of its type; a new one twice. `None`: the person left the prompt.
+    pub fn secret(&self, secret: &SecretDecl) -> Option<Secret> {
+        let ja = self.lang == Lang::Ja;
+        let (ty, unfit) = (secret.ty.clone(), unfit(&secret.ty, self.lang));
+        let prompt =
+            inquire::Password::new(secret.title.get(self.lang)).with_display_mode(inquire::PasswordDisplayMode::Hidden).with_validator(move |typed: &str| {
+                let fits = read_scalar(&ty, &fold(&ty, typed)).is_ok();
+                Ok(if fits { Validation::Valid } else { Validation::Invalid(unfit.as_str().into()) })
+            });
+        let prompt = if secret.new {
+            prompt.with_custom_confirmation_message(if ja { "もう一度:" } else { "Again:" }).with_custom_confirmation_error_message(if ja {
+                "2回の入力が違います。もう一度入れてください。"
+            } else {
+                "The two entries differ. Type it again."
+            })
         } else {
             prompt.without_confirmation()
         };
         prompt.prompt_skippable().ok().flatten().map(Secret::text)
+    }
+}
+
+/// What a person is told whose entry has not the shape of its type; it never shows the entry.
+fn unfit(ty: &Type, lang: Lang) -> String {
+    match (lang, ty.required()) {
+        (Lang::Ja, Type::Digits(n)) => format!("数字{n}桁で入れてください。"),
+        (Lang::En, Type::Digits(n)) => format!("Type {n} digits."),
+        (Lang::Ja, ty) => format!("{ty} の形で入れてください。"),
+        (Lang::En, ty) => format!("It must be {ty}."),
     }
 }

@@ -15,6 +15,15 @@ use kirikae_engine::text::Text;
 
 use crate::person::Terminal;
 
+/// What becomes of a secret that the site names no source for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Otherwise {
+    /// A person is asked.
+    Ask,
+    /// A practice value of its type is made (rehearsals).
+    Practise,
+}
+
 /// Sources of the secrets of one playbook at one site.
 pub struct Sources {
     named: BTreeMap<String, SecretSource>,
@@ -22,6 +31,7 @@ pub struct Sources {
     base: PathBuf,
     vault: Arc<dyn Vault>,
     terminal: Option<Terminal>,
+    otherwise: Otherwise,
 }
 
 impl Sources {
@@ -35,13 +45,21 @@ impl Sources {
                 named.insert(secret.to_owned(), source.clone());
             }
         }
-        Self { named, files, base: base.to_owned(), vault, terminal }
+        Self { named, files, base: base.to_owned(), vault, terminal, otherwise: Otherwise::Ask }
+    }
+
+    /// The same, with another way for secrets without a source.
+    pub fn otherwise(self, otherwise: Otherwise) -> Self {
+        Self { otherwise, ..self }
     }
 
     /// The word for the source of a secret, for plans.
-    pub fn word(&self, secret: &str) -> &'static str {
-        match (self.files.contains_key(secret), self.named.get(secret)) {
+    pub fn word(&self, secret: &SecretDecl) -> &'static str {
+        match (self.files.contains_key(&secret.name), self.named.get(&secret.name)) {
+            _ if secret.typed_by_person => "person",
             (true, _) => "file",
+            (false, None) if self.otherwise == Otherwise::Practise => "generate",
+            (false, None) if secret.kept.is_some() => "kept",
             (false, None | Some(SecretSource::Ask)) => "ask",
             (false, Some(SecretSource::Generate(_))) => "generate",
             (false, Some(SecretSource::Vault(_))) => "vault",
@@ -58,6 +76,7 @@ impl SecretSources for Sources {
             return first_line(path, &secret.name).map(Some);
         }
         match self.named.get(&secret.name) {
+            None if self.otherwise == Otherwise::Practise => generate(&secret.ty).map(Some),
             None | Some(SecretSource::Ask) => Ok(None),
             Some(SecretSource::Generate(ty)) if secret.new => generate(ty).map(Some),
             Some(source) => fetch(source, &self.base, &*self.vault, &secret.name).map(Some),
@@ -66,7 +85,7 @@ impl SecretSources for Sources {
 
     fn ask(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
         let Some(terminal) = &self.terminal else { return Ok(None) };
-        Ok(terminal.secret(secret.title.get(terminal.lang), secret.new))
+        Ok(terminal.secret(secret))
     }
 }
 
@@ -88,10 +107,11 @@ pub fn fetch(source: &SecretSource, base: &Path, vault: &dyn Vault, name: &str) 
     }
 }
 
-/// A random value of a type: digits, else 24 letters and digits.
+/// A random value of a type: digits, 32 hexadecimal digits, else 24 letters and digits.
 pub fn generate(ty: &Type) -> Result<Secret, BackendError> {
     let (alphabet, length): (&[u8], usize) = match ty.required() {
         Type::Digits(n) => (b"0123456789", *n as usize),
+        Type::Hex => (b"0123456789abcdef", 32),
         _ => (b"ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz23456789", 24),
     };
     let mut text = String::with_capacity(length);

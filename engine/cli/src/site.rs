@@ -178,7 +178,7 @@ fn open_portal(profile: &Profile, named: Option<&PortalSite>, open: &OpenSite, v
                 )
             })?)
         }
-        Some(RootsAt::System) | None => Roots::System,
+        Some(RootsAt::System) | None => Roots::System(rustls_native_certs::load_native_certs().certs.iter().map(|root| root.to_vec()).collect()),
     };
     let proxy = named
         .proxy

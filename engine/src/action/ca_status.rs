@@ -18,12 +18,15 @@ impl Action for CaStatus {
         Manifest {
             remote: true,
             inputs: vec![portal::role_input(), portal::client_input()],
-            outputs: vec![output(
-                "status",
-                Type::Enum(STATES.map(str::to_owned).to_vec()),
-                "発行の状態。一覧にまだ無ければ pending。",
-                "state of the request; `pending` while it is not in the list.",
-            )],
+            outputs: vec![
+                output(
+                    "status",
+                    Type::Enum(STATES.map(str::to_owned).to_vec()),
+                    "発行の状態。一覧にまだ無ければ pending。",
+                    "state of the request; `pending` while it is not in the list.",
+                )
+                .passing(&["pending"]),
+            ],
             codes: portal::READ_CODES.to_vec(),
             verbs: vec![Verb::Read],
             operation: Some(Operation::Status),

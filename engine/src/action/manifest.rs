@@ -43,6 +43,8 @@ pub struct OutputSpec {
     pub recoverable: bool,
     /// A plan pins its value (thumbprint, not a duration): it must be the same before every write.
     pub pinned: bool,
+    /// Of an enum: the words that stand for a state which goes over by itself; every other one is final. Empty: nothing is said.
+    pub passing: &'static [&'static str],
     /// Help for hover and manual.
     pub help: Phrase,
 }
@@ -131,13 +133,19 @@ pub(super) fn input_or(name: &str, ty: Type, default: &str, ja: &'static str, en
 
 /// A recoverable output.
 pub(super) fn output(name: &str, ty: Type, ja: &'static str, en: &'static str) -> OutputSpec {
-    OutputSpec { name: name.to_owned(), ty, recoverable: true, pinned: false, help: Phrase { ja, en } }
+    OutputSpec { name: name.to_owned(), ty, recoverable: true, pinned: false, passing: &[], help: Phrase { ja, en } }
 }
 
 impl OutputSpec {
     /// The same, not recoverable by a look.
     pub(super) fn shown_once(mut self) -> Self {
         self.recoverable = false;
+        self
+    }
+
+    /// The same, with the words of states that go over by themselves.
+    pub(super) fn passing(mut self, words: &'static [&'static str]) -> Self {
+        self.passing = words;
         self
     }
 

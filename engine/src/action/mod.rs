@@ -12,6 +12,7 @@ mod cert_delete;
 mod cert_find;
 mod cert_import;
 mod context;
+mod example;
 mod file_find;
 mod file_save;
 mod human_confirm;

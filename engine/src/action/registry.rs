@@ -7,13 +7,26 @@ use super::{
     notify_send, p12_inspect, secret_keep, web_probe,
 };
 
+use crate::dsl::reader::nearest;
+
 /// All actions with their manifests, by name.
 pub struct Registry(Vec<(Manifest, &'static dyn Action)>);
 
 impl Registry {
+    /// A registry of these actions.
+    pub fn of(actions: &[&'static dyn Action]) -> Registry {
+        Registry(actions.iter().map(|action| (action.manifest(), *action)).collect())
+    }
+
     /// The action written `name@major`.
     pub fn find(&self, name: &str, major: u32) -> Option<(&Manifest, &'static dyn Action)> {
         self.0.iter().find(|(manifest, _)| manifest.name == name && manifest.major == major).map(|(manifest, action)| (manifest, *action))
+    }
+
+    /// The action whose name is nearest to a misspelt one, if one is near enough.
+    pub fn nearest(&self, name: &str) -> Option<&Manifest> {
+        let near = nearest(name, self.manifests().map(|manifest| manifest.name))?;
+        self.manifests().find(|manifest| manifest.name == near)
     }
 
     /// All manifests, in the order of the list.
@@ -44,7 +57,7 @@ static ACTIONS: &[&dyn Action] = &[
 /// The registry.
 pub fn registry() -> &'static Registry {
     static REGISTRY: OnceLock<Registry> = OnceLock::new();
-    REGISTRY.get_or_init(|| Registry(ACTIONS.iter().map(|action| (action.manifest(), *action)).collect()))
+    REGISTRY.get_or_init(|| Registry::of(ACTIONS))
 }
 
 #[cfg(test)]

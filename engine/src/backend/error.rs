@@ -106,6 +106,15 @@ const fn p(ja: &'static str, en: &'static str) -> Phrase {
 /// Every code that can end a step, in alphabetical order.
 pub const ERROR_CODES: &[CodeInfo] = &[
     code(
+        "ATTEMPTS.NOT_COUNTED",
+        Class::Human,
+        p("回数に限りのある値を、まだ数えられない", "tries are limited and cannot be counted yet"),
+        p(
+            "この手順は手で行ってください。まちがえた回数を数えられない間は、kirikae は試しません。",
+            "do this step by hand; kirikae does not try while it cannot count the failures.",
+        ),
+    ),
+    code(
         "BACKEND.MISSING",
         Class::Human,
         p("その役割の保管先などがサイトファイルにない", "the site has no backend for the role"),
@@ -156,6 +165,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Human,
         p("時計が合っていない", "the clock is wrong"),
         p("この端末の日付と時刻を合わせてから、kirikae resume を実行してください。", "set the date and time of this terminal, then run `kirikae resume`."),
+    ),
+    code(
+        "DEADLINE.PASSED",
+        Class::Permanent,
+        p("始めてよい期限を過ぎた", "the latest time to start has passed"),
+        p(
+            "この手順は始められません。手引の、期限が過ぎたときの手続きを見てください。",
+            "it cannot be started any more; see the manual for what to do after the deadline.",
+        ),
     ),
     code(
         "EXPECT.FAILED",
@@ -387,6 +405,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Human,
         p("確かめてから時間がたちすぎた", "the proof is too old"),
         p("kirikae resume でもう一度確かめます。", "`kirikae resume` proves it again."),
+    ),
+    code(
+        "REPEAT.TIMEOUT",
+        Class::Human,
+        p("待つ時間が過ぎた", "it did not come true in the time given"),
+        p("相手の状態を確かめてください。kirikae resume でもう一度見ます。", "find out what it waits for; `kirikae resume` looks once more."),
     ),
     code(
         "SECRET.MISSING",

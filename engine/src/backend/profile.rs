@@ -196,6 +196,43 @@ pub struct Fact {
     pub status: Standing,
 }
 
+/// How it goes on after an error that was foreseen (`language.md` 8).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// The step counts as done.
+    Resume,
+    /// The step runs again.
+    Retry,
+    /// The run ends well, with the reason.
+    Finish,
+    /// The step has failed.
+    Stop,
+    /// A person takes over.
+    HandOff,
+}
+
+impl Then {
+    /// All of them, in the order of the manual.
+    pub const ALL: [Self; 5] = [Self::Resume, Self::Retry, Self::Finish, Self::Stop, Self::HandOff];
+
+    /// The word in documents.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Resume => "resume",
+            Self::Retry => "retry",
+            Self::Finish => "finish",
+            Self::Stop => "stop",
+            Self::HandOff => "hand_off",
+        }
+    }
+
+    /// Whether it may follow an error that leaves open whether the effect happened: nothing is sent again, nothing counts as done.
+    pub fn keeps_doubt(self) -> bool {
+        matches!(self, Self::Stop | Self::HandOff)
+    }
+}
+
 /// A text on any page, and the code it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageError {
@@ -205,6 +242,8 @@ pub struct PageError {
     pub code: String,
     /// What to tell people.
     pub say: Option<Text>,
+    /// How it goes on, unless the playbook has a row of its own; `None`: the step has failed.
+    pub then: Option<Then>,
     /// Manual sections.
     pub cite: Vec<String>,
     /// Whether it was seen on the real portal.

@@ -1,12 +1,13 @@
 //! What stands in `with`, `when` and texts, to typed expressions and literals.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 
 use super::Binding;
 use super::assign::{assignable, printable};
 use super::scope::{Scope, Types, View};
 use crate::dsl::expr::{Expr, Node as ExprNode, Part, Piece, Template, compile, scan};
-use crate::dsl::playbook::{Words, Written, literal};
+use crate::dsl::playbook::{Words, Written, literal, missing_field};
 use crate::dsl::reader::Reader;
 use crate::dsl::{Type, Value};
 use crate::text::{Diagnostic, Kind, Node, Scalar, Source, Span, Text};
@@ -19,6 +20,8 @@ pub(super) struct Binder<'a> {
     pub(super) scope: &'a Scope,
     /// Own outputs, in `expect` and `repeat`.
     pub(super) result: Option<&'a Types>,
+    /// Set when a name was met that is not there yet but will be.
+    pub(super) postponed: Option<&'a Cell<bool>>,
     /// Findings.
     pub(super) found: Vec<Diagnostic>,
 }
@@ -26,19 +29,23 @@ pub(super) struct Binder<'a> {
 impl<'a> Binder<'a> {
     /// A binder without `result`.
     pub(super) fn new(source: &'a Source, scope: &'a Scope) -> Self {
-        Self { source, scope, result: None, found: vec![] }
+        Self { source, scope, result: None, postponed: None, found: vec![] }
     }
 
-    fn error(&mut self, code: &'static str, span: Span, what: Text, cure: Text) {
-        self.found.push(Diagnostic::error(code, self.source.place(span), what).cure(cure));
+    /// Reports something at a place; of a secret with the way it took.
+    pub(super) fn error(&mut self, code: &'static str, span: Span, what: Text, cure: Text) {
+        let mut finding = Diagnostic::error(code, self.source.place(span), what).cure(cure);
+        self.scope.traces.explain(self.source, &mut finding);
+        self.found.push(finding);
     }
 
     fn compiled(&mut self, scalar: &Scalar, text: &str, start: usize) -> Option<Expr> {
-        let names = View { scope: self.scope, result: self.result, postponed: None };
+        let names = View { scope: self.scope, result: self.result, postponed: self.postponed };
         let at = |from: usize, to: usize| scalar.place(Span::new(start + from, start + to));
         match compile(text, &at, self.source, &names) {
             Ok(expr) => Some(expr),
-            Err(found) => {
+            Err(mut found) => {
+                found.iter_mut().for_each(|finding| self.scope.traces.explain(self.source, finding));
                 self.found.extend(found);
                 None
             }
@@ -55,19 +62,20 @@ impl<'a> Binder<'a> {
         self.compiled(&written.scalar, &written.scalar.text, 0)
     }
 
-    /// A bare expression that may use what is further down: `None` in the second place if it has to wait.
-    pub(super) fn early(&mut self, written: &Written) -> Result<Option<Expr>, ()> {
+    /// Binds what may use names further down.
+    ///
+    /// # Errors
+    /// It has to wait for them; nothing is reported.
+    pub(super) fn early<T>(&mut self, bind: impl FnOnce(&mut Binder<'_>) -> Option<T>) -> Result<Option<T>, ()> {
         let postponed = Cell::new(false);
-        let names = View { scope: self.scope, result: None, postponed: Some(&postponed) };
-        let at = |from: usize, to: usize| written.scalar.place(Span::new(from, to));
-        match compile(&written.scalar.text, &at, self.source, &names) {
-            _ if postponed.get() => Err(()),
-            Ok(expr) => Ok(Some(expr)),
-            Err(found) => {
-                self.found.extend(found);
-                Ok(None)
-            }
+        let mut early = Binder { source: self.source, scope: self.scope, result: self.result, postponed: Some(&postponed), found: vec![] };
+        let bound = bind(&mut early);
+        let found = early.found;
+        if postponed.get() {
+            return Err(());
         }
+        self.found.extend(found);
+        Ok(bound)
     }
 
     /// A truth value.
@@ -142,20 +150,18 @@ impl<'a> Binder<'a> {
         match (ty.required(), &node.kind) {
             (_, Kind::Scalar(scalar)) => self.scalar(ty, scalar, node.span),
             (Type::List(inner), Kind::List(items)) => {
-                let items: Vec<Option<Expr>> = items
-                    .iter()
-                    .map(|item| match self.value(inner, item)? {
-                        Binding::Expr(expr) => Some(expr),
-                        Binding::Literal(value) => Some(Expr { node: ExprNode::Literal(value), ty: (**inner).clone(), span: item.span }),
-                        Binding::Template(_) => {
-                            self.not_here(item.span);
-                            None
-                        }
-                    })
-                    .collect();
+                let items: Vec<Option<Expr>> = items.iter().map(|item| self.inside(inner, item)).collect();
                 let items: Vec<Expr> = items.into_iter().collect::<Option<_>>()?;
-                Some(Binding::Expr(Expr { node: ExprNode::List(items), ty: ty.required().clone(), span: node.span }))
+                let optional = items.iter().any(|item| item.ty.is_optional());
+                Some(built(ExprNode::List(items), ty, optional, node.span))
             }
+            (Type::Map(inner), Kind::Map(entries)) => {
+                let fields = entries.iter().map(|entry| Some((entry.key.value.clone(), self.inside(inner, &entry.value)?))).collect::<Vec<_>>();
+                let fields: BTreeMap<String, Expr> = fields.into_iter().collect::<Option<_>>()?;
+                let optional = fields.values().any(|field| field.ty.is_optional());
+                Some(built(ExprNode::Object(fields), ty, optional, node.span))
+            }
+            (Type::Object(known), Kind::Map(_)) => self.object(ty, known, node),
             (Type::Text, Kind::Map(_)) => {
                 let mut reader = Reader::new(self.source);
                 let words = Words::read(&mut reader, node);
@@ -167,6 +173,37 @@ impl<'a> Binder<'a> {
                 None
             }
         }
+    }
+
+    /// A value inside a list or mapping.
+    fn inside(&mut self, ty: &Type, node: &Node) -> Option<Expr> {
+        Some(match self.value(ty, node)? {
+            Binding::Expr(expr) => expr,
+            Binding::Literal(value) => Expr { node: ExprNode::Literal(value), ty: ty.required().clone(), span: node.span },
+            Binding::Template(template) => {
+                let optional = template.whole().is_some_and(|expr| expr.ty.is_optional());
+                let ty = if optional { Type::Text.optional() } else { Type::Text };
+                Expr { node: ExprNode::Text(Box::new(template)), ty, span: node.span }
+            }
+        })
+    }
+
+    /// Named fields, some of them with expressions.
+    fn object(&mut self, ty: &Type, known: &BTreeMap<String, Type>, node: &Node) -> Option<Binding> {
+        let mut reader = Reader::new(self.source);
+        let keys: Vec<&str> = known.keys().map(String::as_str).collect();
+        let given = reader.map(node, &keys);
+        let missing: Vec<&String> =
+            known.iter().filter(|(name, ty)| !ty.is_optional() && given.is_some_and(|given| given.get(name).is_none())).map(|(name, _)| name).collect();
+        missing.iter().for_each(|name| missing_field(&mut reader, node, name));
+        let whole = reader.found.is_empty();
+        self.found.extend(reader.found);
+        let given = given?;
+        let fields = known.iter().filter_map(|(name, ty)| Some((name, ty, given.get(name)?)));
+        let fields: Vec<Option<(String, Expr)>> = fields.map(|(name, ty, node)| Some((name.clone(), self.inside(ty, node)?))).collect();
+        let fields: BTreeMap<String, Expr> = fields.into_iter().collect::<Option<_>>()?;
+        let optional = fields.iter().any(|(name, field)| field.ty.is_optional() && known.get(name).is_some_and(|ty| !ty.is_optional()));
+        whole.then(|| built(ExprNode::Object(fields), ty, optional, node.span))
     }
 
     fn not_here(&mut self, span: Span) {
@@ -247,6 +284,12 @@ impl<'a> Binder<'a> {
         self.error(code, expr.span, what, cure);
         None
     }
+}
+
+/// A list or mapping with expressions in it.
+fn built(node: ExprNode, ty: &Type, optional: bool, span: Span) -> Binding {
+    let ty = ty.required().clone();
+    Binding::Expr(Expr { node, ty: if optional { ty.optional() } else { ty }, span })
 }
 
 /// Whether `${{` stands anywhere in a value.

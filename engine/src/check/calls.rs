@@ -13,7 +13,7 @@ use crate::backend::profile::Operation;
 use crate::dsl::playbook::{Playbook, StepSpec};
 use crate::dsl::reader::{Reader, did_you_mean, nearest};
 use crate::dsl::{RoleKind, Type, Value, read_scalar};
-use crate::text::{Entry, Node, Span, Text};
+use crate::text::{Entry, Kind, Node, Span, Text};
 
 impl Unfolder<'_> {
     /// An action with its inputs bound.
@@ -47,6 +47,7 @@ impl Unfolder<'_> {
         self.unknown_inputs(playbook, spec, &names);
         let mut edges = Edges::default();
         let mut may_skip = false;
+        let mut sure_one_of = false;
         for input in &manifest.inputs {
             if input.name == "portal" && portal.is_some() {
                 continue;
@@ -58,7 +59,11 @@ impl Unfolder<'_> {
                         _ => self.bound(playbook, scope, &input.ty, &entry.value),
                     };
                     let Some(binding) = binding else { continue };
-                    may_skip |= self.follow(scope.frame, &binding, &mut edges) && !input.ty.is_optional();
+                    let default = input.default.as_ref().and_then(|default| read_scalar(&input.ty, default).ok());
+                    let binding = binding.or_default(default);
+                    let may_be_absent = self.follow(scope.frame, &binding, &mut edges);
+                    may_skip |= may_be_absent && !input.ty.is_optional();
+                    sure_one_of |= !may_be_absent && manifest.one_of.contains(&input.name.as_str());
                     with.insert(input.name.clone(), binding);
                 }
                 None => match &input.default {
@@ -72,10 +77,12 @@ impl Unfolder<'_> {
                 },
             }
         }
-        if !manifest.one_of.is_empty() && !manifest.one_of.iter().any(|name| with.contains_key(*name)) {
+        may_skip |= !manifest.one_of.is_empty() && !sure_one_of;
+        if !manifest.one_of.is_empty() && !manifest.one_of.iter().any(|name| spec.with.iter().any(|entry| entry.key.value == *name)) {
             let list = manifest.one_of.join(", ");
             let what = Text::new(format!("{list} のどれか1つは要ります。"), format!("one of {list} must be given."));
-            self.report(playbook, "DSL.MISSING_INPUT", spec.id.span, what);
+            let cure = Text::new(format!("with に {list} のどれかを加えてください。"), format!("add one of {list} to `with`."));
+            self.report(playbook, "CHECK.ONE_OF", spec.id.span, what).cure.push(cure);
         }
         let lost = manifest.effect != Effect::Read && !manifest.repeatable;
         let outputs = manifest.outputs.iter().map(|output| {
@@ -189,6 +196,18 @@ impl Unfolder<'_> {
     }
 
     fn missing_input(&mut self, playbook: &Playbook, spec: &StepSpec, name: &str, ty: &Type) {
+        if *ty == Type::Proof {
+            let what = Text::new(
+                format!("「{name}」がありません。代わりが使えたという証明なしには、何も消せません。"),
+                format!("`{name}` is missing: nothing is destroyed without proof that its replacement works."),
+            );
+            let cure = Text::new(
+                format!("新しい証明書を web.probe などで使う手順を上に置き、「{name}: \"${{{{ steps.その手順.proof }}}}\"」と書いてください。"),
+                format!("prove the new certificate in a step above (web.probe@1) and write `{name}: \"${{{{ steps.that_step.proof }}}}\"`."),
+            );
+            self.report(playbook, "CHECK.NO_PROOF", spec.id.span, what).cure.push(cure);
+            return;
+        }
         let what = Text::new(format!("入力「{name}」({ty})がありません。"), format!("the input `{name}` ({ty}) is missing."));
         let cure = Text::new(format!("with に「{name}: …」を加えてください。"), format!("add `{name}: ...` to `with`."));
         self.report(playbook, "DSL.MISSING_INPUT", spec.id.span, what).cure.push(cure);
@@ -238,7 +257,7 @@ impl Unfolder<'_> {
         for input in &called.inputs {
             let (name, Some(ty)) = (&input.name.value, &input.ty) else { continue };
             let binding = match (given(name), &input.default) {
-                (Some(node), _) => self.bound(playbook, scope, ty, node),
+                (Some(node), default) => self.bound(playbook, scope, ty, node).map(|binding| binding.or_default(default.clone())),
                 (None, Some(default)) => Some(Binding::Literal(default.clone())),
                 (None, None) if ty.is_optional() => None,
                 (None, None) => {
@@ -246,7 +265,7 @@ impl Unfolder<'_> {
                     None
                 }
             };
-            if matches!(&binding, Some(Binding::Expr(expr)) if expr.ty.is_optional()) {
+            if binding.as_ref().is_some_and(Binding::may_be_absent) {
                 inner.inputs.insert(name.clone(), Some(ty.clone().optional()));
             }
             bound.inputs.extend(binding.map(|binding| (name.clone(), binding)));
@@ -258,8 +277,13 @@ impl Unfolder<'_> {
                 self.missing_input(playbook, spec, name, &ty);
                 continue;
             };
+            let before = match &node.kind {
+                Kind::Scalar(scalar) => scope.traces.of(scalar.text.trim().trim_start_matches("${{").trim_end_matches("}}")),
+                _ => &[],
+            };
+            inner.traces.add(format!("secrets.{name}"), playbook.source.place(node.span), Text::new("ここで渡された", "handed on here"), before);
             let binding = self.bound(playbook, scope, &ty, node);
-            if matches!(&binding, Some(Binding::Expr(expr)) if expr.ty.is_optional()) {
+            if binding.as_ref().is_some_and(Binding::may_be_absent) {
                 inner.secrets.insert(name.clone(), Some(ty.optional()));
             }
             bound.secrets.extend(binding.map(|binding| (name.clone(), binding)));
@@ -270,7 +294,8 @@ impl Unfolder<'_> {
         let (outputs, types) = self.frame(&called, &mut inner, around);
         self.frames[index].outputs = outputs.into_iter().collect();
         let outputs: Types = types;
-        let inside = (start..self.steps.len()).collect();
+        // The steps of rows run only when something goes wrong: nobody waits for them.
+        let inside = (start..self.steps.len()).filter(|index| self.steps[*index].row.is_none()).collect();
         Some(Done { what: What::Call { frame: index }, outputs, may_skip: false, edges: Edges::default(), inside })
     }
 }

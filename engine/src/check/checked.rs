@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::action::Manifest;
-use crate::backend::profile::Profile;
-use crate::dsl::expr::{Expr, Template};
+use crate::backend::profile::{Profile, Then};
+use crate::dsl::expr::{Expr, Node, Template};
 use crate::dsl::{RoleKind, Type, Value};
 use crate::text::{Diagnostic, Source, Text};
 
@@ -34,6 +34,8 @@ pub struct Checked {
     pub inputs: Vec<InputDecl>,
     /// Secrets of the root playbook, in file order.
     pub secrets: Vec<SecretDecl>,
+    /// Limits on the tries of the secrets that a step takes, by the step's address: the strictest of all declarations.
+    pub attempts: BTreeMap<String, Attempts>,
     /// Name spaces: the root playbook first, then each call of a sub-playbook.
     pub frames: Vec<Frame>,
     /// Steps.
@@ -143,8 +145,39 @@ pub struct SecretDecl {
     pub new: bool,
     /// Kept from another year: vault entry name, and what it is about.
     pub kept: Option<(String, Template)>,
+    /// A person types it elsewhere; the engine never has it and only counts its tries.
+    pub typed_by_person: bool,
+    /// How often it may be tried: the strictest of all declarations it passes through.
+    pub attempts: Option<Attempts>,
     /// Manual sections.
     pub cite: Vec<Cite>,
+}
+
+/// How often a secret may be tried at a device or an account (`runs.md` 5).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempts {
+    /// Failures in a row after which the other side locks.
+    pub limit: u32,
+    /// Tries that are never used.
+    pub leave: u32,
+    /// Tries of one run.
+    pub per_run: u32,
+    /// Manual sections that say so.
+    pub cite: Vec<Cite>,
+}
+
+impl Attempts {
+    /// Failures in a row at which nothing is tried any more.
+    pub fn stop_at(&self) -> u32 {
+        self.limit.saturating_sub(self.leave)
+    }
+
+    /// The stricter of two declarations for one secret.
+    pub fn strictest(self, other: Attempts) -> Attempts {
+        let per_run = self.per_run.min(other.per_run);
+        let stricter = if other.stop_at() < self.stop_at() { other } else { self };
+        Attempts { per_run: per_run.min(stricter.stop_at()), ..stricter }
+    }
 }
 
 /// The name space of one playbook, or of one call of a sub-playbook.
@@ -158,6 +191,8 @@ pub struct Frame {
     pub inputs: BTreeMap<String, Binding>,
     /// For a call: secrets, bound in the caller's frame. Empty for the root.
     pub secrets: BTreeMap<String, Binding>,
+    /// For the root: secrets kept from before, by name: the entry's name and what it is about.
+    pub kept: BTreeMap<String, (String, Template)>,
     /// Role names here to role names of the root.
     pub roles: BTreeMap<String, String>,
     /// `let`, in this frame.
@@ -187,8 +222,16 @@ pub struct Step {
     pub require: Vec<Guard>,
     /// After it. `result` is its own outputs.
     pub expect: Vec<Guard>,
+    /// Try again after these errors.
+    pub retry: Option<Retry>,
     /// Ask again until.
     pub repeat: Option<Repeat>,
+    /// Not to be started later than this.
+    pub deadline: Option<Deadline>,
+    /// Rows for errors, in file order. Those of a call are for the steps inside it.
+    pub rescue: Vec<Rescue>,
+    /// For a step of a `do`: the row it belongs to. It runs only while that row is followed.
+    pub row: Option<Row>,
     /// Steps that must have ended before it: order edges and data edges together, by index.
     pub after: Vec<usize>,
     /// Steps whose outputs it takes (also in `when`, `require`): skips travel along these.
@@ -273,6 +316,84 @@ pub struct Repeat {
     pub slow_to: Duration,
     /// Wall time from the first look, parks included.
     pub within: Duration,
+}
+
+impl Binding {
+    /// The same, with the default of its input for when it turns out to have no value: absent means not given.
+    pub fn or_default(self, default: Option<Value>) -> Self {
+        match (self, default) {
+            (Self::Expr(expr), Some(default)) if expr.ty.is_optional() => {
+                let ty = expr.ty.required().clone();
+                let default = Expr { node: Node::Literal(default), ty: ty.clone(), span: expr.span };
+                Self::Expr(Expr { span: expr.span, node: Node::Default(Box::new(expr), Box::new(default)), ty })
+            }
+            (binding, _) => binding,
+        }
+    }
+
+    /// Whether it may turn out to have no value. A text that is one single expression is absent when that is.
+    pub fn may_be_absent(&self) -> bool {
+        match self {
+            Self::Literal(_) => false,
+            Self::Expr(expr) => expr.ty.is_optional(),
+            Self::Template(template) => template.whole().is_some_and(|expr| expr.ty.is_optional()),
+        }
+    }
+}
+
+/// `retry`: a transient error is followed by another try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retry {
+    /// Codes, all transient.
+    pub errors: Vec<String>,
+    /// Tries after the first.
+    pub times: u32,
+    /// The longest first wait; later ones are doubled, up to 15 minutes.
+    pub wait: Duration,
+}
+
+/// `deadline`: a day or an instant after which the step is not started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deadline {
+    /// A date (its whole day still counts, in the site's zone) or a datetime, in the step's frame.
+    pub expr: Expr,
+    /// The expression as written.
+    pub text: String,
+}
+
+/// A row of `rescue`: what is done about an error.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rescue {
+    /// The code.
+    pub code: String,
+    /// Manual sections.
+    pub cite: Vec<Cite>,
+    /// What people are told, in the step's frame.
+    pub say: Template,
+    /// How it goes on, after the steps of its `do`.
+    pub then: Then,
+    /// With `retry`: how often.
+    pub times: u32,
+    /// With `resume`: outputs, in the step's frame.
+    pub give: BTreeMap<String, Binding>,
+    /// With `retry`: secrets whose value is forgotten, by their names in the step's frame.
+    pub ask_again: Vec<String>,
+}
+
+/// The row that a step of a `do` belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Index of the step that has the row.
+    pub owner: usize,
+    /// The row's code.
+    pub code: String,
+}
+
+impl Step {
+    /// The row of a code.
+    pub fn rescue(&self, code: &str) -> Option<&Rescue> {
+        self.rescue.iter().find(|row| row.code == code)
+    }
 }
 
 impl DocumentKind {

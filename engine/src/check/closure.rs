@@ -8,12 +8,18 @@ use std::rc::Rc;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
+use super::cited::cites_in;
+use super::lock::differences;
 use super::{Catalogue, Cite, Document, DocumentKind, Library};
 use crate::backend::profile::Profile;
 use crate::dsl::playbook::{Playbook, Uses, decode_playbook};
 use crate::dsl::reader::{did_you_mean, nearest};
-use crate::dsl::{decode_profile, decode_sources};
-use crate::text::{Diagnostic, Source, Sources, Span, Spanned, Text};
+use crate::dsl::{decode_lock, decode_profile, decode_sources};
+use crate::text::{Diagnostic, Source, Sources, Span, Spanned, Text, Tree};
+
+/// The id of the catalogue among the documents, and of the one behind it.
+pub(crate) const SOURCES: &str = "sources";
+pub(crate) const FURTHER_SOURCES: &str = "sources-further";
 
 /// The documents, decoded.
 pub(super) struct Closure {
@@ -64,7 +70,7 @@ pub(super) fn load(source: &Source, library: &dyn Library) -> Closure {
     while let Some(playbook) = open.pop() {
         closure.cites(&playbook);
         closure.portals(&playbook, library);
-        for step in &playbook.steps {
+        for step in playbook.all_steps() {
             let Some(Spanned { value: Uses::Playbook(id, major), span }) = &step.uses else { continue };
             calls.push(Call { from: playbook.id.value.clone(), to: id.clone(), source: playbook.source.clone(), span: *span });
             if !closure.playbooks.contains_key(id) {
@@ -100,12 +106,20 @@ impl Closure {
     }
 
     fn catalogue(&mut self, library: &dyn Library) {
-        let Some(source) = library.sources() else { return };
-        self.sources.add(source.clone());
-        self.documents.insert((DocumentKind::Sources, "sources".to_owned()), document(DocumentKind::Sources, "sources", "", &source));
-        match decode_sources(&source) {
-            Ok(catalogue) => self.catalogue = catalogue,
-            Err(found) => self.found.extend(found),
+        let both = [(SOURCES, library.sources()), (FURTHER_SOURCES, library.further_sources())];
+        for (id, source) in both.into_iter().filter_map(|(id, source)| Some((id, source?))) {
+            let decoded = decode_sources(&source);
+            let adds = decoded.as_ref().is_ok_and(|more| more.0.keys().any(|manual| !self.catalogue.0.contains_key(manual)));
+            if id == SOURCES || adds {
+                self.sources.add(source.clone());
+                self.documents.insert((DocumentKind::Sources, id.to_owned()), document(DocumentKind::Sources, id, "", &source));
+            }
+            match decoded {
+                Ok(more) => more.0.into_iter().for_each(|(id, manual)| {
+                    self.catalogue.0.entry(id).or_insert(manual);
+                }),
+                Err(found) => self.found.extend(found),
+            }
         }
     }
 
@@ -148,6 +162,9 @@ impl Closure {
                     None
                 }
             };
+            if let Some(profile) = &profile {
+                self.cites_of_profile(&source, profile);
+            }
             let version = profile.as_ref().map_or("", |profile| &profile.version);
             self.documents.insert((DocumentKind::Portal, id.value.clone()), document(DocumentKind::Portal, &id.value, version, &source));
             self.profiles.insert(id.value.clone(), profile);
@@ -163,23 +180,36 @@ impl Closure {
             did_you_mean(&mut finding, manual.span, nearest(&manual.value, self.catalogue.0.keys().map(String::as_str)).map(str::to_owned));
             self.found.push(finding);
         }
-        let of_steps = playbook.steps.iter().flat_map(|step| &step.cite);
+        let of_steps = playbook.all_steps().flat_map(|step| step.cite.iter().chain(step.rescue.iter().flat_map(|row| &row.cite)));
         let of_inputs = playbook.inputs.iter().flat_map(|input| &input.cite);
         let of_secrets = playbook.secrets.iter().flat_map(|secret| &secret.cite);
-        for cite in of_steps.chain(of_inputs).chain(of_secrets) {
-            if let Some(finding) = self.cite(playbook, cite) {
-                self.found.push(finding);
-            }
+        let listed: Vec<&str> = playbook.sources.iter().map(|listed| listed.value.as_str()).collect();
+        let mut cites: Vec<Spanned<Cite>> = of_steps.chain(of_inputs).chain(of_secrets).cloned().collect();
+        for entry in playbook.all_steps().flat_map(|step| &step.with) {
+            let (more, found) = cites_in(&playbook.source, &entry.value);
+            cites.extend(more);
+            self.found.extend(found);
         }
+        let found: Vec<_> = cites.iter().filter_map(|cite| self.cite(&playbook.source, &listed, cite)).collect();
+        self.found.extend(found);
     }
 
-    fn cite(&self, playbook: &Playbook, cite: &Spanned<Cite>) -> Option<Diagnostic> {
+    /// The citations of a profile, where there is a catalogue to look them up in.
+    fn cites_of_profile(&mut self, source: &Source, profile: &Profile) {
+        let Some(root) = Tree::read(source).root.filter(|_| !self.catalogue.0.is_empty()) else { return };
+        let listed: Vec<&str> = profile.sources.iter().map(String::as_str).collect();
+        let (cites, mut found) = cites_in(source, &root);
+        found.extend(cites.iter().filter_map(|cite| self.cite(source, &listed, cite)));
+        self.found.extend(found);
+    }
+
+    fn cite(&self, source: &Source, listed: &[&str], cite: &Spanned<Cite>) -> Option<Diagnostic> {
         let Cite { manual, section } = &cite.value;
-        let place = playbook.source.place(cite.span);
-        if !playbook.sources.iter().any(|listed| listed.value == *manual) {
-            let what = Text::new(format!("「{manual}」がこの手順書の sources: にありません。"), format!("`{manual}` is not among the playbook's `sources`."));
+        let place = source.place(cite.span);
+        if !listed.contains(&manual.as_str()) {
+            let what = Text::new(format!("「{manual}」がこの文書の sources: にありません。"), format!("`{manual}` is not among the document's `sources`."));
             let mut finding = Diagnostic::error("CITE.UNKNOWN", place, what);
-            let near = nearest(manual, playbook.sources.iter().map(|listed| listed.value.as_str()));
+            let near = nearest(manual, listed.iter().copied());
             did_you_mean(&mut finding, cite.span, near.map(|near| format!("{near}#{section}")));
             return Some(finding.cure(Text::new(format!("sources: に {manual} を加えてください。"), format!("add `{manual}` to `sources`."))));
         }
@@ -191,6 +221,17 @@ impl Closure {
         let list: Vec<&str> = known.sections.keys().map(String::as_str).collect();
         let list = list.join(" ");
         Some(Diagnostic::error("CITE.UNKNOWN", place, what).cure(Text::new(format!("ある節: {list}"), format!("sections: {list}"))))
+    }
+
+    /// Reports what differs from the library's lock file, if it has one.
+    pub(super) fn compare_with_lock(&mut self, library: &dyn Library) {
+        let (Some(file), Some(root)) = (library.lock(), &self.root) else { return };
+        let found = match decode_lock(&file) {
+            Ok(lock) => differences(&lock, &file, &root.id.value, self.documents.values()),
+            Err(found) => found,
+        };
+        self.found.extend(found);
+        self.sources.add(file);
     }
 
     /// Reports playbooks that call each other in a ring.

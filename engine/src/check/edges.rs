@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::scope::refs;
 use super::{Binding, Frame, Guard, Step, What};
-use crate::dsl::expr::{Expr, Part, Ref, Template};
+use crate::dsl::expr::{Expr, Ref, Template};
 
 /// Steps by index.
 #[derive(Clone, Debug, Default)]
@@ -45,8 +45,13 @@ impl Follow<'_> {
                     }
                 }
                 Ref::Input(name) => self.given(frame, scope.inputs.get(name), edges),
-                Ref::Secret(name) => self.given(frame, scope.secrets.get(name), edges),
-                Ref::Result(_) | Ref::Run(_) => {}
+                Ref::Secret(name) => {
+                    self.given(frame, scope.secrets.get(name), edges);
+                    if let Some((_, about)) = scope.kept.get(name) {
+                        self.template(frame, about, edges);
+                    }
+                }
+                Ref::Result(_) | Ref::Error(_) | Ref::Run(_) => {}
             }
         }
     }
@@ -68,11 +73,7 @@ impl Follow<'_> {
 
     /// Adds what a text needs.
     pub(super) fn template(&self, frame: usize, template: &Template, edges: &mut Edges) {
-        for part in template.ja.iter().chain(template.en.iter().flatten()) {
-            if let Part::Expr(expr) = part {
-                self.expr(frame, expr, edges);
-            }
-        }
+        template.exprs().for_each(|expr| self.expr(frame, expr, edges));
     }
 
     /// Adds what guards need, their words included.

@@ -23,7 +23,8 @@ pub(super) fn skips(steps: &[Step], facts: &[Facts], frames: &[Frame]) -> Vec<Di
             continue;
         }
         let needed = needed(steps, index);
-        let alone = (0..index).find(|above| facts[*above].may_skip && !needed.contains(above) && !conditional(step, &steps[*above], frames));
+        let beside = |above: &usize| steps[*above].row.is_none() || steps[*above].row == step.row;
+        let alone = (0..index).filter(beside).find(|above| facts[*above].may_skip && !needed.contains(above) && !conditional(step, &steps[*above], frames));
         let Some(above) = alone else { continue };
         let (own, other) = (&step.address, &steps[above].address);
         let what = Text::new(
@@ -40,13 +41,14 @@ pub(super) fn skips(steps: &[Step], facts: &[Facts], frames: &[Frame]) -> Vec<Di
     found
 }
 
-/// Steps whose data a step needs, directly or through others.
+/// Steps whose data a step needs, directly or through others. A step of a row needs what the row's step needs, and that step.
 fn needed(steps: &[Step], index: usize) -> BTreeSet<usize> {
     let mut needed = BTreeSet::new();
-    let mut open = steps[index].data.clone();
+    let takes = |step: &Step| step.data.iter().copied().chain(step.row.as_ref().map(|row| row.owner)).collect::<Vec<_>>();
+    let mut open = takes(&steps[index]);
     while let Some(next) = open.pop() {
         if needed.insert(next) {
-            open.extend(steps.get(next).map(|step| step.data.as_slice()).unwrap_or_default());
+            open.extend(steps.get(next).map(takes).unwrap_or_default());
         }
     }
     needed

@@ -6,17 +6,39 @@ mod assign;
 mod bind;
 mod calls;
 mod checked;
+mod cited;
 mod closure;
+mod coverage;
+mod document;
 mod edges;
+mod endless;
 mod guards;
+mod kept;
 mod lints;
+mod live;
+mod lock;
+mod lost;
+mod origins;
+mod proofs;
+mod rescue;
+mod rows;
+mod rules;
 mod scope;
+mod secrets;
 mod steps;
+mod traces;
 
 pub use checked::{
-    Binding, BoundAction, Catalogue, Checked, Cite, Condition, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat, RoleDecl, SecretDecl,
-    Step, What,
+    Attempts, Binding, BoundAction, Catalogue, Checked, Cite, Condition, Deadline, Document, DocumentKind, EndsAs, Frame, Guard, InputDecl, Manual, Repeat,
+    Rescue, Retry, RoleDecl, Row, SecretDecl, Step, What,
 };
+pub use coverage::{CitingStep, Coverage, ManualCoverage, SectionCoverage, coverage};
+pub use lock::{Lock, Locked};
+pub use rows::RescueRow;
+
+pub(crate) use closure::{FURTHER_SOURCES, SOURCES};
+
+pub use document::{Examined, examine, kind_of};
 
 use crate::action::Registry;
 use crate::dsl::reader::first_findings;
@@ -30,6 +52,14 @@ pub trait Library {
     fn portal(&self, id: &str) -> Option<Source>;
     /// The catalogue of manuals.
     fn sources(&self) -> Option<Source>;
+    /// `kirikae.lock`; `None` where nothing is locked.
+    fn lock(&self) -> Option<Source> {
+        None
+    }
+    /// A catalogue behind it, for the manuals that it does not have: a folder's own playbooks may use built-in ones.
+    fn further_sources(&self) -> Option<Source> {
+        None
+    }
 }
 
 /// What a check says.
@@ -43,12 +73,13 @@ pub struct CheckOutcome {
 
 /// Checks a playbook with everything it refers to. Reads documents from `library` only.
 ///
-/// Findings have codes `YAML.* DSL.* TYPE.* EXPR.* REF.* CITE.* ROLE.* ACTION.* SECRET.* CHECK.*`.
+/// Findings have codes `YAML.* DSL.* TYPE.* EXPR.* REF.* CITE.* ROLE.* ACTION.* SECRET.* CHECK.* LOCK.*`.
 pub fn check(source: &Source, library: &dyn Library, registry: &Registry) -> CheckOutcome {
     let mut closure = closure::load(source, library);
+    let unfolded = closure.root.clone().filter(|_| !closure.cyclic).map(|root| steps::unfold(&closure, &root, registry));
+    closure.compare_with_lock(library);
     let mut found = std::mem::take(&mut closure.found);
-    let checked = closure.root.clone().filter(|_| !closure.cyclic).map(|root| {
-        let (checked, more) = steps::unfold(&closure, &root, registry);
+    let checked = unfolded.map(|(checked, more)| {
         found.extend(more);
         checked
     });

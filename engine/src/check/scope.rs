@@ -1,8 +1,9 @@
 //! The names of one playbook, and what each may be used for at one place.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::traces::Traces;
 use crate::dsl::expr::{Expr, NameError, Names, Ref};
 use crate::dsl::{RoleKind, Type};
 use crate::text::Text;
@@ -21,8 +22,17 @@ pub(super) struct RoleIn {
     pub(super) root: String,
 }
 
+/// The `do` of one row of `rescue`, while its steps are checked.
+#[derive(Clone, Default)]
+pub(super) struct RowScope {
+    /// What stands before the ids of its steps among the names of the frame: `request/rescue/NET.UNTRUSTED/`.
+    pub(super) prefix: String,
+    /// Outputs of its steps so far; `None` for a step with an error.
+    pub(super) steps: BTreeMap<String, Option<Types>>,
+}
+
 /// The names of one frame while its steps are checked from top to bottom.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Scope {
     /// Index of the frame.
     pub(super) frame: usize,
@@ -35,11 +45,17 @@ pub(super) struct Scope {
     /// `let` that were checked.
     pub(super) lets: Types,
     /// `let` that wait for steps further down.
-    pub(super) waiting: Vec<String>,
+    pub(super) waiting: BTreeSet<String>,
+    /// Kept secrets whose subject waits for steps further down.
+    pub(super) unkept: Vec<String>,
     /// Outputs of the steps so far; `None` for a step with an error.
     pub(super) steps: BTreeMap<String, Option<Types>>,
     /// Ids of all steps.
     pub(super) all_steps: Vec<String>,
+    /// The ways that secrets took.
+    pub(super) traces: Traces,
+    /// Set in a row of `rescue`.
+    pub(super) row: Option<RowScope>,
 }
 
 /// A scope as seen from one place.
@@ -57,6 +73,10 @@ impl Names for View<'_> {
         let scope = self.scope;
         match r {
             Ref::Input(name) => pick(&scope.inputs, name, "REF.UNKNOWN_INPUT", "inputs"),
+            Ref::Secret(name) if scope.unkept.contains(name) => Err(self.later(Text::new(
+                format!("secrets.{name} の kept.about は、これより下の手順か、自分自身に頼っています。"),
+                format!("what `secrets.{name}` is about depends on a step below, or on itself."),
+            ))),
             Ref::Secret(name) => pick(&scope.secrets, name, "REF.UNKNOWN_SECRET", "secrets"),
             Ref::Let(name) if scope.waiting.contains(name) => Err(self.later(Text::new(
                 format!("let.{name} は、これより下の手順か、自分自身に頼っています。"),
@@ -83,6 +103,16 @@ impl Names for View<'_> {
                     silent: false,
                 }),
             },
+            Ref::Error(name) => match (self.scope.row.is_some(), name.as_str()) {
+                (false, _) => {
+                    let what = Text::new("error は rescue の行の中だけで使えます。", "`error` is known in rows of `rescue` only.");
+                    Err(NameError { code: "REF.ERROR", what, candidates: vec![], silent: false })
+                }
+                (true, "code") => Ok(Type::String),
+                (true, "shown") => Ok(Type::String.optional()),
+                (true, "used" | "left") => Ok(Type::Int.optional()),
+                _ => Err(unknown("REF.UNKNOWN_NAME", "error", name, ["code", "shown", "used", "left"].map(str::to_owned).to_vec())),
+            },
             Ref::Run(name) => match name.as_str() {
                 "id" => Ok(Type::String),
                 "started_at" => Ok(Type::DateTime),
@@ -90,10 +120,20 @@ impl Names for View<'_> {
             },
         }
     }
+
+    fn row(&self) -> Option<&str> {
+        self.scope.row.as_ref().map(|row| row.prefix.as_str())
+    }
 }
 
 impl View<'_> {
     fn step(&self, id: &str) -> Result<Option<&Types>, NameError> {
+        if let Some((row, id)) = self.scope.row.as_ref().and_then(|row| Some((row, id.strip_prefix(row.prefix.as_str())?))) {
+            return match row.steps.get(id) {
+                Some(outputs) => Ok(outputs.as_ref()),
+                None => Err(unknown("REF.UNKNOWN_STEP", "do", id, row.steps.keys().cloned().collect())),
+            };
+        }
         if let Some(outputs) = self.scope.steps.get(id) {
             return Ok(outputs.as_ref());
         }
@@ -139,6 +179,8 @@ pub(super) fn refs(expr: &Expr) -> Vec<&Ref> {
     match &expr.node {
         Node::Literal(_) => vec![],
         Node::List(items) => items.iter().flat_map(refs).collect(),
+        Node::Object(fields) => fields.values().flat_map(refs).collect(),
+        Node::Text(template) => template.exprs().flat_map(refs).collect(),
         Node::Ref(r) => vec![r],
         Node::Attribute(inner, _)
         | Node::Not(inner)

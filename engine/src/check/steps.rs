@@ -8,15 +8,18 @@ use super::closure::Closure;
 use super::edges::{Edges, Follow};
 use super::guards::{guards, repeat};
 use super::lints::{Facts, skips};
+use super::rescue::{Resume, deadline};
+use super::rules::{Graph, findings};
 use super::scope::{RoleIn, Scope, Types};
+use super::secrets::{flows, limit_of};
 use super::{Binding, Checked, Condition, Frame, Guard, InputDecl, RoleDecl, SecretDecl, Step, What};
 use crate::action::Registry;
 use crate::backend::profile::Profile;
 use crate::dsl::Type;
-use crate::dsl::expr::{Expr, Template};
-use crate::dsl::playbook::{Playbook, StepSpec, Uses};
+use crate::dsl::expr::Expr;
+use crate::dsl::playbook::{Playbook, SecretSpec, StepSpec, Uses};
 use crate::dsl::reader::{did_you_mean, nearest};
-use crate::text::{Diagnostic, Span, Text};
+use crate::text::{Diagnostic, Severity, Span, Text};
 
 /// A playbook with all its calls unfolded has at most so many steps.
 const MAX_STEPS: usize = 1_000;
@@ -33,6 +36,8 @@ pub(super) struct Unfolder<'a> {
     pub(super) steps: Vec<Step>,
     /// Facts of the steps so far.
     pub(super) facts: Vec<Facts>,
+    /// Rows that let a step count as done.
+    pub(super) resumes: Vec<Resume>,
     /// Findings.
     pub(super) found: Vec<Diagnostic>,
 }
@@ -66,8 +71,12 @@ pub(super) struct Done {
 
 /// Checks and unfolds a root playbook.
 pub(super) fn unfold(closure: &Closure, root: &Rc<Playbook>, registry: &Registry) -> (Checked, Vec<Diagnostic>) {
-    let mut unfolder = Unfolder { closure, registry, frames: vec![], steps: vec![], facts: vec![], found: vec![] };
+    let mut unfolder = Unfolder { closure, registry, frames: vec![], steps: vec![], facts: vec![], resumes: vec![], found: vec![] };
     let mut scope = Scope { inputs: inputs(root), secrets: secrets(root), ..Scope::default() };
+    for secret in &root.secrets {
+        let place = root.source.place(secret.name.span);
+        scope.traces.add(format!("secrets.{}", secret.name.value), place, Text::new("秘密の値の宣言", "the secret is declared here"), &[]);
+    }
     for role in &root.backends {
         let known = role.kind.map(|kind| RoleIn { kind, profile: role.profile.as_ref().map(|id| id.value.clone()), root: role.name.value.clone() });
         scope.roles.insert(role.name.value.clone(), known);
@@ -75,10 +84,10 @@ pub(super) fn unfold(closure: &Closure, root: &Rc<Playbook>, registry: &Registry
     let roles = root.backends.iter().map(|role| (role.name.value.clone(), role.name.value.clone())).collect();
     unfolder.frames.push(frame(root, None, roles));
     let (outputs, _) = unfolder.frame(root, &mut scope, &Around::default());
-    let secrets = unfolder.secrets(root, &scope);
+    unfolder.give_what_is_used(&outputs);
     let more = skips(&unfolder.steps, &unfolder.facts, &unfolder.frames);
     unfolder.found.extend(more);
-    let checked = Checked {
+    let mut checked = Checked {
         id: root.id.value.clone(),
         version: root.version.clone(),
         program: root.id.value.split('/').next().unwrap_or_default().to_owned(),
@@ -89,13 +98,24 @@ pub(super) fn unfold(closure: &Closure, root: &Rc<Playbook>, registry: &Registry
         profiles: profiles(root, closure),
         roles: root.backends.iter().filter_map(role_decl).collect(),
         inputs: root.inputs.iter().filter_map(input_decl).collect(),
-        secrets,
+        secrets: vec![],
+        attempts: BTreeMap::new(),
         outputs,
         frames: unfolder.frames,
         steps: unfolder.steps,
         warnings: vec![],
     };
-    (checked, unfolder.found)
+    let mut found = unfolder.found;
+    let broken = found.iter().chain(&closure.found).any(|finding| finding.severity == Severity::Error);
+    // Rules over the whole say nothing of what is only half there.
+    if !broken {
+        let (attempts, more) = flows(&checked, closure);
+        found.extend(more);
+        checked.attempts = attempts;
+        found.extend(findings(&Graph { checked: &checked, closure, facts: &unfolder.facts }));
+    }
+    checked.secrets = root.secrets.iter().filter_map(|secret| secret_decl(secret, &checked, closure)).collect();
+    (checked, found)
 }
 
 impl Unfolder<'_> {
@@ -104,23 +124,30 @@ impl Unfolder<'_> {
         scope.frame = self.frames.len() - 1;
         scope.all_steps = playbook.steps.iter().map(|step| step.id.value.clone()).collect();
         scope.waiting = playbook.lets.iter().map(|(name, _)| name.value.clone()).collect();
+        self.await_kept(playbook, scope);
         let mut above = None;
         let mut first = true;
+        self.lets(playbook, scope, None);
         for spec in &playbook.steps {
-            self.lets(playbook, scope);
             if self.steps.len() >= MAX_STEPS {
                 let what = Text::new(format!("手順が多すぎます({MAX_STEPS}まで)。"), format!("too many steps (at most {MAX_STEPS})."));
                 self.found.push(Diagnostic::error("DSL.TOO_BIG", playbook.source.place(spec.id.span), what));
                 break;
             }
-            let outputs = self.step(playbook, scope, around, spec, above, first);
-            if outputs.is_some() {
-                above = Some(self.steps.len() - 1);
-            }
+            let step = self.step(playbook, scope, around, spec, above, first);
+            above = step.as_ref().map(|(index, _)| *index).or(above);
             first = false;
+            let outputs = step.map(|(_, outputs)| outputs);
+            for (output, ty) in outputs.iter().flatten() {
+                if ty.as_ref().is_some_and(Type::is_secret) {
+                    let label = Text::new("この手順が見せる秘密の値", "the secret is shown by this step");
+                    scope.traces.add(format!("steps.{}.{output}", spec.id.value), playbook.source.place(spec.id.span), label, &[]);
+                }
+            }
             scope.steps.insert(spec.id.value.clone(), outputs);
+            self.lets(playbook, scope, Some(&spec.id.value));
         }
-        self.lets(playbook, scope);
+        self.never_kept(playbook, scope);
         let mut binder = Binder::new(&playbook.source, scope);
         for (_, written) in playbook.lets.iter().filter(|(name, _)| scope.waiting.contains(&name.value)) {
             binder.bare(written);
@@ -131,7 +158,8 @@ impl Unfolder<'_> {
             let expr = binder.bare(written);
             if let Some(expr) = expr.as_ref().filter(|expr| expr.ty.is_secret()) {
                 let what = Text::new("秘密の値を outputs に出すことはできません。", "a secret cannot be an output of a playbook.");
-                binder.found.push(Diagnostic::error("SECRET.SINK", playbook.source.place(expr.span), what));
+                let cure = Text::new("あとで使うなら secret.keep で保管してください。", "keep it with `secret.keep` if it is needed later.");
+                binder.error("SECRET.SINK", expr.span, what, cure);
             }
             types.insert(name.value.clone(), expr.as_ref().map(|expr| expr.ty.clone()));
             outputs.extend(expr.map(|expr| (name.value.clone(), expr)));
@@ -140,32 +168,54 @@ impl Unfolder<'_> {
         (outputs, types)
     }
 
-    /// Checks what of `let` can be checked by now.
-    fn lets(&mut self, playbook: &Playbook, scope: &mut Scope) {
+    /// Checks what of `let` and of kept secrets can be checked by now; after a step, only what may have waited for it.
+    fn lets(&mut self, playbook: &Playbook, scope: &mut Scope, after: Option<&str>) {
+        let mut known = after.map(|step| vec![step.to_owned()]);
         loop {
-            let before = scope.waiting.len();
+            let mut unkept = scope.unkept.clone();
+            self.kept(playbook, scope, known.as_deref());
+            unkept.retain(|secret| !scope.unkept.contains(secret));
+            let mut fresh = unkept;
             for (name, written) in &playbook.lets {
-                if !scope.waiting.contains(&name.value) {
+                let names_it = |word: &String| written.scalar.text.contains(word.as_str());
+                let tried = known.as_ref().is_some_and(|known| !known.iter().chain(&fresh).any(names_it));
+                if tried || !scope.waiting.contains(&name.value) {
                     continue;
                 }
                 let mut binder = Binder::new(&playbook.source, scope);
-                let Ok(expr) = binder.early(written) else { continue };
+                let Ok(expr) = binder.early(|binder| binder.bare(written)) else { continue };
                 self.found.extend(binder.found);
-                scope.waiting.retain(|waiting| *waiting != name.value);
+                scope.waiting.remove(&name.value);
+                fresh.push(name.value.clone());
                 scope.lets.insert(name.value.clone(), expr.as_ref().map(|expr| expr.ty.clone()));
                 if let Some(expr) = expr {
+                    if expr.ty.is_secret() {
+                        let before = scope.traces.of(&written.scalar.text).to_vec();
+                        let label = Text::new("ここで名前を付けた", "named here");
+                        scope.traces.add(format!("let.{}", name.value), playbook.source.place(name.span), label, &before);
+                    }
                     self.frames[scope.frame].lets.insert(name.value.clone(), expr);
                 }
             }
-            if scope.waiting.len() == before {
+            if fresh.is_empty() {
                 return;
             }
+            known = Some(fresh);
         }
     }
 
-    /// Checks a step and adds it. Its outputs; `None` if it has an error.
-    fn step(&mut self, playbook: &Rc<Playbook>, scope: &Scope, around: &Around, spec: &StepSpec, above: Option<usize>, first: bool) -> Option<Types> {
+    /// Checks a step and adds it. Its index and outputs; `None` if it has an error.
+    pub(super) fn step(
+        &mut self,
+        playbook: &Rc<Playbook>,
+        scope: &Scope,
+        around: &Around,
+        spec: &StepSpec,
+        above: Option<usize>,
+        first: bool,
+    ) -> Option<(usize, Types)> {
         let mut binder = Binder::new(&playbook.source, scope);
+        let deadline = spec.deadline.as_ref().and_then(|written| deadline(&mut binder, written));
         let own_when = spec.when.as_ref().and_then(|written| {
             let expr = binder.condition(written)?;
             Some(Condition { frame: scope.frame, expr, text: written.scalar.text.clone() })
@@ -205,6 +255,9 @@ impl Unfolder<'_> {
         if let Some(repeat) = &repeat {
             follow.expr(repeat.until.frame, &repeat.until.expr, &mut edges);
         }
+        if let Some(deadline) = &deadline {
+            follow.expr(scope.frame, &deadline.expr, &mut edges);
+        }
         let index = self.steps.len();
         let mut after: Vec<usize> = start.into_iter().chain(done.inside).chain(edges.data.iter().copied()).chain(edges.order).collect();
         after.sort_unstable();
@@ -214,7 +267,8 @@ impl Unfolder<'_> {
         if let What::Call { frame } = done.what {
             self.frames[frame].caller = Some((scope.frame, index));
         }
-        self.frames[scope.frame].steps.insert(spec.id.value.clone(), index);
+        let name = format!("{}{}", scope.row.as_ref().map_or("", |row| row.prefix.as_str()), spec.id.value);
+        self.frames[scope.frame].steps.insert(name, index);
         self.steps.push(Step {
             address,
             frame: scope.frame,
@@ -224,12 +278,17 @@ impl Unfolder<'_> {
             when,
             require,
             expect,
+            retry: None,
             repeat,
+            deadline,
+            rescue: vec![],
+            row: None,
             after,
             data: edges.data.into_iter().collect(),
         });
+        self.errors(playbook, scope, spec, index, &done.outputs);
         let optional = |ty: Type| if may_skip { ty.optional() } else { ty };
-        Some(done.outputs.into_iter().map(|(name, ty)| (name, ty.map(optional))).collect())
+        Some((index, done.outputs.into_iter().map(|(name, ty)| (name, ty.map(optional))).collect()))
     }
 
     /// What a step waits for by `needs`, else the step above.
@@ -264,7 +323,7 @@ impl Unfolder<'_> {
     /// Adds what a binding needs, and says whether it may be absent.
     pub(super) fn follow(&self, frame: usize, binding: &Binding, edges: &mut Edges) -> bool {
         Follow { frames: &self.frames, steps: &self.steps }.binding(frame, binding, edges);
-        matches!(binding, Binding::Expr(expr) if expr.ty.is_optional())
+        binding.may_be_absent()
     }
 
     /// Reports something about a step.
@@ -272,19 +331,6 @@ impl Unfolder<'_> {
         self.found.push(Diagnostic::error(code, playbook.source.place(span), what));
         let last = self.found.len() - 1;
         &mut self.found[last]
-    }
-
-    fn secrets(&mut self, root: &Playbook, scope: &Scope) -> Vec<SecretDecl> {
-        let mut binder = Binder::new(&root.source, scope);
-        let mut decls = vec![];
-        for secret in &root.secrets {
-            let kept: Option<(String, Template)> = secret.kept.as_ref().and_then(|(name, about)| Some((name.clone(), binder.words(about)?)));
-            let Some(ty) = secret.ty.clone() else { continue };
-            let cite = secret.cite.iter().map(|cite| cite.value.clone()).collect();
-            decls.push(SecretDecl { name: secret.name.value.clone(), ty, title: secret.title.clone(), new: secret.new, kept, cite });
-        }
-        self.found.extend(binder.found);
-        decls
     }
 }
 
@@ -311,6 +357,7 @@ pub(super) fn frame(playbook: &Playbook, caller: Option<(usize, usize)>, roles: 
         caller,
         inputs: BTreeMap::new(),
         secrets: BTreeMap::new(),
+        kept: BTreeMap::new(),
         roles,
         lets: BTreeMap::new(),
         steps: BTreeMap::new(),
@@ -337,5 +384,18 @@ fn input_decl(input: &crate::dsl::playbook::InputSpec) -> Option<InputDecl> {
         private: input.private,
         labels: input.labels.iter().map(|(word, text)| (word.value.clone(), text.clone())).collect(),
         cite: input.cite.iter().map(|cite| cite.value.clone()).collect(),
+    })
+}
+
+fn secret_decl(secret: &SecretSpec, checked: &Checked, closure: &Closure) -> Option<SecretDecl> {
+    Some(SecretDecl {
+        name: secret.name.value.clone(),
+        ty: secret.ty.clone()?,
+        title: secret.title.clone(),
+        new: secret.new,
+        kept: checked.frames[0].kept.get(&secret.name.value).cloned(),
+        typed_by_person: secret.typed_by_person,
+        attempts: limit_of(secret, checked, closure),
+        cite: secret.cite.iter().map(|cite| cite.value.clone()).collect(),
     })
 }

@@ -2,51 +2,20 @@
 //!
 //! May use: the reader, types. Must not: know actions, profiles or other documents.
 
+pub(crate) use super::playbook_rescue::{RescueSpec, RetrySpec};
+pub(crate) use super::playbook_secret::SecretSpec;
+use super::playbook_secret::secret;
 use super::playbook_step::steps;
 pub(crate) use super::playbook_step::{GuardSpec, StepSpec, Uses, Words, Written};
-pub(crate) use super::playbook_value::literal;
-use super::reader::{Fields, Reader, Withheld, decode_as_far};
+pub(crate) use super::playbook_value::{literal, missing_field};
+use super::reader::{Fields, Reader, decode_as_far};
+use super::reserved::WITHHELD;
 use super::{RoleKind, Type, Value};
 use crate::check::Cite;
-use crate::text::{Diagnostic, Kind, Node, Phrase, Source, Span, Spanned, Text};
+use crate::text::{Diagnostic, Kind, Node, Source, Span, Spanned, Text};
 
 pub(super) const KEYS: [&str; 12] = ["kirikae", "id", "version", "title", "summary", "sources", "backends", "inputs", "secrets", "let", "steps", "outputs"];
 pub(super) const INPUT_KEYS: [&str; 7] = ["type", "title", "default", "example", "private", "labels", "cite"];
-pub(super) const SECRET_KEYS: [&str; 5] = ["type", "title", "new", "kept", "cite"];
-
-const LATER: Phrase =
-    Phrase { ja: "この版ではまだ使えません。この行を消してください。", en: "it is not available in this version yet; leave it out." };
-const RESERVED: Phrase = Phrase {
-    ja: "将来のために取ってある言葉です。この行を消してください。",
-    en: "the word is reserved for later editions; leave it out.",
-};
-
-const fn later(word: &'static str) -> Withheld {
-    Withheld { word, code: "DSL.NOT_YET", cure: LATER }
-}
-
-const fn reserved(word: &'static str) -> Withheld {
-    Withheld { word, code: "DSL.RESERVED", cure: RESERVED }
-}
-
-static WITHHELD: [Withheld; 16] = [
-    later("retry"),
-    later("deadline"),
-    later("rescue"),
-    later("attempts"),
-    later("typed_by_person"),
-    reserved("for_each"),
-    reserved("timeout"),
-    reserved("finally"),
-    reserved("resources"),
-    reserved("holds"),
-    reserved("windows"),
-    reserved("budgets"),
-    reserved("spends"),
-    reserved("approve"),
-    reserved("runs_on"),
-    reserved("moved"),
-];
 
 /// A playbook as written.
 #[derive(Clone, Debug)]
@@ -109,26 +78,16 @@ pub(crate) struct InputSpec {
     pub(crate) cite: Vec<Spanned<Cite>>,
 }
 
-/// A secret as written.
-#[derive(Clone, Debug)]
-pub(crate) struct SecretSpec {
-    /// Name.
-    pub(crate) name: Spanned<String>,
-    /// Type; `None` if it could not be read.
-    pub(crate) ty: Option<Type>,
-    /// Title.
-    pub(crate) title: Text,
-    /// Newly chosen.
-    pub(crate) new: bool,
-    /// Kept from another year: name, what it is about.
-    pub(crate) kept: Option<(String, Words)>,
-    /// Manual sections.
-    pub(crate) cite: Vec<Spanned<Cite>>,
+impl Playbook {
+    /// Every step, those of `do` behind the step whose row they belong to.
+    pub(crate) fn all_steps(&self) -> impl Iterator<Item = &StepSpec> {
+        self.steps.iter().flat_map(|step| std::iter::once(step).chain(step.rescue.iter().flat_map(|row| &row.steps)))
+    }
 }
 
 /// Reads a playbook as far as it can be read, with all findings of its form.
 pub(crate) fn decode_playbook(source: &Source) -> (Option<Playbook>, Vec<Diagnostic>) {
-    decode_as_far(source, "playbook", &KEYS, &WITHHELD, |reader, fields| Some(playbook(reader, fields)))
+    decode_as_far(source, "playbook", &KEYS, WITHHELD, |reader, fields| Some(playbook(reader, fields)))
 }
 
 fn playbook(reader: &mut Reader<'_>, fields: Fields<'_>) -> Playbook {
@@ -176,7 +135,7 @@ impl Names {
 }
 
 fn named<T>(reader: &mut Reader<'_>, names: &mut Names, node: Option<&Node>, decode: fn(&mut Reader<'_>, Spanned<String>, &Node) -> T) -> Vec<T> {
-    let entries = node.and_then(|node| reader.entries(node)).unwrap_or_default();
+    let entries = at_most(reader, node);
     let decoded = entries.iter().map(|entry| {
         if reader.name(&entry.key) {
             names.take(reader, &entry.key);
@@ -187,12 +146,25 @@ fn named<T>(reader: &mut Reader<'_>, names: &mut Names, node: Option<&Node>, dec
 }
 
 fn expressions(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<(Spanned<String>, Written)> {
-    let entries = node.and_then(|node| reader.entries(node)).unwrap_or_default();
+    let entries = at_most(reader, node);
     let decoded = entries.iter().filter_map(|entry| {
         reader.name(&entry.key);
         Some((entry.key.clone(), Written::read(reader, &entry.value)?))
     });
     decoded.collect()
+}
+
+/// A playbook has at most so many roles, inputs, secrets, `let` and outputs, each.
+const MAX_NAMES: usize = 300;
+
+/// The entries of a section of names; too many are reported, and those above the limit left out.
+fn at_most<'n>(reader: &mut Reader<'_>, node: Option<&'n Node>) -> &'n [crate::text::Entry] {
+    let entries = node.and_then(|node| reader.entries(node)).unwrap_or_default();
+    let Some(over) = entries.get(MAX_NAMES) else { return entries };
+    let what = Text::new(format!("項目が多すぎます({MAX_NAMES}個まで)。"), format!("too many names (at most {MAX_NAMES})."));
+    let cure = Text::new("手順書を分けてください。", "divide the playbook.");
+    reader.error("DSL.TOO_BIG", over.key.span, what).cure.push(cure);
+    &entries[..MAX_NAMES]
 }
 
 /// `store`, or `{ kind: ca, profile: obn }`.
@@ -271,32 +243,8 @@ fn label_words(reader: &mut Reader<'_>, ty: Option<&Type>, labels: &[(Spanned<St
     }
 }
 
-fn secret(reader: &mut Reader<'_>, name: Spanned<String>, node: &Node) -> SecretSpec {
-    let empty = SecretSpec { name, ty: None, title: Text::default(), new: false, kept: None, cite: vec![] };
-    let Some(fields) = reader.map(node, &SECRET_KEYS) else { return empty };
-    let ty = declared_type(reader, &fields);
-    let handle = ty.as_ref().is_some_and(|ty| ty.is_handle() || ty.is_optional() || matches!(ty, Type::List(_) | Type::Map(_)));
-    if let (true, Some(node)) = (handle, fields.get("type")) {
-        let what = Text::new("秘密の値の型には、文字や数字の型を書いてください。", "a secret is of a type of text, such as string or digits(4).");
-        reader.error("TYPE.NOT_HERE", node.span, what);
-    }
-    let title = reader.need(&fields, "title").and_then(|node| reader.text(node));
-    let new = fields.get("new").and_then(|node| reader.flag(node)).unwrap_or(false);
-    let kept = fields.get("kept").and_then(|node| {
-        let fields = reader.map(node, &["name", "about"])?;
-        let name = reader.need(&fields, "name").and_then(|node| reader.string(node));
-        let about = reader.need(&fields, "about").and_then(|node| Words::read(reader, node));
-        Some((name?, about?))
-    });
-    if let (true, Some(key)) = (new, fields.key("kept")) {
-        let what = Text::new("new: true と kept は一緒に書けません。", "`new: true` and `kept` exclude each other.");
-        reader.error("DSL.EXCLUDES", key.span, what).cure.push(Text::new("どちらかを消してください。", "leave one out."));
-    }
-    SecretSpec { title: title.unwrap_or_default(), new, kept, cite: cites(reader, &fields), ty, ..empty }
-}
-
 /// A type that people can declare: no role and no secret.
-fn declared_type(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Type> {
+pub(super) fn declared_type(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<Type> {
     let node = reader.need(fields, "type")?;
     let ty = reader.ty(node)?;
     let cure = match ty.required() {

@@ -5,11 +5,14 @@
 use std::time::Duration;
 
 use super::playbook::cites;
+use super::playbook_rescue::{RescueSpec, RetrySpec, rescue, retry};
 use super::reader::{Fields, Reader, shortened};
 use crate::check::{Cite, EndsAs};
 use crate::text::{Entry, Kind, Node, Scalar, Span, Spanned, Text};
 
-pub(super) const STEP_KEYS: [&str; 9] = ["title", "cite", "uses", "with", "needs", "when", "require", "expect", "repeat"];
+pub(super) const STEP_KEYS: [&str; 12] = ["title", "cite", "uses", "with", "needs", "when", "require", "expect", "retry", "repeat", "deadline", "rescue"];
+/// Steps of a `do` stand in their order and have no rows of their own.
+pub(super) const INNER_KEYS: [&str; 10] = ["title", "cite", "uses", "with", "when", "require", "expect", "retry", "repeat", "deadline"];
 
 /// A text that holds an expression, with its place.
 #[derive(Clone, Debug)]
@@ -78,8 +81,14 @@ pub(crate) struct StepSpec {
     pub(crate) require: Vec<GuardSpec>,
     /// After.
     pub(crate) expect: Vec<GuardSpec>,
+    /// Trying again after an error.
+    pub(crate) retry: Option<RetrySpec>,
     /// Asking again.
     pub(crate) repeat: Option<RepeatSpec>,
+    /// The latest time to start.
+    pub(crate) deadline: Option<Written>,
+    /// Rows for errors.
+    pub(crate) rescue: Vec<RescueSpec>,
 }
 
 /// An item of `require` or `expect` as written.
@@ -117,20 +126,30 @@ pub(super) fn steps(reader: &mut Reader<'_>, node: &Node) -> Vec<StepSpec> {
         let what = Text::new("steps に手順が1つもありません。", "`steps` has no step.");
         reader.error("DSL.EMPTY", node.span, what);
     }
+    listed(reader, entries, &STEP_KEYS)
+}
+
+/// Reads `do:`.
+pub(super) fn inner_steps(reader: &mut Reader<'_>, node: &Node) -> Vec<StepSpec> {
+    let Some(entries) = reader.entries(node) else { return vec![] };
+    listed(reader, entries, &INNER_KEYS)
+}
+
+fn listed(reader: &mut Reader<'_>, entries: &[Entry], keys: &[&str]) -> Vec<StepSpec> {
     entries
         .iter()
         .map(|entry| {
             reader.name(&entry.key);
-            step(reader, &entry.key, &entry.value)
+            step(reader, &entry.key, &entry.value, keys)
         })
         .collect()
 }
 
-fn step(reader: &mut Reader<'_>, id: &Spanned<String>, node: &Node) -> StepSpec {
+fn step(reader: &mut Reader<'_>, id: &Spanned<String>, node: &Node, keys: &[&str]) -> StepSpec {
     let id = id.clone();
     let fields = match &node.kind {
         Kind::Map(entries) if entries.is_empty() => None,
-        _ => reader.map(node, &STEP_KEYS),
+        _ => reader.map(node, keys),
     };
     let Some(fields) = fields else {
         return StepSpec {
@@ -143,7 +162,10 @@ fn step(reader: &mut Reader<'_>, id: &Spanned<String>, node: &Node) -> StepSpec 
             when: None,
             require: vec![],
             expect: vec![],
+            retry: None,
             repeat: None,
+            deadline: None,
+            rescue: vec![],
         };
     };
     StepSpec {
@@ -158,7 +180,10 @@ fn step(reader: &mut Reader<'_>, id: &Spanned<String>, node: &Node) -> StepSpec 
         when: fields.get("when").and_then(|node| Written::read(reader, node)),
         require: guards(reader, &fields, "require"),
         expect: guards(reader, &fields, "expect"),
+        retry: retry(reader, &fields),
         repeat: repeat(reader, &fields),
+        deadline: fields.get("deadline").and_then(|node| Written::read(reader, node)),
+        rescue: rescue(reader, &fields),
         id,
     }
 }
@@ -217,7 +242,16 @@ fn repeat(reader: &mut Reader<'_>, fields: &Fields<'_>) -> Option<RepeatSpec> {
     let fields = reader.map(node, &["until", "every", "slow_to", "within"])?;
     let until = reader.need(&fields, "until").and_then(|node| Written::read(reader, node));
     let every = reader.need(&fields, "every").and_then(|node| reader.duration(node));
-    let within = reader.need(&fields, "within").and_then(|node| reader.duration(node));
+    let within = match fields.get("within") {
+        Some(node) => reader.duration(node),
+        None => {
+            let what = Text::new("repeat に within がないので、いつまでも見直し続けます。", "`repeat` has no `within`: it would look again for ever.");
+            let cure =
+                Text::new("「within: 24h」のように、あきらめるまでの時間を加えてください。", "add the time after which to give up, such as `within: 24h`.");
+            reader.error("DSL.REPEAT_UNBOUNDED", key, what).cure.push(cure);
+            None
+        }
+    };
     let slow_to = fields.get("slow_to").and_then(|node| Some((node.span, reader.duration(node)?)));
     if let (Some(every), Some((span, slow_to))) = (every, slow_to)
         && slow_to < every

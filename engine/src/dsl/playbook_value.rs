@@ -41,12 +41,20 @@ fn object(reader: &mut Reader<'_>, fields: &BTreeMap<String, Type>, node: &Node)
             },
             None if ty.is_optional() => {}
             None => {
-                let what = Text::new(format!("「{name}」がありません。"), format!("`{name}` is missing."));
-                let span = reader.entries(node)?.first().map_or(node.span, |entry| entry.key.span);
-                reader.error("DSL.MISSING_KEY", span, what).cure.push(Text::new(format!("「{name}: …」を加えてください。"), format!("add `{name}: ...`.")));
+                missing_field(reader, node, name);
                 whole = false;
             }
         }
     }
     whole.then_some(Value::Map(values))
+}
+
+/// Reports a field that must be there.
+pub(crate) fn missing_field(reader: &mut Reader<'_>, node: &Node, name: &str) {
+    let what = Text::new(format!("「{name}」がありません。"), format!("`{name}` is missing."));
+    let span = match &node.kind {
+        Kind::Map(entries) => entries.first().map_or(node.span, |entry| entry.key.span),
+        _ => node.span,
+    };
+    reader.error("DSL.MISSING_KEY", span, what).cure.push(Text::new(format!("「{name}: …」を加えてください。"), format!("add `{name}: ...`.")));
 }

@@ -5,8 +5,8 @@
 use super::portal_page::pages;
 use super::reader::{Fields, Reader, decode_document, did_you_mean, nearest, shortened};
 use super::{Type, portal_rules};
-use crate::backend::profile::{Encoding, Fact, Hands, ObserveBy, Operation, OperationSpec, PageError, Profile, Standing};
-use crate::backend::{ERROR_CODES, code_info};
+use crate::backend::profile::{Encoding, Fact, Hands, ObserveBy, Operation, OperationSpec, PageError, Profile, Standing, Then};
+use crate::backend::{Class, ERROR_CODES, code_info};
 use crate::text::{Diagnostic, Node, Source, Spanned, Text};
 
 pub(super) const KEYS: [&str; 13] =
@@ -123,17 +123,31 @@ fn hours(reader: &mut Reader<'_>, node: &Node) -> Option<String> {
 
 fn page_error(reader: &mut Reader<'_>, node: &Node) -> Option<PageError> {
     let fields = reader.map(node, &["see", "code", "say", "cite", "then", "status"])?;
-    if let Some(key) = fields.key("then") {
-        let what = Text::new("「then」(既定の行き先)はまだ使えません。", "`then` (a default ending) is not available yet.");
-        reader.error("DSL.NOT_YET", key.span, what);
-    }
+    let see = reader.need(&fields, "see").and_then(|node| reader.string(node));
+    let code = reader.need(&fields, "code").and_then(|node| code(reader, node))?;
     Some(PageError {
-        see: reader.need(&fields, "see").and_then(|node| reader.string(node))?,
-        code: reader.need(&fields, "code").and_then(|node| code(reader, node))?,
+        see: see?,
         say: fields.get("say").and_then(|node| reader.text(node)),
+        then: fields.get("then").and_then(|node| ending(reader, node, &code)),
+        code,
         cite: fields.get("cite").map(|node| reader.strings(node)).unwrap_or_default(),
         status: fields.get("status").and_then(|node| reader.word(node, &STANDINGS)).unwrap_or_default(),
     })
+}
+
+/// The default ending of a code. A profile has no values to go on with (`resume`), and never repeats what may have happened.
+fn ending(reader: &mut Reader<'_>, node: &Node, code: &str) -> Option<Then> {
+    let words = Then::ALL.map(|then| (then.word(), then));
+    let then = reader.word(node, &words[1..])?;
+    if code_info(code).is_some_and(|info| info.class == Class::Ambiguous) && !then.keeps_doubt() {
+        let what = Text::new(
+            format!("{code} は、行われたかどうか分からないという意味です。stop か hand_off だけを書けます。"),
+            format!("`{code}` means that it may have happened; only `stop` and `hand_off` can follow."),
+        );
+        reader.error("CHECK.RESCUE_AMBIGUOUS", node.span, what);
+        return None;
+    }
+    Some(then)
 }
 
 /// A code `AREA.CAUSE`: one of the engine's, or the profile's own.

@@ -10,6 +10,11 @@ use crate::text::{Diagnostic, Entry, Kind, MAX_FINDINGS, Node, Phrase, Scalar, S
 /// Words that a YAML 1.1 reader takes for a truth value or null; no key and no id may be one.
 const YAML_WORDS: [&str; 10] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan"];
 
+/// So many names are compared with a misspelt one.
+const MAX_CANDIDATES: usize = 500;
+/// So many findings are kept of one document; the last place is used again and again.
+const MAX_KEPT: usize = 1_000;
+
 /// Collects findings while a document is decoded.
 pub(crate) struct Reader<'s> {
     /// The document.
@@ -88,9 +93,17 @@ pub(crate) fn decode_as_far<T>(
     (decoded, reader.found)
 }
 
-/// Sorted, and no more than are shown.
+/// Sorted, and no more than are shown. What the YAML around it already made unreadable is not complained about once more.
 pub(crate) fn first_findings(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut found = sorted(found);
+    let (yaml, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|finding| finding.code.starts_with("YAML."));
+    let told = |finding: &Diagnostic| {
+        finding.place.as_ref().is_some_and(|place| {
+            let same = yaml.iter().filter_map(|told| told.place.as_ref()).filter(|told| told.file == place.file);
+            same.into_iter().any(|told| told.span.start <= place.span.end && place.span.start <= told.span.end)
+        })
+    };
+    let other: Vec<_> = other.into_iter().filter(|finding| !told(finding)).collect();
+    let mut found = sorted(yaml.into_iter().chain(other).collect());
     found.truncate(MAX_FINDINGS);
     found
 }
@@ -103,6 +116,9 @@ impl<'s> Reader<'s> {
 
     /// Adds an error at a place.
     pub(crate) fn error(&mut self, code: &'static str, span: Span, what: Text) -> &mut Diagnostic {
+        if self.found.len() >= MAX_KEPT {
+            self.found.pop();
+        }
         self.found.push(Diagnostic::error(code, self.source.place(span), what));
         let last = self.found.len() - 1;
         &mut self.found[last]
@@ -244,7 +260,16 @@ impl<'s> Reader<'s> {
 
     /// A text for machines.
     pub(crate) fn string(&mut self, node: &Node) -> Option<String> {
-        self.scalar(node).map(|scalar| scalar.text.clone())
+        let scalar = self.scalar(node)?;
+        self.same_elsewhere(scalar, node.span);
+        Some(scalar.text.clone())
+    }
+
+    /// Reports a text without quotes that other YAML readers take for something else.
+    fn same_elsewhere(&mut self, scalar: &Scalar, span: Span) {
+        if scalar.plain {
+            self.found.extend(crate::text::foreign(self.source, &scalar.text, span));
+        }
     }
 
     /// Words for people: plain, or `{ ja, en }`.
@@ -267,7 +292,13 @@ impl<'s> Reader<'s> {
     pub(crate) fn value(&mut self, ty: &Type, node: &Node) -> Option<Value> {
         let scalar = self.scalar(node)?;
         match read_scalar(ty, &scalar.text) {
-            Ok(value) => Some(value),
+            Ok(value) => {
+                let of_text = matches!(ty.required(), Type::String | Type::Text | Type::Glob | Type::Ascii | Type::Digits(_) | Type::Hex);
+                if of_text {
+                    self.same_elsewhere(scalar, node.span);
+                }
+                Some(value)
+            }
             Err(error) => {
                 self.mismatch(ty, node.span, &scalar.text, error);
                 None
@@ -281,6 +312,7 @@ impl<'s> Reader<'s> {
         let what = Text::new(format!("「{shown}」は {ty} ではありません。"), format!("`{shown}` is not {ty}."));
         let near = match ty.required() {
             Type::Enum(words) => nearest(written, words.iter().map(String::as_str)).map(str::to_owned),
+            Type::Bool => crate::text::truth_word(written).map(|yes| yes.to_string()),
             other => Some(super::fold(other, written)).filter(|folded| folded != written && read_scalar(other, folded).is_ok()),
         };
         let finding = self.error("TYPE.MISMATCH", span, what);
@@ -371,13 +403,8 @@ impl<'s> Reader<'s> {
 
     /// A document id: names of `[a-z][a-z0-9_-]*` joined by `/`.
     pub(crate) fn document_id(&mut self, node: &Node) -> Option<String> {
-        let id = self.string(node)?;
-        let part = |part: &str| {
-            part.starts_with(|c: char| c.is_ascii_lowercase())
-                && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
-                && !YAML_WORDS.contains(&part)
-        };
-        if id.len() <= 128 && id.split('/').all(part) {
+        let id = self.scalar(node)?.text.clone();
+        if is_document_id(&id) {
             return Some(id);
         }
         let what = Text::new(format!("「{}」は文書の名前に使えません。", shortened(&id)), format!("`{}` cannot be the id of a document.", shortened(&id)));
@@ -391,7 +418,7 @@ impl<'s> Reader<'s> {
 
     /// A version like `1.0.0`.
     pub(crate) fn version(&mut self, node: &Node) -> Option<String> {
-        let version = self.string(node)?;
+        let version = self.scalar(node)?.text.clone();
         let parts: Vec<&str> = version.split('.').collect();
         if parts.len() == 3 && parts.iter().all(|part| part.parse::<u32>().is_ok_and(|number| number.to_string() == **part)) {
             return Some(version);
@@ -403,6 +430,16 @@ impl<'s> Reader<'s> {
     }
 }
 
+/// Whether a text can be the id of a document: names of `[a-z][a-z0-9_-]*` joined by `/`.
+pub fn is_document_id(text: &str) -> bool {
+    let part = |part: &str| {
+        part.starts_with(|c: char| c.is_ascii_lowercase())
+            && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'_' | b'-'))
+            && !YAML_WORDS.contains(&part)
+    };
+    text.len() <= 128 && text.split('/').all(part)
+}
+
 /// Adds 「もしかして」 with the correction.
 pub(crate) fn did_you_mean(finding: &mut Diagnostic, span: Span, near: Option<String>) {
     if let Some(near) = near {
@@ -411,19 +448,24 @@ pub(crate) fn did_you_mean(finding: &mut Diagnostic, span: Span, near: Option<St
     }
 }
 
-/// The candidate nearest to a misspelt word, if one is near enough.
+/// The candidate nearest to a misspelt word, if exactly one is near enough: it is offered as a correction.
 pub(crate) fn nearest<'c>(word: &str, candidates: impl IntoIterator<Item = &'c str>) -> Option<&'c str> {
     let typed = super::fold(&Type::Ascii, word).to_ascii_lowercase();
     if typed.is_empty() || typed.len() > 64 {
         return None;
     }
     let allowed = (typed.chars().count() / 3).clamp(1, 3);
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::osa_distance(&typed, &candidate.to_ascii_lowercase()), candidate))
-        .filter(|(distance, _)| *distance <= allowed)
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, candidate)| candidate)
+    let mut best: Option<(usize, &str)> = None;
+    let mut tie = false;
+    for candidate in candidates.into_iter().take(MAX_CANDIDATES) {
+        let distance = strsim::osa_distance(&typed, &candidate.to_ascii_lowercase());
+        if distance > allowed || best.is_some_and(|(least, _)| distance > least) {
+            continue;
+        }
+        tie = best.is_some_and(|(least, word)| distance == least && word != candidate);
+        best = Some((distance, candidate));
+    }
+    best.filter(|_| !tie).map(|(_, candidate)| candidate)
 }
 
 /// At most 40 characters of a text that is shown in a message.

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Params, Transaction, TransactionBe
 use serde_json::Value as Json;
 
 use super::chain::{ChainFault, STATE_RUN, link};
+use super::lock::OpeningLock;
 use crate::run::{EffectResult, Event, EventBody, Outcome};
 use crate::text::Text;
 
@@ -131,6 +132,8 @@ impl Journal {
     /// # Errors
     /// `JOURNAL.*`; `JOURNAL.NEWER` if a newer major version wrote it.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
+        // SQLite answers "locked" at once, whatever the busy timeout, when two processes make the same new file write-ahead.
+        let _opening = OpeningLock::take(folder)?;
         let connection = Connection::open(folder.join("journal.db"))?;
         connection.busy_timeout(Duration::from_secs(20))?;
         let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;

@@ -74,7 +74,7 @@ pub fn dry_run(request: &PlanRequest<'_>, world: &World<'_>) -> DryRun {
     let plan = plan(request, world);
     let inputs = request.inputs.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect();
     let facts = PlanFacts { request, plan: &plan };
-    let resolver = Resolver { checked: request.checked, inputs: &inputs, facts: &facts, run: "", now: world.now, zone: world.zone };
+    let resolver = Resolver { checked: request.checked, inputs: &inputs, facts: &facts, run: "", now: world.now, zone: world.zone, error: None };
     let actions = request.checked.steps.iter().filter_map(|step| match &step.what {
         What::Action(action) => Some((step, action)),
         What::Call { .. } => None,
@@ -98,6 +98,10 @@ fn verdict(request: &PlanRequest<'_>, world: &World<'_>, plan: &Plan, address: &
             return VerdictKind::Blocked { code, because, cure };
         }
         Decision::Run | Decision::Maybe => {}
+    }
+    // A step of a row is done only if something goes wrong: nothing is tried for it, and it holds nothing up.
+    if planned.row.is_some() {
+        return VerdictKind::NotKnownYet;
     }
     if planned.person.is_some() {
         return VerdictKind::Person;

@@ -4,21 +4,26 @@
 //! prompt, need a secret, or contact anything remote unless told to probe.
 
 mod claim;
+mod deadline;
 mod digest;
 mod dry_run;
+mod kept;
 mod model;
 mod notices;
 mod planner;
+mod refused;
+mod rescue;
 mod resolve;
 mod schema;
 
 pub use claim::{credential_keys, site_key};
+pub use deadline::{DeadlineState, deadline};
 pub use digest::{canonical_digest, sha256_hex};
 pub use dry_run::{DryRun, Verdict, VerdictKind, dry_run};
 pub use model::{
     Approval, Blocked, CheckState, CheckWhen, ClosureItem, Decision, DependsOn, EdgeKind, Fee, FeeSum, Finished, InputOrigin, LookScope, Message, Observation,
-    Plan, PlanCheck, PlanInput, PlanPlaybook, PlanRepeat, PlanSecret, PlanStep, PlanSummary, Reason, Target, UnknownInput,
+    Plan, PlanCheck, PlanInput, PlanPlaybook, PlanRepeat, PlanRescue, PlanRetry, PlanRow, PlanSecret, PlanStep, PlanSummary, Reason, Target, UnknownInput,
 };
 pub use planner::{GivenInput, PlanRequest, World, plan};
-pub use resolve::{Bound, Facts, Resolver, StepFacts, outputs_from_json, outputs_to_json};
+pub use resolve::{Bound, ErrorFacts, Facts, Resolver, StepFacts, outputs_from_json, outputs_to_json};
 pub use schema::plan_schema;

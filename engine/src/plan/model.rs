@@ -135,7 +135,7 @@ pub struct PlanSecret {
     /// Type of the value.
     #[serde(rename = "type")]
     pub ty: String,
-    /// `ask generate vault file env pipe`.
+    /// `ask generate vault file env pipe kept person`.
     pub source: String,
     /// Addresses of the steps that use it.
     pub used_by: Vec<String>,
@@ -208,8 +208,20 @@ pub struct PlanStep {
     pub person: Option<String>,
     /// Latest time it may start.
     pub deadline: Option<String>,
+    /// The deadline is not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deadline_unknown: Option<UnknownInput>,
+    /// How often it is tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry: Option<PlanRetry>,
     /// How long it may wait.
     pub repeat: Option<PlanRepeat>,
+    /// What is done about errors: the playbook's rows in their order, then the profile's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rescue: Vec<PlanRescue>,
+    /// For a step of a row: it is done only when that row is followed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<PlanRow>,
     /// Manual sections.
     pub cite: Vec<String>,
     /// Edges.
@@ -314,6 +326,49 @@ pub struct PlanRepeat {
     pub slow_to: String,
     /// `24h`
     pub within: String,
+}
+
+/// `retry`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanRetry {
+    /// Codes.
+    pub errors: Vec<String>,
+    /// Tries after the first.
+    pub times: u32,
+    /// The longest first wait, `30s`.
+    pub wait: String,
+}
+
+/// A row of `rescue`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanRescue {
+    /// Code.
+    pub code: String,
+    /// What people are told.
+    #[schemars(with = "BTreeMap<String, String>")]
+    pub say: Text,
+    /// `resume retry finish stop hand_off`.
+    pub then: String,
+    /// With `retry`: how often.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub times: Option<u32>,
+    /// Addresses of the steps that come first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<String>,
+    /// Manual sections.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cite: Vec<String>,
+    /// `playbook` or `profile`.
+    pub from: String,
+}
+
+/// The row that a step of a `do` belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanRow {
+    /// Address of the step that has the row.
+    pub step: String,
+    /// The row's code.
+    pub code: String,
 }
 
 /// What travels along an edge.

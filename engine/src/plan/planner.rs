@@ -118,15 +118,15 @@ pub fn plan(request: &PlanRequest<'_>, world: &World<'_>) -> Plan {
     walk.into_plan(steps)
 }
 
-struct Walk<'a> {
-    request: &'a PlanRequest<'a>,
-    world: &'a World<'a>,
+pub(super) struct Walk<'a> {
+    pub(super) request: &'a PlanRequest<'a>,
+    pub(super) world: &'a World<'a>,
     inputs: BTreeMap<String, Value>,
     known: Known,
-    decisions: Vec<Decision>,
+    pub(super) decisions: Vec<Decision>,
     /// Why everything from here on may not happen.
-    maybe_from_here: Option<Reason>,
-    finished: Option<Finished>,
+    pub(super) maybe_from_here: Option<Reason>,
+    pub(super) finished: Option<Finished>,
     /// Steps that cannot be done, with the code that stops those after them.
     stopped: BTreeMap<usize, Blocked>,
     /// Steps that could not be read now; those after them are shown as they could happen.
@@ -144,8 +144,8 @@ enum Looked {
 }
 
 impl<'a> Walk<'a> {
-    fn resolver(&self) -> Resolver<'_> {
-        Resolver { checked: self.request.checked, inputs: &self.inputs, facts: &self.known, run: "", now: self.world.now, zone: self.world.zone }
+    pub(super) fn resolver(&self) -> Resolver<'_> {
+        Resolver { checked: self.request.checked, inputs: &self.inputs, facts: &self.known, run: "", now: self.world.now, zone: self.world.zone, error: None }
     }
 
     fn step(&mut self, index: usize) -> PlanStep {
@@ -154,6 +154,7 @@ impl<'a> Walk<'a> {
         let (decision, reason) = self.decide_before(step, &mut entry);
         entry.decision = decision;
         entry.reason = reason;
+        super::refused::uncounted_tries(self.request.checked, &mut entry);
         match &step.what {
             What::Action(action) => {
                 self.bind(step, action, &mut entry);
@@ -206,12 +207,16 @@ impl<'a> Walk<'a> {
             fee: None,
             person: None,
             deadline: None,
+            deadline_unknown: None,
+            retry: step.retry.as_ref().map(|retry| PlanRetry { errors: retry.errors.clone(), times: retry.times, wait: words(retry.wait) }),
             repeat: step.repeat.as_ref().map(|repeat| PlanRepeat {
                 until: repeat.until.text.clone(),
                 every: words(repeat.every),
                 slow_to: words(repeat.slow_to),
                 within: words(repeat.within),
             }),
+            rescue: self.rows(step),
+            row: step.row.as_ref().map(|row| PlanRow { step: checked.steps[row.owner].address.clone(), code: row.code.clone() }),
             cite: step.cite.iter().map(Cite::to_string).collect(),
             depends_on: edges.collect(),
             approval: None,
@@ -257,6 +262,12 @@ impl<'a> Walk<'a> {
             return (Decision::Blocked, Some(Reason { say, expr: None, waits_for: vec![address.clone()] }));
         }
         let mut maybe = self.maybe_from_here.clone();
+        if let Some(row) = &step.row {
+            match self.of_row(row) {
+                (Decision::Skip, reason) => return (Decision::Skip, Some(reason)),
+                (_, reason) => maybe = Some(reason),
+            }
+        }
         for condition in &step.when {
             let truth = self.resolver().truth(condition, None);
             match truth.truth() {
@@ -267,6 +278,8 @@ impl<'a> Walk<'a> {
                 }
                 None => match truth {
                     Tri::Absent(why) => return (Decision::Skip, Some(absent_reason(&why.0))),
+                    // Of a step of a row, the row says more than its condition.
+                    Tri::Unknown(..) if step.row.is_some() => {}
                     Tri::Unknown(_, why) => {
                         maybe = Some(Reason {
                             say: Text::new("条件が実行時に決まるため", "its condition is decided at run time"),
@@ -277,6 +290,9 @@ impl<'a> Walk<'a> {
                     Tri::Known(_) => {}
                 },
             }
+        }
+        if let Some((decision, reason)) = self.deadline(step, entry) {
+            return (decision, Some(reason));
         }
         match maybe {
             Some(reason) => (Decision::Maybe, Some(reason)),
@@ -358,6 +374,7 @@ impl<'a> Walk<'a> {
                 entry.outputs_unknown.clear();
                 self.known.0[index] = Fact::Ended(if entry.effect == Effect::Read { "observed" } else { "unchanged" }, json);
             }
+            Looked::Failed(error) if self.rescued(step, &error, entry) => {}
             Looked::Failed(error) => {
                 let unreadable = matches!(error.class, Class::Transient) || UNREADABLE.contains(&error.code.as_str());
                 entry.decision = Decision::Blocked;
@@ -437,14 +454,15 @@ impl<'a> Walk<'a> {
         match guard.then {
             EndsAs::Finish => self.finished = Some(Finished { step: step.address.clone(), say }),
             EndsAs::Stop => {
-                entry.decision = Decision::Blocked;
                 let code = guard.code.clone().unwrap_or_else(|| "EXPECT.FAILED".to_owned());
-                entry.blocked = Some(Blocked {
-                    code,
-                    class: Class::Permanent,
-                    cure: Text::new("理由を確かめてから、計画を作り直してください。", "find out why, then plan again."),
-                });
-                entry.reason = Some(Reason { say, expr: Some(guard.that.text.clone()), waits_for: vec![] });
+                let cure = Text::new("理由を確かめてから、計画を作り直してください。", "find out why, then plan again.");
+                let error = BackendError::new(&code, say).class(Class::Permanent).cure(cure);
+                if self.rescued(step, &error, entry) {
+                    return;
+                }
+                entry.decision = Decision::Blocked;
+                entry.blocked = Some(Blocked { code, class: error.class, cure: error.cure });
+                entry.reason = Some(Reason { say: error.cause, expr: Some(guard.that.text.clone()), waits_for: vec![] });
             }
         }
     }
@@ -495,7 +513,8 @@ impl<'a> Walk<'a> {
         if !matches!(entry.decision, Decision::Run | Decision::Maybe) {
             return;
         }
-        let decisions: Vec<Decision> = inner.iter().map(|index| self.decisions[*index]).collect();
+        let in_turn = inner.iter().filter(|index| self.request.checked.steps[**index].row.is_none());
+        let decisions: Vec<Decision> = in_turn.map(|index| self.decisions[*index]).collect();
         entry.decision = if decisions.contains(&Decision::Blocked) {
             Decision::Blocked
         } else if decisions.iter().all(|decision| *decision == Decision::Skip) {
@@ -550,6 +569,7 @@ impl<'a> Walk<'a> {
                 used.entry(secret).or_default().push(step.address.clone());
             }
         }
+        let not_kept = super::kept::not_kept(request, self.world, &self.resolver(), |name| used.contains_key(name));
         let secrets = checked.secrets.iter().map(|secret| {
             let source = request.secret_sources.get(&secret.name).cloned().unwrap_or_else(|| "ask".to_owned());
             let used_by = used.get(secret.name.as_str()).cloned().unwrap_or_default();
@@ -567,6 +587,7 @@ impl<'a> Walk<'a> {
             .collect();
         closure.extend(request.site.clone());
         let mut diagnostics = self.notices;
+        diagnostics.extend(not_kept);
         diagnostics.extend(unverified(checked, &steps));
         Plan {
             format_version: "1.0".to_owned(),
@@ -607,7 +628,7 @@ fn is_leftover(found: &CertInfo, other: &CertInfo, now: Timestamp) -> bool {
     other.subject_dn == found.subject_dn && other.not_after < found.not_after && other.not_after > now
 }
 
-fn absent_reason(why: &BTreeSet<String>) -> Reason {
+pub(super) fn absent_reason(why: &BTreeSet<String>) -> Reason {
     let names: Vec<String> = why.iter().cloned().collect();
     let say = Text::new(format!("{} が無いため", names.join("・")), format!("{} is absent", names.join(", ")));
     Reason { say, expr: None, waits_for: names }

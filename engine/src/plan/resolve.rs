@@ -7,8 +7,8 @@ use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
 use crate::action::{Inputs, Outputs};
-use crate::check::{Binding, BoundAction, Checked, Condition, What};
-use crate::dsl::expr::{Expr, Ref, Scope, Template, Tri, Why, evaluate, render};
+use crate::check::{Binding, BoundAction, Checked, Condition, SecretDecl, What};
+use crate::dsl::expr::{Expr, Part, Ref, Scope, Template, Tri, Why, evaluate, render};
 use crate::dsl::{Type, Value};
 use crate::text::Text;
 
@@ -29,6 +29,27 @@ pub trait Facts {
     fn step(&self, index: usize) -> StepFacts<'_>;
 }
 
+/// What expressions of a row of `rescue` can see of the error.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorFacts<'a> {
+    /// Code.
+    pub code: &'a str,
+    /// The text on the page that meant it.
+    pub shown: Option<&'a str>,
+    /// Failed tries that are counted.
+    pub used: Option<i64>,
+    /// Tries left.
+    pub left: Option<i64>,
+}
+
+impl<'a> ErrorFacts<'a> {
+    /// Of an error's code and its facts for machines.
+    pub fn of(code: &'a str, data: &'a BTreeMap<String, String>) -> Self {
+        let number = |name: &str| data.get(name)?.parse().ok();
+        Self { code, shown: data.get("shown").map(String::as_str), used: number("used"), left: number("left") }
+    }
+}
+
 /// Resolves names of a checked playbook against facts.
 #[derive(Clone, Copy)]
 pub struct Resolver<'a> {
@@ -44,6 +65,8 @@ pub struct Resolver<'a> {
     pub now: Timestamp,
     /// The site's time zone.
     pub zone: &'a TimeZone,
+    /// The error that a row of `rescue` is for; `None` where there is none yet.
+    pub error: Option<ErrorFacts<'a>>,
 }
 
 /// The inputs of a step, in parallel trees: known, unknown (with why), secret.
@@ -112,7 +135,29 @@ impl<'a> Resolver<'a> {
                 }
             }
         }
+        let one_of = &action.manifest.one_of;
+        let left = |name: &&str| bound.known.0.contains_key(*name) || bound.unknown.contains_key(*name);
+        // None of them is left: what they guard must not happen without.
+        if let (Some(first), false) = (one_of.first(), one_of.iter().any(left)) {
+            let given = one_of.iter().filter_map(|name| action.with.get(*name));
+            let why = given.filter_map(|binding| match self.binding(frame, binding, &Type::Text) {
+                Tri::Absent(why) => Some(why),
+                _ => None,
+            });
+            let why = why.reduce(Why::and).unwrap_or_default();
+            bound.absent.insert((*first).to_owned(), why);
+        }
         bound
+    }
+
+    /// What a kept secret is about, once everything in it is known.
+    pub fn subject(&self, secret: &SecretDecl) -> Option<String> {
+        let (_, about) = secret.kept.as_ref()?;
+        let parts = about.ja.iter().map(|part| match part {
+            Part::Text(_) => true,
+            Part::Expr(expr) => self.value(0, expr, None).known().is_some(),
+        });
+        parts.into_iter().all(|known| known).then(|| self.text(0, about, None).ja)
     }
 
     /// The outputs of the root playbook that are known.
@@ -121,11 +166,24 @@ impl<'a> Resolver<'a> {
         outputs.filter_map(|(name, expr)| Some((name.clone(), self.value(0, expr, None).known()?.clone()))).collect()
     }
 
+    /// The value of a name in a frame, if it is known.
+    pub fn named(&self, frame: usize, reference: &Ref) -> Option<Value> {
+        self.reference(frame, reference, None).known().cloned()
+    }
+
+    /// The value that a row gives for an output, if it is known.
+    pub fn given(&self, frame: usize, binding: &Binding) -> Option<Value> {
+        self.binding(frame, binding, &Type::Text).known().cloned()
+    }
+
     fn binding(&self, frame: usize, binding: &Binding, ty: &Type) -> Tri {
         match binding {
             Binding::Literal(value) => Tri::Known(value.clone()),
             Binding::Expr(expr) => self.value(frame, expr, None),
             Binding::Template(template) => {
+                if let Some(Tri::Absent(why)) = template.whole().map(|expr| self.value(frame, expr, None)) {
+                    return Tri::Absent(why);
+                }
                 let scope = FrameScope { resolver: *self, frame, result: None };
                 let (text, waits_for) = render(template, &scope);
                 if !waits_for.0.is_empty() {
@@ -169,11 +227,24 @@ impl<'a> Resolver<'a> {
                 None => absent(step),
             },
             Ref::Result(name) => result.and_then(|outputs| outputs.get(name)).map_or_else(|| absent(name), |value| Tri::Known(value.clone())),
+            Ref::Error(name) => self.error(name),
             Ref::Run(name) => match name.as_str() {
                 "started_at" => Tri::Known(Value::DateTime(self.now)),
                 "id" if !self.run.is_empty() => Tri::Known(Value::Str(self.run.to_owned())),
                 _ => Tri::Unknown(Type::String, Why::of("run")),
             },
+        }
+    }
+
+    fn error(&self, name: &str) -> Tri {
+        let number = |number: Option<i64>| number.map_or_else(|| Tri::Absent(Why::of(format!("error.{name}"))), |number| Tri::Known(Value::Int(number)));
+        match (&self.error, name) {
+            (None, "used" | "left") => Tri::Unknown(Type::Int, Why::default()),
+            (None, _) => Tri::Unknown(Type::String, Why::default()),
+            (Some(error), "code") => Tri::Known(Value::Str(error.code.to_owned())),
+            (Some(error), "used") => number(error.used),
+            (Some(error), "left") => number(error.left),
+            (Some(error), _) => error.shown.map_or_else(|| Tri::Absent(Why::of("error.shown")), |shown| Tri::Known(Value::Str(shown.to_owned()))),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::action::{Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Output
 use crate::backend::{BackendError, Call, Class, IdempotencyKey, Progress, SecretSink};
 use crate::check::BoundAction;
 use crate::dsl::{Type, Value};
-use crate::plan::{credential_keys, outputs_to_json};
+use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json};
 use crate::text::Text;
 
 /// Wall time may be so far from a portal's `Date`.
@@ -59,6 +59,9 @@ impl Driver<'_> {
             Observed::CannotTell { baseline, .. } if told_not_done => baseline,
             other => return self.append(EventBody::Observed { step: address.to_owned(), attempt, seen: seen_look(other) }),
         };
+        if let Err(error) = self.still_in_time(address) {
+            return self.append(EventBody::Observed { step: address.to_owned(), attempt, seen: Seen::Failed { error: error.into() } });
+        }
         let intent = Intent { attempt, at: self.now(), baseline };
         self.append(self.intent_event(address, inputs, &intent))?;
         self.perform(address, inputs, write, intent, &sessions, &committed, None)
@@ -173,9 +176,27 @@ impl Driver<'_> {
         let index = program.index(address).ok_or_else(gone)?;
         let action = program.action(address).ok_or_else(gone)?;
         let facts = super::decide::StateFacts(self.state(), program);
-        let inputs = program.resolver(&facts).inputs_of(program.checked.steps[index].frame, action).known;
+        let step = &program.checked.steps[index];
+        let resolver = program.resolver_at(&facts, step);
+        for secret in &program.checked.secrets {
+            if let Some(subject) = resolver.subject(secret) {
+                self.secrets.is_about(&secret.name, subject);
+            }
+        }
+        let inputs = resolver.inputs_of(step.frame, action).known;
         let (_, implementation) = self.context.registry.find(action.manifest.name, action.manifest.major).ok_or_else(gone)?;
         Ok((inputs, implementation.kind()))
+    }
+
+    /// The deadline once more, by the wall clock just before the intent: a person may have taken hours to type a secret.
+    fn still_in_time(&self, address: &str) -> Result<(), BackendError> {
+        let program = self.context.program;
+        let Some(step) = program.index(address).map(|index| &program.checked.steps[index]) else { return Ok(()) };
+        let facts = super::decide::StateFacts(self.state(), program);
+        match deadline(&program.resolver_at(&facts, step), step, self.now()) {
+            DeadlineState::Passed(_, error) => Err(*error),
+            _ => Ok(()),
+        }
     }
 
     fn fetch_secrets(&self, inputs: &Inputs) -> Result<(), BackendError> {
@@ -212,14 +233,15 @@ impl Driver<'_> {
             self.backup_places()?;
         }
         if action.manifest.effect == Effect::Irreversible {
-            self.read_pinned_again(action, inputs)?;
+            self.read_pinned_again(address, action, inputs)?;
         }
         credential.map_or_else(|| Ok(vec![]), |key| self.committed(&key))
     }
 
     fn backup_places(&self) -> Result<(), BackendError> {
         let program = self.context.program;
-        let saving = program.checked.steps.iter().filter(|step| program.writes(&step.address) && self.state().ended(&step.address).is_none());
+        let in_turn = program.checked.steps.iter().filter(|step| step.row.is_none());
+        let saving = in_turn.filter(|step| program.writes(&step.address) && self.state().ended(&step.address).is_none());
         for action in saving.filter_map(|step| program.action(&step.address)) {
             let folders = action.manifest.inputs.iter().filter(|input| *input.ty.required() == Type::Role(crate::dsl::RoleKind::Folder));
             for input in folders {
@@ -231,12 +253,14 @@ impl Driver<'_> {
         Ok(())
     }
 
-    fn read_pinned_again(&self, action: &BoundAction, inputs: &Inputs) -> Result<(), BackendError> {
+    fn read_pinned_again(&self, address: &str, action: &BoundAction, inputs: &Inputs) -> Result<(), BackendError> {
+        // A deletion that a crash cut short has taken the key before the certificate: that change is our own.
+        let tried = self.state().step(address).is_some_and(|step| step.attempt > 0);
         let certs = action.manifest.inputs.iter().filter_map(|input| inputs.cert(&input.name));
         for cert in certs {
             let Ok(store) = self.context.backends.reads().holder(&cert.holder) else { continue };
             let now = store.list(&Call::unattached())?;
-            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && found.info.has_key == cert.has_key) {
+            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && (tried || found.info.has_key == cert.has_key)) {
                 let cause = Text::new(
                     format!("証明書(拇印 {})が保管先から無くなりました。", cert.sha1),
                     format!("the certificate {} is no longer in its store.", cert.sha1),

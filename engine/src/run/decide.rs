@@ -8,13 +8,14 @@ use jiff::tz::TimeZone;
 
 use super::conform::conform;
 use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, StepEnd};
+use super::rescue::error_at;
 use super::state::{Doing, Outcome, Phase, State, UncertainStep};
 use crate::action::{Effect, Outputs};
 use crate::backend::{BackendError, Class};
 use crate::check::{BoundAction, Checked, EndsAs, Guard, Repeat, Step, What};
 use crate::dsl::Value;
 use crate::dsl::expr::Tri;
-use crate::plan::{Facts, Plan, Resolver, StepFacts, outputs_from_json, outputs_to_json};
+use crate::plan::{DeadlineState, Facts, Plan, Resolver, StepFacts, deadline, outputs_from_json, outputs_to_json};
 use crate::text::Text;
 
 /// What a run carries out: immutable.
@@ -132,7 +133,12 @@ impl Program {
     /// A resolver over the state of a run.
     pub fn resolver<'a>(&'a self, facts: &'a StateFacts<'a>) -> Resolver<'a> {
         let now = facts.0.started_at.unwrap_or(self.plan.created_at);
-        Resolver { checked: &self.checked, inputs: &self.inputs, facts, run: &facts.0.run, now, zone: &self.zone }
+        Resolver { checked: &self.checked, inputs: &self.inputs, facts, run: &facts.0.run, now, zone: &self.zone, error: None }
+    }
+
+    /// The same, for the expressions of one step: in a row of `rescue` they see its error.
+    pub fn resolver_at<'a>(&'a self, facts: &'a StateFacts<'a>, step: &Step) -> Resolver<'a> {
+        Resolver { error: error_at(self, facts.0, step).map(ErrorBody::facts), ..self.resolver(facts) }
     }
 }
 
@@ -185,11 +191,11 @@ fn ending(program: &Program, state: &State, facts: &StateFacts<'_>) -> EventBody
     }
 }
 
-struct Judge<'a> {
-    program: &'a Program,
-    state: &'a State,
-    facts: &'a StateFacts<'a>,
-    step: &'a Step,
+pub(super) struct Judge<'a> {
+    pub(super) program: &'a Program,
+    pub(super) state: &'a State,
+    pub(super) facts: &'a StateFacts<'a>,
+    pub(super) step: &'a Step,
 }
 
 impl Judge<'_> {
@@ -198,7 +204,7 @@ impl Judge<'_> {
         let known = self.state.step(&self.step.address);
         let attempt = known.map_or(0, |step| step.attempt);
         match known.map(|step| &step.doing) {
-            None | Some(Doing::Waiting) => (!stopping && self.predecessors_ended()).then(|| Command::Record(self.begin())),
+            None | Some(Doing::Waiting) => (!stopping && self.in_turn() && self.predecessors_ended()).then(|| Command::Record(self.begin())),
             Some(Doing::Ready) => {
                 if stopping {
                     return None;
@@ -207,7 +213,9 @@ impl Judge<'_> {
                 Some(if person { Command::Ask { step: address() } } else { Command::Start { step: address(), attempt: attempt + 1 } })
             }
             Some(Doing::Seen(outputs)) => Some(self.judge_look(outputs, attempt)),
-            Some(Doing::Polling(due)) => (!stopping).then(|| Command::AwaitTimer { step: address(), due: *due }),
+            Some(Doing::Polling(due) | Doing::Retrying { due, .. }) => (!stopping).then(|| Command::AwaitTimer { step: address(), due: *due }),
+            Some(Doing::Erred(error)) => Some(Command::Record(self.judge_error(error, stopping))),
+            Some(Doing::Rescuing { error, of, say, outputs }) if !stopping => self.follow(error, of, say, outputs).map(Command::Record),
             Some(Doing::Effected { outputs, unchanged }) => Some(Command::Record(self.judge_effect(outputs, *unchanged))),
             Some(Doing::Pending { due, cookie, .. }) => {
                 let waited = self.state.at.is_some_and(|at| at >= *due);
@@ -220,11 +228,11 @@ impl Judge<'_> {
             Some(Doing::Asked(_)) => (!stopping).then(|| Command::AwaitAnswer { step: address() }),
             Some(Doing::Answered(..)) => Some(Command::TakeAnswer { step: address() }),
             Some(Doing::Uncertain(uncertain)) => Some(self.settle(uncertain)),
-            Some(Doing::InFlight(_) | Doing::Ended(_)) => None,
+            Some(Doing::InFlight(_) | Doing::Rescuing { .. } | Doing::Ended(_)) => None,
         }
     }
 
-    fn action(&self) -> Option<&BoundAction> {
+    pub(super) fn action(&self) -> Option<&BoundAction> {
         match &self.step.what {
             What::Action(action) => Some(action),
             What::Call { .. } => None,
@@ -235,13 +243,17 @@ impl Judge<'_> {
         self.step.after.iter().all(|on| self.state.ended(&self.program.checked.steps[*on].address).is_some())
     }
 
-    fn end(&self, outcome: Outcome, outputs: BTreeMap<String, serde_json::Value>) -> StepEnd {
+    pub(super) fn end(&self, outcome: Outcome, outputs: BTreeMap<String, serde_json::Value>) -> StepEnd {
         let _ = self;
         StepEnd { outcome, outputs, error: None, finish: None }
     }
 
-    fn ended(&self, end: StepEnd) -> EventBody {
+    pub(super) fn ended(&self, end: StepEnd) -> EventBody {
         EventBody::StepEnded { step: self.step.address.clone(), end }
+    }
+
+    pub(super) fn resolver(&self) -> Resolver<'_> {
+        self.program.resolver_at(self.facts, self.step)
     }
 
     fn failed(&self, error: BackendError, outputs: BTreeMap<String, serde_json::Value>) -> EventBody {
@@ -250,7 +262,7 @@ impl Judge<'_> {
 
     /// Skip, stop, finish, or run.
     fn begin(&self) -> EventBody {
-        let resolver = self.program.resolver(self.facts);
+        let resolver = self.resolver();
         let skip = |why: Text| {
             EventBody::StepEnded {
                 step: self.step.address.clone(),
@@ -265,6 +277,12 @@ impl Judge<'_> {
                 Tri::Absent(_) => return skip(Text::new("条件の値が無い", "a value of its condition is absent")),
                 Tri::Unknown(_, why) => return self.failed(not_known(&why.0.into_iter().collect::<Vec<_>>().join(", ")), BTreeMap::new()),
             }
+        }
+        match deadline(&resolver, self.step, self.state.at.unwrap_or_default()) {
+            DeadlineState::None | DeadlineState::Open(_) => {}
+            DeadlineState::Passed(_, error) => return self.erred((*error).into(), BTreeMap::new()),
+            DeadlineState::Absent(_) => return skip(Text::new("期限の値が無い", "the value of its deadline is absent")),
+            DeadlineState::Unknown(_, why) => return self.failed(not_known(&why.0.into_iter().collect::<Vec<_>>().join(", ")), BTreeMap::new()),
         }
         if let Some(end) = self.guard(&self.step.require, None, Outcome::Skipped, &BTreeMap::new()) {
             return end;
@@ -289,7 +307,7 @@ impl Judge<'_> {
             let cause = Text::new(format!("手順 {} は承認されていません。", self.step.address), format!("step `{}` was not approved.", self.step.address));
             return self.failed(BackendError::new("APPROVAL.MISSING", cause).class(Class::Human), BTreeMap::new());
         }
-        EventBody::Decided { step: self.step.address.clone(), run: true, why: None }
+        EventBody::Decided { step: self.step.address.clone(), run: true, why: None, rescue: None }
     }
 
     fn end_call(&self, frame: usize) -> EventBody {
@@ -298,36 +316,39 @@ impl Judge<'_> {
             inner.filter_map(|index| self.state.ended(&self.program.checked.steps[*index].address)).map(|ended| ended.outcome).collect();
         let outcome = [Outcome::Changed, Outcome::Unchanged, Outcome::Observed].into_iter().find(|outcome| outcomes.contains(outcome));
         let outcome = outcome.unwrap_or(Outcome::Skipped);
-        let resolver = self.program.resolver(self.facts);
+        let resolver = self.resolver();
         let exprs = self.program.checked.frames[frame].outputs.iter();
         let outputs: Outputs = exprs.filter_map(|(name, expr)| Some((name.clone(), resolver.value(frame, expr, None).known()?.clone()))).collect();
         let json = outputs_to_json(&outputs);
         self.guard(&self.step.expect, Some(&outputs), outcome, &json).unwrap_or_else(|| self.ended(self.end(outcome, json)))
     }
 
-    /// The end of the step if one of these does not hold.
+    /// What follows if one of these does not hold.
     fn guard(&self, guards: &[Guard], result: Option<&Outputs>, outcome: Outcome, json: &BTreeMap<String, serde_json::Value>) -> Option<EventBody> {
-        let resolver = self.program.resolver(self.facts);
-        for guard in guards {
-            if resolver.truth(&guard.that, result).truth() == Some(true) {
-                continue;
+        Some(match self.unmet(guards, result)? {
+            Ok(finish) => self.ended(StepEnd { finish: Some(finish), ..self.end(outcome, json.clone()) }),
+            Err(error) => self.erred(error.into(), json.clone()),
+        })
+    }
+
+    /// The first guard that does not hold: the reason to end the run well, or the error.
+    pub(super) fn unmet(&self, guards: &[Guard], result: Option<&Outputs>) -> Option<Result<Text, BackendError>> {
+        let resolver = self.resolver();
+        let guard = guards.iter().find(|guard| resolver.truth(&guard.that, result).truth() != Some(true))?;
+        let say = resolver.text(guard.that.frame, &guard.say, result);
+        Some(match guard.then {
+            EndsAs::Finish => Ok(say),
+            EndsAs::Stop => {
+                let code = guard.code.as_deref().unwrap_or("EXPECT.FAILED");
+                Err(BackendError::new(code, say).with("expr", guard.that.text.clone()))
             }
-            let say = resolver.text(guard.that.frame, &guard.say, result);
-            return Some(match guard.then {
-                EndsAs::Finish => self.ended(StepEnd { finish: Some(say), ..self.end(outcome, json.clone()) }),
-                EndsAs::Stop => {
-                    let code = guard.code.as_deref().unwrap_or("EXPECT.FAILED");
-                    self.failed(BackendError::new(code, say).with("expr", guard.that.text.clone()), json.clone())
-                }
-            });
-        }
-        None
+        })
     }
 
     fn judge_look(&self, json: &BTreeMap<String, serde_json::Value>, attempt: u32) -> Command {
         let outputs = self.action().map_or_else(Outputs::new, |action| outputs_from_json(action, json));
         if let Some(repeat) = &self.step.repeat
-            && self.program.resolver(self.facts).truth(&repeat.until, Some(&outputs)).truth() != Some(true)
+            && self.resolver().truth(&repeat.until, Some(&outputs)).truth() != Some(true)
         {
             return Command::Record(self.poll_again(repeat, attempt));
         }
@@ -352,7 +373,7 @@ impl Judge<'_> {
                 format!("待つ時間({hours}時間)を過ぎても「{}」になりません。", repeat.until.text),
                 format!("`{}` did not come true within {hours} h.", repeat.until.text),
             );
-            return self.failed(BackendError::new("REPEAT.TIMEOUT", cause).class(Class::Transient), BTreeMap::new());
+            return self.erred(BackendError::new("REPEAT.TIMEOUT", cause).into(), BTreeMap::new());
         }
         EventBody::TimerArmed { timer: format!("{}/poll/{attempt}", self.step.address), step: self.step.address.clone(), due }
     }
@@ -368,7 +389,7 @@ impl Judge<'_> {
     fn settle(&self, uncertain: &UncertainStep) -> Command {
         let address = self.step.address.clone();
         if uncertain.needs_person || uncertain.look_failed.is_some() {
-            return Command::Record(EventBody::RunParked { cause: ParkCause::Uncertain, steps: vec![address], until: None });
+            return Command::Record(self.park_uncertain(uncertain));
         }
         let (Some(first), Some(apart)) = (uncertain.looks.first(), self.program.absent_after(&self.step.address)) else {
             return Command::Look { step: address };

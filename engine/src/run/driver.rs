@@ -47,6 +47,11 @@ pub struct RunContext<'a> {
 pub trait Person {
     /// Answers a question; `None`: nobody is there.
     fn answer(&self, step: &str, question: &Question) -> Option<Answer>;
+
+    /// Answers what a row of `rescue` hands off. By default as any question; who only plays a person has nothing to say to it.
+    fn take_over(&self, step: &str, question: &Question) -> Option<Answer> {
+        self.answer(step, question)
+    }
 }
 
 /// Waits for a time.
@@ -167,6 +172,7 @@ impl<'a> Driver<'a> {
         let references = state.secrets.iter().filter_map(|(name, reference)| Some((name.clone(), SecretRef::parse(reference)?))).collect();
         let checked = &context.program.checked;
         let secrets = RunSecrets::new(context.sources, &checked.secrets, vault.clone(), &state.run, &checked.id, at, references);
+        secrets.ask_again(state.asked_again.iter().filter(|name| !state.secrets.contains_key(*name)));
         let blobs = StateBlobs::new(journal.folder().to_owned(), vault, &state.run, at);
         Self { context, secrets, blobs, journal, observer, state, _lock: lock }
     }
@@ -194,6 +200,9 @@ impl<'a> Driver<'a> {
     fn append_one(&mut self, wall: Timestamp, body: EventBody) -> Result<(), RunError> {
         let event = self.journal.append(&self.state.run, wall, body)?;
         apply(self.context.program, &mut self.state, &event);
+        if let EventBody::Decided { rescue: Some(taken), .. } = &event.body {
+            self.secrets.ask_again(&taken.ask_again);
+        }
         self.observer.event(self.context.program, &self.state, &event);
         Ok(())
     }
@@ -240,11 +249,13 @@ impl<'a> Driver<'a> {
     }
 
     fn await_answer(&mut self, step: String) -> Result<(), RunError> {
-        let question = match self.state.step(&step).map(|step| &step.doing) {
-            Some(super::Doing::Asked(question)) => question.clone(),
-            _ => return Ok(()),
+        let Some(known) = self.state.step(&step) else { return Ok(()) };
+        let super::Doing::Asked(question) = &known.doing else { return Ok(()) };
+        let answer = match known.handed_off {
+            Some(_) => self.context.person.take_over(&step, question),
+            None => self.context.person.answer(&step, question),
         };
-        match self.context.person.answer(&step, &question) {
+        match answer {
             Some(answer) if question.accepts(&answer).is_ok() => self.append(EventBody::HumanAnswered { step, answer, settled: None }),
             _ => self.append(EventBody::RunParked { cause: ParkCause::Person, steps: vec![step], until: None }),
         }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use crate::action::{Answer, Intent, Question};
+use crate::backend::profile::Then;
 use crate::backend::{BackendError, Class};
 use crate::text::Text;
 
@@ -69,9 +70,12 @@ pub enum EventBody {
         step: String,
         /// It runs.
         run: bool,
-        /// Why not.
+        /// Why not; with `rescue`, what people are told.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         why: Option<Text>,
+        /// It ended with an error, and a row for it is followed.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        rescue: Option<Box<Taken>>,
     },
     /// Irreversible steps were approved.
     ApprovalGiven {
@@ -304,6 +308,23 @@ pub enum EffectResult {
         /// What the backend needs to go on, hex.
         cookie: String,
     },
+}
+
+/// A row of `rescue` that is followed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Taken {
+    /// The error it is for.
+    pub error: ErrorBody,
+    /// Address of the step that has the row: this one, or a call around it.
+    pub of: String,
+    /// How it goes on after the steps of its `do`.
+    pub then: Then,
+    /// Outputs that the step had given before a check of it failed.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub outputs: BTreeMap<String, Json>,
+    /// Secrets whose value is forgotten, so that they are asked for again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ask_again: Vec<String>,
 }
 
 /// How a step ended.

@@ -9,7 +9,7 @@ use super::decide::Program;
 use super::inputs::inputs_from_json;
 use crate::action::Registry;
 use crate::backend::{BackendError, BackendSet, Class};
-use crate::check::{Checked, DocumentKind, Library, check};
+use crate::check::{Checked, DocumentKind, FURTHER_SOURCES, Library, SOURCES, check};
 use crate::journal::blob::{keep_blob, read_blob};
 use crate::plan::Plan;
 use crate::secret::SecretRef;
@@ -59,7 +59,11 @@ impl Library for Embedded<'_> {
     }
 
     fn sources(&self) -> Option<Source> {
-        self.source(DocumentKind::Sources, "sources")
+        self.source(DocumentKind::Sources, SOURCES)
+    }
+
+    fn further_sources(&self) -> Option<Source> {
+        self.source(DocumentKind::Sources, FURTHER_SOURCES)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Carrying a plan out: a pure core that decides, a driver that acts and writes down.
 //!
-//! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state decide`): read a
+//! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state decide rescue retry`): read a
 //! clock, draw random numbers, start threads, depend on hash order.
 
 mod approval;
@@ -12,6 +12,8 @@ mod event;
 mod files;
 mod inputs;
 mod load;
+mod rescue;
+mod retry;
 mod secrets;
 mod state;
 
@@ -19,9 +21,10 @@ pub use approval::{Approver, Granted, Needed, rule_notices, settle};
 pub use conform::{Drift, conform};
 pub use decide::{Command, Program, StateFacts, decide};
 pub use driver::{Driver, EndOfRun, Observer, Pauser, Person, RunContext, RunError};
-pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, StepEnd};
+pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, StepEnd, Taken};
 pub use files::{MemoryBlobs, StateBlobs};
 pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json};
 pub use load::{LoadError, RunBlobs, absent_after, load_program, store_closure};
+pub use retry::{longest_wait, wait};
 pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources};
 pub use state::{Doing, Ended, Outcome, Phase, State, StepState, UncertainStep, apply};

@@ -1,7 +1,7 @@
 //! Secrets of a run: fetched where they are used, newly chosen ones into the vault first.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -50,8 +50,10 @@ pub struct RunSecrets<'a> {
     playbook: String,
     at: Timestamp,
     references: RefCell<BTreeMap<String, SecretRef>>,
+    subjects: RefCell<BTreeMap<String, String>>,
     fetched: RefCell<BTreeMap<String, Secret>>,
     escrowed: RefCell<Vec<(String, SecretRef)>>,
+    asked_again: RefCell<BTreeSet<String>>,
 }
 
 impl<'a> RunSecrets<'a> {
@@ -73,9 +75,46 @@ impl<'a> RunSecrets<'a> {
             playbook: playbook.to_owned(),
             at,
             references: RefCell::new(references),
+            subjects: RefCell::default(),
             fetched: RefCell::default(),
             escrowed: RefCell::default(),
+            asked_again: RefCell::default(),
         }
+    }
+
+    /// Forgets these values: they were wrong. A person is asked for them, and only where nobody is there their source is read once
+    /// more. A newly chosen value is chosen anew.
+    pub fn ask_again<'n>(&self, names: impl IntoIterator<Item = &'n String>) {
+        for name in names {
+            self.fetched.borrow_mut().remove(name);
+            self.references.borrow_mut().remove(name);
+            self.asked_again.borrow_mut().insert(name.clone());
+        }
+    }
+
+    /// What a kept secret is about, told by the run before the first step that uses it.
+    pub fn is_about(&self, name: &str, subject: String) {
+        self.subjects.borrow_mut().insert(name.to_owned(), subject);
+    }
+
+    /// A secret kept from before: the newest entry of its name about its subject.
+    fn kept(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
+        match (&secret.kept, self.subjects.borrow().get(&secret.name)) {
+            (Some((name, _)), Some(about)) => newest_kept(&*self.vault, name, about),
+            _ => Ok(None),
+        }
+    }
+
+    /// Nobody has it. For a kept one the error says what was looked for in the vault.
+    fn missing(&self, secret: &SecretDecl) -> BackendError {
+        let (Some((name, _)), Some(about)) = (&secret.kept, self.subjects.borrow().get(&secret.name).cloned()) else { return missing(&secret.name) };
+        BackendError::new(
+            "SECRET.MISSING",
+            Text::new(
+                format!("{}({}): 保管庫に {name}({about} のもの)がありません。", secret.title.ja, secret.name),
+                format!("`{}`: the vault has no {name} about {about}.", secret.name),
+            ),
+        )
     }
 
     /// Secrets that went into the vault since the last call: name and reference.
@@ -122,7 +161,7 @@ impl Secrets for RunSecrets<'_> {
         let secret = self.declaration(name)?;
         match self.sources.ask(secret)? {
             Some(value) => self.accept(secret, value),
-            None => Err(missing(name)),
+            None => Err(self.missing(secret)),
         }
     }
 
@@ -134,11 +173,28 @@ impl Secrets for RunSecrets<'_> {
                     return Ok(Some(value));
                 }
                 let secret = self.declaration(name)?;
-                self.sources.unattended(secret)?.map(|value| self.accept(secret, value)).transpose()
+                if !secret.new
+                    && self.asked_again.borrow().contains(name)
+                    && let Some(value) = self.sources.ask(secret)?
+                {
+                    return self.accept(secret, value).map(Some);
+                }
+                let value = match self.sources.unattended(secret)? {
+                    Some(value) => Some(value),
+                    None => self.kept(secret)?,
+                };
+                value.map(|value| self.accept(secret, value)).transpose()
             }
             _ => Err(missing(&describe(of))),
         }
     }
+}
+
+/// The newest entry of the vault with this name about this subject.
+fn newest_kept(vault: &dyn Vault, name: &str, about: &str) -> Result<Option<Secret>, BackendError> {
+    let entries = vault.list()?.into_iter().filter(|entry| entry.name == name && entry.about == about);
+    let newest = entries.max_by(|a, b| (a.written_at, &a.reference).cmp(&(b.written_at, &b.reference)));
+    newest.map(|entry| vault.get(&entry.reference)).transpose().map(Option::flatten)
 }
 
 /// Keeps what a page shows: vault first, the event after.

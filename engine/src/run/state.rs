@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::decide::Program;
-use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled};
+use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, Taken};
 use crate::action::{Answer, Intent, Look, Question};
+use crate::backend::profile::Then;
 use crate::text::Text;
 
 /// How a step ended.
@@ -80,6 +81,8 @@ pub struct State {
     pub cancelled: bool,
     /// Vault references of secrets, by secret name.
     pub secrets: BTreeMap<String, String>,
+    /// Secrets whose value was wrong: a person is asked before their source is.
+    pub asked_again: BTreeSet<String>,
 }
 
 /// The state of a step.
@@ -93,6 +96,12 @@ pub struct StepState {
     pub first_poll: Option<Timestamp>,
     /// A person said that what could not be told had not happened.
     pub told_not_done: bool,
+    /// Re-tries after transient errors since the last look that answered.
+    pub retries: u32,
+    /// How often a row let it run again, by code.
+    pub rescued: BTreeMap<String, u32>,
+    /// The error that a person was handed.
+    pub handed_off: Option<ErrorBody>,
 }
 
 /// What a step is doing.
@@ -126,6 +135,26 @@ pub enum Doing {
         /// It was so already.
         unchanged: bool,
     },
+    /// It ended with an error that has not been judged yet. Nothing happened.
+    Erred(ErrorBody),
+    /// It is tried again then.
+    Retrying {
+        /// The last error.
+        error: ErrorBody,
+        /// When.
+        due: Timestamp,
+    },
+    /// A row for its error is followed.
+    Rescuing {
+        /// The error.
+        error: ErrorBody,
+        /// Address of the step that has the row.
+        of: String,
+        /// What people are told.
+        say: Text,
+        /// Outputs from before a check failed.
+        outputs: BTreeMap<String, Json>,
+    },
     /// A person was asked.
     Asked(Question),
     /// A person answered.
@@ -141,10 +170,14 @@ pub enum Doing {
 pub struct UncertainStep {
     /// Its intent; `None` if the look before the first sending could not tell.
     pub intent: Option<Intent>,
-    /// Code.
+    /// Code of the error, or `RUN.INTERRUPTED`.
+    pub first_code: String,
+    /// Code of what is known now.
     pub code: String,
     /// In words.
     pub why: Text,
+    /// The ending of the row whose words were given.
+    pub row: Option<Then>,
     /// Looks since the intent that did not find it.
     pub looks: Vec<Look>,
     /// The next look is due then.
@@ -219,12 +252,23 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
         EventBody::RunResumed { .. } => resume(state),
         EventBody::ApprovalGiven { steps, .. } => state.approved.extend(steps.iter().cloned()),
         EventBody::CancelRequested { .. } => state.cancelled = true,
-        EventBody::RunParked { cause, .. } => state.phase = Phase::Parked(*cause),
+        EventBody::RunParked { cause, .. } => {
+            state.phase = Phase::Parked(*cause);
+            if *cause == ParkCause::Failed {
+                give_up(state, event.at);
+            }
+        }
         EventBody::RunAbandoned { .. } => state.phase = Phase::Ended(RunEnd::Abandoned),
-        EventBody::RunEnded { end, .. } => state.phase = Phase::Ended(*end),
+        EventBody::RunEnded { end, .. } => {
+            state.phase = Phase::Ended(*end);
+            if *end == RunEnd::Failed {
+                give_up(state, event.at);
+            }
+        }
         EventBody::SecretEscrowed { name, reference, .. } => {
             state.secrets.insert(name.clone(), reference.clone());
         }
+        EventBody::Decided { step, rescue: Some(taken), why, .. } => follow(state, step, taken, why.as_ref()),
         EventBody::StepEnded { step, end } => {
             if let Some(reason) = &end.finish {
                 state.finish = Some((step.clone(), reason.clone()));
@@ -253,23 +297,57 @@ fn resume(state: &mut State) {
     for step in state.steps.values_mut() {
         step.doing = match std::mem::take(&mut step.doing) {
             Doing::InFlight(intent) => Doing::Uncertain(UncertainStep {
-                intent: Some(intent),
-                code: "RUN.INTERRUPTED".to_owned(),
-                why: Text::new("前の実行が途中で止まりました。", "the run was interrupted here."),
-                looks: vec![],
-                timer: None,
                 needs_person: false,
-                look_failed: None,
+                ..asks_a_person(Some(intent), "RUN.INTERRUPTED", &Text::new("前の実行が途中で止まりました。", "the run was interrupted here."))
             }),
             Doing::Uncertain(uncertain) => Doing::Uncertain(UncertainStep { look_failed: None, ..uncertain }),
             Doing::Ended(ended) if ended.outcome == Outcome::Failed => Doing::Waiting,
+            Doing::Erred(_) => Doing::Waiting,
             other => other,
         };
     }
 }
 
+/// An error that nobody judged before the run stopped. Journals from before there were rows end so: the end of the run says that the
+/// step has failed.
+fn give_up(state: &mut State, at: Timestamp) {
+    for step in state.steps.values_mut() {
+        if let Doing::Erred(error) = &step.doing {
+            step.doing = failed(error.clone(), at);
+        }
+    }
+}
+
+/// A row is followed: its steps can run, once more if they did before.
+fn follow(state: &mut State, address: &str, taken: &Taken, say: Option<&Text>) {
+    let prefix = format!("{}/rescue/{}/", taken.of, taken.error.code);
+    for (_, inner) in state.steps.iter_mut().filter(|(inner, _)| inner.starts_with(&prefix)) {
+        if matches!(inner.doing, Doing::Ended(_)) {
+            *inner = StepState { attempt: inner.attempt, ..StepState::default() };
+        }
+    }
+    for name in &taken.ask_again {
+        state.secrets.remove(name);
+        state.asked_again.insert(name.clone());
+    }
+    let say = say.cloned().unwrap_or_default();
+    let step = state.steps.entry(address.to_owned()).or_default();
+    if let Doing::Uncertain(uncertain) = &mut step.doing {
+        uncertain.row = Some(taken.then);
+        uncertain.why = say;
+        return;
+    }
+    if taken.then == Then::Retry {
+        *step.rescued.entry(taken.error.code.clone()).or_default() += 1;
+        step.first_poll = None;
+    }
+    step.doing = Doing::Rescuing { error: taken.error.clone(), of: taken.of.clone(), say, outputs: taken.outputs.clone() };
+}
+
 fn change_step(program: &Program, address: &str, step: &mut StepState, body: &EventBody, at: Timestamp) {
     match body {
+        // A row that lets the step run again: it begins anew, with its deadline and all that must hold before a write.
+        EventBody::Decided { run: true, .. } if matches!(step.doing, Doing::Rescuing { .. }) => step.doing = Doing::Waiting,
         EventBody::Decided { run: true, .. } => step.doing = Doing::Ready,
         EventBody::Observed { attempt, seen, .. } => {
             step.attempt = step.attempt.max(*attempt);
@@ -278,11 +356,12 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
                 Seen::Done { outputs, .. } if writes => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: true },
                 Seen::Done { outputs, .. } => {
                     step.first_poll.get_or_insert(at);
+                    step.retries = 0;
                     step.doing = Doing::Seen(outputs.clone());
                 }
                 Seen::CannotTell { code, why } => step.doing = Doing::Uncertain(asks_a_person(None, code, why)),
                 Seen::NotDone { .. } => {}
-                Seen::Failed { error } => step.doing = failed(error.clone(), at),
+                Seen::Failed { error } => step.doing = Doing::Erred(error.clone()),
             }
         }
         EventBody::EffectEnded { attempt, result, .. } => {
@@ -295,7 +374,7 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             };
             match (result, intent) {
                 (EffectResult::Done { outputs }, _) => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
-                (EffectResult::Failed { error }, _) if error.class != crate::backend::Class::Ambiguous => step.doing = failed(error.clone(), at),
+                (EffectResult::Failed { error }, _) if error.class != crate::backend::Class::Ambiguous => step.doing = Doing::Erred(error.clone()),
                 (EffectResult::Pending { due, cookie }, Some(intent)) => step.doing = Doing::Pending { intent, due: *due, cookie: cookie.clone() },
                 _ => {}
             }
@@ -311,15 +390,32 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
         EventBody::TimerArmed { due, .. } => match &mut step.doing {
             Doing::Uncertain(uncertain) => uncertain.timer = Some(*due),
             Doing::Seen(_) => step.doing = Doing::Polling(*due),
+            Doing::Erred(error) => {
+                step.retries += 1;
+                step.doing = Doing::Retrying { error: error.clone(), due: *due };
+            }
             _ => {}
         },
         EventBody::TimerFired { .. } => match &mut step.doing {
             Doing::Uncertain(uncertain) => uncertain.timer = None,
             Doing::Polling(_) => step.doing = Doing::Ready,
+            Doing::Retrying { .. } => step.doing = Doing::Waiting,
             _ => {}
         },
-        EventBody::HumanAsked { question, .. } => step.doing = Doing::Asked(question.clone()),
+        EventBody::HumanAsked { question, .. } => {
+            step.handed_off = match std::mem::take(&mut step.doing) {
+                Doing::Rescuing { error, .. } => Some(error),
+                _ => None,
+            };
+            step.doing = Doing::Asked(question.clone());
+        }
         EventBody::HumanAnswered { answer, settled, .. } => match (&step.doing, settled) {
+            (Doing::Asked(_), None) if step.handed_off.is_some() => {
+                step.doing = match step.handed_off.take() {
+                    Some(error) if !answer.yes => failed(error, at),
+                    _ => Doing::Waiting,
+                };
+            }
             (Doing::Asked(question), None) => step.doing = Doing::Answered(question.clone(), answer.clone()),
             (Doing::Uncertain(_), Some(Settled::Done)) => {
                 let outputs = answer.fields.iter().map(|(name, value)| (name.clone(), Json::String(value.clone()))).collect();
@@ -366,7 +462,17 @@ fn agree(looks: &[Look], apart: Option<std::time::Duration>) -> bool {
 
 fn asks_a_person(intent: Option<Intent>, code: &str, why: &Text) -> UncertainStep {
     let needs_person = intent.is_none();
-    UncertainStep { intent, code: code.to_owned(), why: why.clone(), looks: vec![], timer: None, needs_person, look_failed: None }
+    UncertainStep {
+        intent,
+        first_code: code.to_owned(),
+        code: code.to_owned(),
+        why: why.clone(),
+        row: None,
+        looks: vec![],
+        timer: None,
+        needs_person,
+        look_failed: None,
+    }
 }
 
 fn failed(error: ErrorBody, at: Timestamp) -> Doing {

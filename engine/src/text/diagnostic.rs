@@ -59,11 +59,6 @@ impl Diagnostic {
         Self { code, severity: Severity::Error, place: Some(place), what, why: None, cure: vec![], fix: None, related: vec![] }
     }
 
-    /// An error about a file as a whole.
-    pub fn about_file(code: &'static str, what: Text) -> Self {
-        Self { code, severity: Severity::Error, place: None, what, why: None, cure: vec![], fix: None, related: vec![] }
-    }
-
     /// A warning at a place.
     pub fn warning(code: &'static str, place: Place, what: Text) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, place, what) }

@@ -15,6 +15,8 @@ pub const MAX_BYTES: usize = 1 << 20;
 const MAX_DEPTH: usize = 32;
 /// Values and keys of a document, at most.
 const MAX_NODES: usize = 50_000;
+/// So many findings are kept; a file made to have more is refused all the same.
+const MAX_KEPT: usize = 200;
 
 /// A value with its place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,6 +106,9 @@ impl Tree {
         if let Some(finding) = traps::unreadable(source) {
             return Tree { root: None, findings: vec![finding] };
         }
+        if let Some(finding) = traps::directive(source) {
+            return Tree { root: None, findings: vec![finding] };
+        }
         let mut builder = Builder { source, findings: vec![], stack: vec![], root: None, nodes: 0, documents: 0, last: None };
         let whole = builder.read();
         let root = builder.root.take();
@@ -141,7 +146,16 @@ impl Builder<'_> {
             let (event, range) = match item {
                 Ok(item) => item,
                 Err(error) => {
-                    self.findings.push(yaml_error::explain(self.source, &error));
+                    let finding = yaml_error::explain(self.source, &error);
+                    // What was said about this line already, or about the blanks before the line above, is the reason.
+                    let line = |finding: &Diagnostic| finding.place.as_ref().map_or(0, |place| self.source.line_column(place.span.start).line);
+                    let told = |last: &Diagnostic| {
+                        let distance = line(&finding).abs_diff(line(last));
+                        distance == 0 || (distance == 1 && last.code == "YAML.FULLWIDTH_SPACE")
+                    };
+                    if !self.findings.last().is_some_and(told) {
+                        self.findings.push(finding);
+                    }
                     return false;
                 }
             };
@@ -150,6 +164,13 @@ impl Builder<'_> {
             }
         }
         true
+    }
+
+    /// Keeps a finding, unless there are more than anybody wants to read.
+    fn find(&mut self, finding: impl FnOnce(&Source) -> Option<Diagnostic>) {
+        if self.findings.len() < MAX_KEPT {
+            self.findings.extend(finding(self.source));
+        }
     }
 
     fn span(&self, range: &Range) -> Span {
@@ -161,7 +182,7 @@ impl Builder<'_> {
     fn take(&mut self, event: Event<'_>, span: Span, range: &Range) -> bool {
         if let Some(tag) = range.tag_span() {
             let tag = self.span(&tag);
-            self.findings.push(traps::tag(self.source, tag));
+            self.find(|source| Some(traps::tag(source, tag)));
         }
         match event {
             Event::DocumentStart(..) => {
@@ -173,12 +194,12 @@ impl Builder<'_> {
             }
             Event::Comment(text, Placement::Right) => {
                 if let Some((before, at)) = self.last.take() {
-                    self.findings.extend(traps::cut_by_comment(self.source, &before, at, &text, span));
+                    self.find(|source| traps::cut_by_comment(source, &before, at, &text, span));
                 }
             }
-            Event::Anchor(..) => self.findings.push(traps::anchor(self.source, span)),
+            Event::Anchor(..) => self.find(|source| Some(traps::anchor(source, span))),
             Event::Alias(_) | Event::UnresolvedAlias(_) => {
-                self.findings.push(traps::alias(self.source, span));
+                self.find(|source| Some(traps::alias(source, span)));
                 return self.add(Node { kind: Kind::Broken, span });
             }
             Event::Scalar(text, style, ..) => return self.scalar(&text, style, span),
@@ -233,7 +254,10 @@ impl Builder<'_> {
         self.last = plain.then(|| (text.to_owned(), span));
         let is_key = matches!(self.stack.last(), Some(Open::Map { key: None, .. }));
         if plain {
-            self.findings.extend(traps::plain(self.source, text, span, is_key));
+            self.find(|source| traps::plain(source, text, span, is_key));
+        }
+        if style == ScalarStyle::DoubleQuoted {
+            self.find(|source| traps::windows_path(source, span));
         }
         let escapes = match style {
             ScalarStyle::DoubleQuoted => super::alignment::Quoting::Double,
@@ -254,6 +278,8 @@ impl Builder<'_> {
             self.findings.push(Diagnostic::error("YAML.TOO_MANY", self.source.place(node.span), what));
             return false;
         }
+        let source = self.source;
+        let mut found: Option<Diagnostic> = None;
         match self.stack.last_mut() {
             None => self.root = Some(node),
             Some(Open::List { items, .. }) => items.push(node),
@@ -261,17 +287,19 @@ impl Builder<'_> {
                 None => match node.kind {
                     Kind::Scalar(scalar) => *key = Some(Spanned::new(scalar.text, node.span)),
                     _ => {
-                        self.findings.push(traps::key(self.source, node.span));
+                        found = Some(traps::key(source, node.span));
                         *key = Some(Spanned::new(String::new(), node.span));
                     }
                 },
                 Some(name) => {
-                    let lone = *flow && node.span.start == node.span.end && node.is_null();
+                    let lone = *flow && !entries.is_empty() && node.span.start == node.span.end && node.is_null();
+                    let full = self.findings.len() >= MAX_KEPT;
                     match seen.get(&name.value) {
                         _ if name.value.is_empty() => {}
-                        _ if name.value == "<<" => self.findings.push(traps::merge(self.source, name.span)),
-                        _ if lone => self.findings.push(traps::stray_comma(self.source, &name, entries.last().map(|entry| entry.value.span))),
-                        Some(first) => self.findings.push(traps::duplicate(self.source, &name, *first)),
+                        _ if name.value == "<<" => found = Some(traps::merge(source, name.span)),
+                        _ if lone && full => {}
+                        _ if lone => found = Some(traps::stray_comma(source, &name, entries.last().map(|entry| entry.value.span))),
+                        Some(first) => found = Some(traps::duplicate(source, &name, *first)),
                         None => {
                             seen.insert(name.value.clone(), name.span);
                             entries.push(Entry { key: name, value: node });
@@ -280,6 +308,7 @@ impl Builder<'_> {
                 }
             },
         }
+        self.find(|_| found);
         true
     }
 }
@@ -346,13 +375,52 @@ mod tests {
     fn errors_of_syntax_say_what_was_meant() {
         assert_eq!(codes("title: x\nsummary：y\nsteps: {}\n"), [("YAML.FULLWIDTH_SIGN", "：".into())]);
         assert_eq!(codes("a:\n\tb: 1\n")[0].0, "YAML.TAB");
-        assert_eq!(codes("who: @担当者\n")[0].0, "YAML.QUOTE_NEEDED");
-        assert_eq!(codes("say: 時刻: 9:00\n")[0].0, "YAML.QUOTE_NEEDED");
-        assert_eq!(codes("a: 'x' in y\n")[0].0, "YAML.QUOTE_NEEDED");
+        assert_eq!(codes("who: @担当者\n"), [("YAML.RESERVED_SIGN", "@".into())]);
+        assert_eq!(codes("say: 時刻: 9:00\n"), [("YAML.COLON", ":".into())]);
+        assert_eq!(codes("a: 'x' in y\n"), [("YAML.QUOTE_ENDS", "i".into())]);
+        assert_eq!(codes("a: { b: ${{ x }}, c: d }\n"), [("YAML.BARE_EXPRESSION", "${{ x }}".into())]);
+        assert_eq!(codes("a:b\nc: d\n"), [("YAML.COLON_SPACE", ":".into())]);
+        assert_eq!(codes("a: x\n  b: y\n"), [("YAML.INDENTATION", "b".into())]);
+        assert_eq!(codes("a:\n  b: x\n c: y\n"), [("YAML.INDENTATION", "c".into())]);
+        assert_eq!(codes("a:\n  b: 1\n\tc: 2\n")[0].0, "YAML.TAB");
+        assert_eq!(codes("a: { that: x in ['a'], b: c }\n")[0].0, "YAML.QUOTE_NEEDED");
+        assert_eq!(codes("a: 1\ntitle:\u{3000}x\nb: 2\n"), [("YAML.FULLWIDTH_SPACE", "\u{3000}".into())]);
+        assert_eq!(codes("%YAML 1.1\n---\na: 1\n"), [("YAML.DIRECTIVE", "%YAML 1.1".into())]);
+        assert_eq!(codes("a: [x, y\nb: c\n"), [("YAML.UNCLOSED", "[".into())]);
+        assert_eq!(codes("a: {x: y\nb: c\n"), [("YAML.UNCLOSED", "{".into())]);
+        assert_eq!(codes("a: \"x\\q\"\n")[0].0, "YAML.ESCAPE");
         assert_eq!(codes("a: [1, 2\n")[0].0, "YAML.UNCLOSED");
         assert_eq!(codes("a: \"x\n")[0].0, "YAML.UNCLOSED");
         assert_eq!(codes("a: x\u{feff}: y\n")[0].0, "YAML.CONTROL");
         assert_eq!(codes("a: \0\n")[0].0, "YAML.CONTROL");
+    }
+
+    #[test]
+    fn a_correction_gives_what_was_meant() {
+        let mended = |text: &str| super::super::mend(&Source::new("t", text), |source| Tree::read(source).findings).text;
+        for (wrong, right) in [
+            ("say: *注意* です # c\n", "say: \"*注意* です\" # c\n"),
+            ("a: [*.p12, b]\n", "a: [\"*.p12\", b]\n"),
+            ("who: @担当者\n", "who: \"@担当者\"\n"),
+            ("say: 時刻: 9:00\n", "say: \"時刻: 9:00\"\n"),
+            ("a: 'x' in y\n", "a: \"'x' in y\"\n"),
+            ("a: { b: ${{ x }}, c: d }\n", "a: { b: \"${{ x }}\", c: d }\n"),
+            ("a:b\nc: d\n", "a: b\nc: d\n"),
+            ("a: { b: 1枚, 2枚 }\n", "a: { b: \"1枚, 2枚\" }\n"),
+            ("a: { b: 1枚, 2枚, 3枚, c: d }\n", "a: { b: \"1枚, 2枚, 3枚\", c: d }\n"),
+            ("k: ［a, b］\n", "k: [a, b]\n"),
+            ("a: x\u{3000}\nb: 1\u{3000}# c\nc: \u{3000}y\n", "a: x\nb: 1 # c\nc: y\n"),
+            ("a: 1\ntitle:\u{3000}x\nb: 2\n", "a: 1\ntitle: x\nb: 2\n"),
+            ("a: \"E:\\kirikae\\x\"\nb: \"C:\\new\"\n", "a: 'E:\\kirikae\\x'\nb: 'C:\\new'\n"),
+            ("a:\n\tb: 1\n\tc: 2\n", "a:\n  b: 1\n  c: 2\n"),
+            ("a\u{200b}: 1\n", "a: 1\n"),
+            ("%YAML 1.1\n---\na: 1\n", "---\na: 1\n"),
+        ] {
+            let text = mended(wrong);
+            assert_eq!(text, right);
+            let left = read(&text).findings;
+            assert!(left.is_empty(), "{text}: {left:?}");
+        }
     }
 
     #[test]

@@ -17,8 +17,11 @@ use crate::pki::{ISSUER_ROOT, Issuer};
 use crate::portal::{Answer, Client, Incoming, Part, Portal, Visit, not_accepted, session_over};
 use crate::site::subject;
 use crate::state::Issuance;
-use page::{Drawing, field_name};
+use page::{Drawing, example, field_name, is_list};
 use screens::{Screen, screens};
+
+/// The shape of request IDs where a profile gives none.
+const REQUEST_ID: Type = Type::Digits(15);
 
 /// A portal made from its profile.
 pub(crate) struct Generic {
@@ -58,6 +61,24 @@ impl Generic {
             .find_map(|(operation, place)| self.spec(*operation).pages[*place].download.as_ref().map(|(pattern, _)| (*operation, pattern.as_str())))
     }
 
+    /// The shape of the request IDs that an operation gives.
+    fn request_id_type(&self, operation: Operation) -> &Type {
+        let known = self.spec(operation).gives.iter().find(|(name, _)| name == "request_id");
+        known.map_or(&REQUEST_ID, |(_, ty)| ty)
+    }
+
+    /// The rows of a list as this client sees them now.
+    fn rows(&self, visit: &mut Visit<'_>, screen: &Screen, client: &Client) -> Result<Vec<Issuance>, LabError> {
+        let is_list = screen.items.iter().any(|(operation, place)| is_list(&self.spec(*operation).pages[*place]));
+        let stale = is_list && visit.is_stale(self, client)?;
+        let mut rows = visit.desk.rows(&self.profile.id, &client.about.subject, visit.now);
+        if stale {
+            rows.retain(|row| row.is_issued(visit.now));
+            rows.reverse();
+        }
+        Ok(rows)
+    }
+
     /// Remembers what was typed.
     fn remember(&self, visit: &mut Visit<'_>) {
         let names = self.profile.operations.values().flat_map(|spec| &spec.takes).map(|(name, _)| name);
@@ -92,7 +113,7 @@ impl Generic {
                 if let Some(claimed) = claimed {
                     visit.desk.exchange(order, &claimed, visit.now)?;
                 } else {
-                    let (issuance, reference_id) = visit.desk.accept(order, visit.now)?;
+                    let (issuance, reference_id) = visit.desk.accept(order, self.request_id_type(operation), visit.now)?;
                     visit.session.values.insert("request_id".into(), issuance.request_id);
                     visit.session.values.insert("reference_id".into(), reference_id);
                 }
@@ -115,8 +136,12 @@ impl Generic {
         let asked = visit.session.values.get("request_id").and_then(|request_id| visit.desk.find(program, request_id));
         let issued = asked.or_else(|| visit.desk.newest(program, &client.about.subject)).filter(|issuance| issuance.is_issued(visit.now));
         let Some(issuance) = issued else { return Ok(Answer::page(Page::titled("対象の証明書がありません。"))) };
-        let secret = self.spec(operation).takes.iter().find(|(name, ty)| matches!(ty, Type::Secret(_)) && name.contains("password"));
-        let password = secret.and_then(|(name, _)| visit.session.values.get(name)).cloned().unwrap_or_default();
+        let is_password = |(name, ty): &&(String, Type)| ty.is_secret() && name.contains("password");
+        let spec = self.spec(operation);
+        let typed = spec.takes.iter().find(is_password).and_then(|(name, _)| visit.session.values.get(name)).cloned();
+        // A password that the site makes is the example that its page shows.
+        let shown = || spec.gives.iter().find(is_password).map(|(_, ty)| example(ty));
+        let password = typed.or_else(shown).unwrap_or_default();
         let password = visit.file_password(&self.profile, operation, &password)?;
         let file = visit.desk.hand_out(&self.issuer, &issuance, operation, &password, visit.now)?;
         Ok(Answer::File(named(pattern, &issuance.request_id), file))
@@ -159,7 +184,7 @@ impl Portal for Generic {
         let client = match visit.client(self)? {
             Some(client) => client,
             None if !screen.items.is_empty() && self.all(screen, |spec| spec.client_cert) => return Ok(Answer::Page(403, not_accepted())),
-            None => somebody(visit),
+            None => somebody(visit, &self.profile),
         };
         if visit.incoming.post {
             self.remember(visit);
@@ -177,16 +202,16 @@ impl Portal for Generic {
         if let Some(file) = self.downloaded(screen) {
             return self.file(visit, file, &client);
         }
-        let rows: Vec<Issuance> = visit.desk.rows(&self.profile.id, &client.about.subject, visit.now);
+        let rows = self.rows(visit, screen, &client)?;
         let known = |name: &str| visit.session.values.get(name).cloned();
         let drawing = Drawing { profile: &self.profile, screens: &self.screens, known: &known, subject: &client.subject, rows: &rows, now: visit.now };
         Ok(Answer::page(drawing.page(screen)))
     }
 }
 
-/// Who visits a page that asks for no certificate: the institution of the manuals' examples.
-fn somebody(visit: &Visit<'_>) -> Client {
-    let subject = subject();
+/// Who visits a page that asks for no certificate: whom the practice certificates are for.
+fn somebody(visit: &Visit<'_>, profile: &Profile) -> Client {
+    let subject = subject(profile);
     let name = subject.iter().find(|(kind, _)| kind == "CN").map(|(_, value)| value.clone()).unwrap_or_default();
     Client { subject, about: About { subject: name, serial: String::new() }, not_before: visit.now }
 }

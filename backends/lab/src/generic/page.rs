@@ -113,7 +113,9 @@ impl Drawing<'_> {
             id_heading.into_iter().chain(columns.iter().map(|(_, _, label)| first(label).to_owned())).chain(buttons.iter().map(|_| "操作".to_owned()));
         let row = |issuance: &Issuance| {
             let id = by_id.then(|| Cell::Text(issuance.request_id.clone()));
-            let texts = columns.iter().map(|(spec, name, label)| Cell::Text(self.value(spec, name, label, Some(issuance))));
+            let is_open = |name: &str| matches!(name, "serial" | "issued_on" | "not_after") && !issuance.is_issued(self.now);
+            let text = |spec, name, label| if is_open(name) { "-".to_owned() } else { self.value(spec, name, label, Some(issuance)) };
+            let texts = columns.iter().map(|(spec, name, label)| Cell::Text(text(*spec, *name, *label)));
             let button = |(label, address): &(&str, &str)| match issuance.is_issued(self.now) {
                 true => Cell::Form(Form { hidden: vec![("rid".into(), issuance.request_id.clone())], ..Form::button(address, label) }),
                 false => Cell::Text(String::new()),
@@ -161,7 +163,7 @@ pub(super) fn field_name(parameter: &str) -> String {
     format!("f_{parameter}")
 }
 
-fn is_list(item: &PageItem) -> bool {
+pub(super) fn is_list(item: &PageItem) -> bool {
     item.row.is_some() || item.rows.is_some()
 }
 
@@ -201,7 +203,7 @@ fn choices(ty: Option<&Type>, label: &Label) -> Vec<String> {
 }
 
 /// A value of a type, for what a practice portal has no meaning for.
-fn example(ty: &Type) -> String {
+pub(super) fn example(ty: &Type) -> String {
     match ty {
         Type::Int => "1".into(),
         Type::Bool => "はい".into(),

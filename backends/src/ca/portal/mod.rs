@@ -37,8 +37,8 @@ use self::screen::Screen;
 pub enum Roots {
     /// These certificates and no others.
     Pem(Vec<u8>),
-    /// The roots of this machine.
-    System,
+    /// The roots of this machine, DER, as the caller found them; those that cannot be parsed are left out.
+    System(Vec<Vec<u8>>),
 }
 
 /// A proxy on the way.

@@ -60,8 +60,8 @@ pub(super) fn roots(from: &Roots) -> Result<Arc<RootCertStore>, BackendError> {
                 store.add(certificate).map_err(|error| unreadable(&error))?;
             }
         }
-        Roots::System => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        Roots::System(found) => {
+            store.add_parsable_certificates(found.iter().map(|der| CertificateDer::from(der.as_slice())));
         }
     }
     if store.is_empty() {

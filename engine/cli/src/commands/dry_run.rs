@@ -25,7 +25,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let dry = job.dry_run(journal.as_ref());
     match globals.format {
         Format::Json => render::out(&serde_json::to_string_pretty(&dry).unwrap_or_default()),
-        Format::Text => render::out(&render::run::dry_run(&dry, globals.lang())),
+        _ => render::out(&render::run::dry_run(&dry, globals.lang())),
     }
     Ok(if dry.is_blocked() {
         exit::FAILED

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use kirikae_engine::backend::profile::Profile;
 use kirikae_engine::dsl::decode_profile;
-use kirikae_engine::text::{Lang, Sources};
+use kirikae_engine::text::{Lang, Source, Sources};
 use kirikae_lab::{Fault, HtmlVariant, LabOptions};
 
 use crate::exit;
@@ -22,9 +23,13 @@ pub struct Args {
     #[arg(long)]
     port: Option<u16>,
     /// A fault: NAME[@OPERATION][:COUNT] (may be repeated)
+    ///
+    /// NAME: delay, drop-before, drop-after-effect, drop-after-effect-hidden-30s, stale-row, http-503, redirect-307, truncated-file,
+    /// html-instead-of-file, wrong-password-file, session-timeout, never-issued, issued-wrong-subject, revokes-old-at-issue, clock-skew.
+    /// `http-503@renew:2` answers the first two requests of a renewal with 503.
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
-    /// Markup under the same labels
+    /// Markup under the same labels: plain, buttons, deflist, fullwidth, sjis, hidden, nested
     #[arg(long, value_name = "VARIANT")]
     html: Option<HtmlVariant>,
     /// Milliseconds that each state of a request lasts
@@ -58,15 +63,17 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
 }
 
 /// The portal profiles of a library.
-pub fn profiles(shelf: &Shelf) -> Result<Vec<kirikae_engine::backend::profile::Profile>, Failure> {
-    let decode = |source: kirikae_engine::text::Source| {
-        decode_profile(&source).map_err(|findings| {
-            let mut sources = Sources::default();
-            sources.add(source.clone());
-            Failure::Findings(Box::new(sources), findings)
-        })
-    };
-    shelf.portals().into_iter().map(decode).collect()
+pub fn profiles(shelf: &Shelf) -> Result<Vec<Profile>, Failure> {
+    shelf.portals().into_iter().map(profile).collect()
+}
+
+/// A portal profile from its file.
+pub fn profile(source: Source) -> Result<Profile, Failure> {
+    decode_profile(&source).map_err(|findings| {
+        let mut sources = Sources::default();
+        sources.add(source);
+        Failure::Findings(Box::new(sources), findings)
+    })
 }
 
 /// A lab that cannot start.

@@ -1,13 +1,17 @@
 //! One file per command: `Args`, and `run` that gives the exit code.
 
 pub mod abandon;
+pub mod actions;
 pub mod answer;
 pub mod apply;
 mod carry;
 pub mod check;
+pub mod coverage;
 pub mod dry_run;
+pub mod explain;
 #[cfg(feature = "lab")]
 pub mod lab;
+pub mod new;
 pub mod plan;
 #[cfg(feature = "lab")]
 pub mod rehearse;
@@ -18,3 +22,4 @@ pub mod secrets;
 pub mod show;
 mod take_up;
 pub mod verify;
+mod write_lock;

@@ -48,7 +48,8 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     }
     match globals.format {
         Format::Json => render::out(&serde_json::to_string_pretty(&plan).unwrap_or_default()),
-        Format::Text => render::out(&render::plan::text(&plan, &job.checked, &job.open.site, &job.library, globals.lang())),
+        Format::Dot => render::out(&render::graph::dot(&plan, globals.lang())),
+        _ => render::out(&render::plan::text(&plan, &job.checked, &job.open.site, &job.library, globals.lang())),
     }
     Ok(if plan.is_blocked() {
         exit::FAILED

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kirikae_engine::backend::profile::Profile;
+use kirikae_engine::check::{Checked, Library};
 use kirikae_engine::plan::LookScope;
 use kirikae_engine::run::{Granted, MissingInputs, store_closure};
 use kirikae_engine::text::{Lang, Text};
@@ -12,13 +14,14 @@ use kirikae_lab::{Fault, HtmlVariant, LabOptions};
 
 use super::apply::{approval_events, program, started};
 use super::carry::{Shortened, Surroundings, begin, on_ctrl_c, report};
-use super::lab::{lab_failure, profiles};
+use super::lab::{lab_failure, profile, profiles};
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
-use crate::job::{Given, Job, run_id};
+use crate::job::{Given, Job, load_playbook, run_id};
 use crate::library::Shelf;
 use crate::person::Practice;
 use crate::render::run::Screen;
+use crate::secrets::Otherwise;
 use crate::{exit, render, state};
 
 /// Arguments of `rehearse`.
@@ -46,8 +49,8 @@ pub struct Args {
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let lang = globals.lang();
     let place = tempfile::Builder::new().prefix("kirikae-rehearsal-").tempdir().map_err(no_place)?;
-    let shelf = Shelf::find(globals.library.as_deref(), Some(std::path::Path::new(&args.playbook)));
-    let mut options = LabOptions::new(place.path().join("lab"), profiles(&shelf)?);
+    let (checked, _, shelf) = load_playbook(globals, &args.playbook)?;
+    let mut options = LabOptions::new(place.path().join("lab"), practised(&checked, &shelf)?);
     options.faults = args.fault.clone();
     options.pace = Duration::from_millis(300);
     if let Some(html) = args.html {
@@ -78,7 +81,8 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let lang = globals.lang();
     let folder = state::folder(globals)?;
     let mut journal = state::open(&folder)?;
-    let job = Job::prepare(globals, &folder, &args.playbook, &args.given, MissingInputs::UseExamples)?;
+    let mut job = Job::prepare(globals, &folder, &args.playbook, &args.given, MissingInputs::UseExamples)?;
+    job.sources = job.sources.otherwise(Otherwise::Practise);
     let plan = job.plan(LookScope::Local, Some(&journal));
     if globals.format == Format::Text {
         render::out(&render::plan::text(&plan, &job.checked, &job.open.site, &job.library, lang));
@@ -98,7 +102,7 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         backends: &job.backends,
         sources: &job.sources,
         person: &person,
-        pauser: &Shortened,
+        pauser: &Shortened::begin(),
         fresh_for: job.open.site.fresh_for,
         site: job.open.site.id.clone(),
         cancel: on_ctrl_c(),
@@ -107,6 +111,17 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     screen.begins(&run);
     let end = begin(surroundings, &mut journal, &mut screen, &run, first, approvals)?;
     Ok(report(&program, &end, lang, globals.format))
+}
+
+/// The portals that a playbook's rehearsal needs: those of its roles and that of its program; all there are where it names none.
+/// Another program's profile, half-written perhaps, is in nobody's way.
+fn practised(checked: &Checked, shelf: &Shelf) -> Result<Vec<Profile>, Failure> {
+    let mut wanted: BTreeMap<String, Profile> = checked.profiles.values().map(|profile| (profile.id.clone(), profile.clone())).collect();
+    if let Some(source) = shelf.portal(&checked.program) {
+        let profile = profile(source)?;
+        wanted.insert(profile.id.clone(), profile);
+    }
+    if wanted.is_empty() { profiles(shelf) } else { Ok(wanted.into_values().collect()) }
 }
 
 fn answers(args: &Args) -> Result<BTreeMap<String, BTreeMap<String, String>>, Failure> {

@@ -33,6 +33,8 @@ fn all() -> Vec<(&'static str, Json)> {
 /// Prints a schema, or writes all of them.
 pub fn run(_globals: &Globals, args: &Args) -> Result<u8, Failure> {
     if let Some(folder) = &args.out {
+        // A folder that cannot be made shows when the first file is written.
+        let _ = std::fs::create_dir_all(folder);
         for (name, schema) in all() {
             render::save(&folder.join(format!("{name}.json")), &format!("{}\n", serde_json::to_string_pretty(&schema).unwrap_or_default()))?;
         }

@@ -26,7 +26,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let old = read(globals, &journal, &args.run)?;
     match globals.format {
         Format::Json => render::out(&json!({"run": old.run, "plan": old.program.plan, "state": old.state, "events": old.events}).to_string()),
-        Format::Text => {
+        _ => {
             render::out(&render::run::show(&old.program, &old.state, globals.lang()));
             if args.events {
                 for event in &old.events {

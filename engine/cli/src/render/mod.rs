@@ -1,8 +1,13 @@
 //! What people and machines read. The only place that writes to the terminal.
 
+pub mod actions;
+pub mod coverage;
 pub mod diagnostic;
+pub mod graph;
 pub mod plan;
+mod plan_errors;
 pub mod run;
+pub mod sarif;
 
 use std::io::Write;
 use std::path::Path;

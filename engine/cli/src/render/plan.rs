@@ -182,6 +182,8 @@ fn given(plan: &Plan, checked: &Checked, words: &Words) -> Vec<String> {
             "ask" => words.pick("使う直前に聞く", "asked just before use"),
             "generate" => words.pick("自動で決める", "chosen at random"),
             "vault" => words.pick("保管庫", "vault"),
+            "kept" => words.pick("前に保管した値", "kept from before"),
+            "person" => words.pick("人が別の画面で入れる(受け取りません)", "typed by a person elsewhere (never taken)"),
             "env" => words.pick("環境変数", "environment"),
             "pipe" => words.pick("プログラム", "program"),
             _ => words.pick("ファイル", "file"),

@@ -1,7 +1,7 @@
 //! A run for people: events as they happen, how it ended, what is left.
 
 use kirikae_engine::backend::BackendError;
-use kirikae_engine::check::What;
+use kirikae_engine::check::{Step, What};
 use kirikae_engine::plan::{DryRun, VerdictKind};
 use kirikae_engine::run::{Doing, EndOfRun, ErrorBody, Event, EventBody, Observer, Outcome, ParkCause, Phase, Program, RunEnd, State};
 use kirikae_engine::text::Lang;
@@ -26,8 +26,8 @@ impl Screen {
     pub fn begins(&self, run: &str) {
         match (self.format, self.lang) {
             (Format::Json, _) => out(&json!({"run": run}).to_string()),
-            (Format::Text, Lang::Ja) => out(&format!("実行 {run}")),
-            (Format::Text, Lang::En) => out(&format!("Run {run}")),
+            (_, Lang::Ja) => out(&format!("実行 {run}")),
+            (_, Lang::En) => out(&format!("Run {run}")),
         }
     }
 
@@ -46,6 +46,10 @@ impl Screen {
                     _ if call => return None,
                     (_, outcome) => format!("{mark}  {}  {title}  ({})", pad(step, 14), outcome_word(outcome, self.lang)),
                 }
+            }
+            EventBody::Decided { rescue: Some(taken), why, .. } => {
+                let say = why.as_ref().map(|why| why.get(self.lang)).unwrap_or_default();
+                format!("{}  {}  {}  {say}", if ja { "対処" } else { "rescue" }, pad(step, 14), taken.error.code)
             }
             EventBody::IntentRecorded { .. } => format!("{}  {}  {title}", if ja { "実行" } else { "act" }, pad(step, 14)),
             EventBody::Uncertain { why, code, .. } => format!("{}  {}  {code} {}", if ja { "不明" } else { "uncertain" }, pad(step, 14), why.get(self.lang)),
@@ -68,7 +72,7 @@ impl Observer for Screen {
     fn event(&mut self, program: &Program, _state: &State, event: &Event) {
         match self.format {
             Format::Json => out(&json!(event).to_string()),
-            Format::Text => {
+            _ => {
                 if let Some(line) = self.line(program, event) {
                     out(&line);
                 }
@@ -142,7 +146,9 @@ pub fn show(program: &Program, state: &State, lang: Lang) -> String {
     let mut lines = vec![format!("{} {}  {}", if ja { "実行" } else { "Run" }, state.run, headline(state, lang))];
     let word = |ja_word: &str, en_word: &str| pad(if ja { ja_word } else { en_word }, 10);
     let (mut done, mut left) = (vec![], vec![]);
-    let actions = program.checked.steps.iter().filter(|step| matches!(step.what, What::Action(_)));
+    // The steps of rows are nothing that is left to do, unless their row is followed.
+    let begun = |step: &Step| step.row.is_none() || state.step(&step.address).is_some();
+    let actions = program.checked.steps.iter().filter(|step| matches!(step.what, What::Action(_)) && begun(step));
     for step in actions {
         let title = format!("{} {}", step.address, step.title.get(lang));
         match state.ended(&step.address) {

@@ -1,5 +1,7 @@
 //! Checked expressions: every node has a type.
 
+use std::collections::BTreeMap;
+
 use crate::dsl::{Type, Value};
 use crate::text::{Span, Text};
 
@@ -21,6 +23,10 @@ pub enum Node {
     Literal(Value),
     /// A list of expressions.
     List(Vec<Expr>),
+    /// Named values, some of which are expressions; written in YAML, never inside an expression.
+    Object(BTreeMap<String, Expr>),
+    /// A text with expressions in it, inside a list or mapping.
+    Text(Box<Template>),
     /// A value from outside.
     Ref(Ref),
     /// An attribute of a handle or object.
@@ -103,6 +109,8 @@ pub enum Ref {
     Outcome(String),
     /// `result.output`: the step's own output, in `expect` and `repeat`.
     Result(String),
+    /// `error.code`, `error.shown`, `error.used`, `error.left`: in `rescue`.
+    Error(String),
     /// `run.id`, `run.started_at`
     Run(String),
 }
@@ -129,5 +137,21 @@ impl Template {
     /// A text without expressions.
     pub fn plain(text: &Text) -> Self {
         Self { ja: vec![Part::Text(text.ja.clone())], en: text.en.as_ref().map(|en| vec![Part::Text(en.clone())]) }
+    }
+
+    /// All expressions in it.
+    pub fn exprs(&self) -> impl Iterator<Item = &Expr> {
+        self.ja.iter().chain(self.en.iter().flatten()).filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Expr(expr) => Some(expr),
+        })
+    }
+
+    /// The expression, if the text is nothing but one.
+    pub fn whole(&self) -> Option<&Expr> {
+        match (self.ja.as_slice(), &self.en) {
+            ([Part::Expr(expr)], None) => Some(expr),
+            _ => None,
+        }
     }
 }

@@ -30,13 +30,13 @@ pub fn compile(text: &str, at: &dyn Fn(usize, usize) -> Span, source: &Source, n
     }
 }
 
-const ROOTS: [&str; 6] = ["inputs", "secrets", "let", "steps", "result", "run"];
-const FILTERS: [&str; 7] = ["default", "lower", "length", "first", "last", "plus", "minus"];
-const FUNCTIONS: [&str; 2] = ["date", "datetime"];
+const ROOTS: [&str; 8] = ["inputs", "secrets", "let", "steps", "result", "error", "do", "run"];
+pub(super) const FILTERS: [&str; 7] = ["default", "lower", "length", "first", "last", "plus", "minus"];
+pub(super) const FUNCTIONS: [&str; 2] = ["date", "datetime"];
 
 /// The outcomes a step above can have had.
 fn outcome() -> Type {
-    Type::Enum(["observed", "unchanged", "changed", "skipped", "failed"].map(String::from).to_vec())
+    Type::Enum(["observed", "unchanged", "changed", "skipped", "failed", "waiting", "uncertain"].map(String::from).to_vec())
 }
 
 /// Checks a tree. A part that is `None` was reported already, or is nobody's fault here.
@@ -125,7 +125,7 @@ impl Checker<'_> {
         if ROOTS.contains(&name) {
             let ja = format!("{name} だけでは値になりません。");
             let refusal = Refusal::new("EXPR.INCOMPLETE", at, Text::new(ja, format!("`{name}` alone is no value.")));
-            let form = if name == "steps" { "steps.id.output".to_owned() } else { format!("{name}.name") };
+            let form = if matches!(name, "steps" | "do") { format!("{name}.id.output") } else { format!("{name}.name") };
             return self.refuse(refusal.cure(format!("{form} の形で書いてください。"), format!("write `{form}`.")));
         }
         let refusal = Refusal::new("EXPR.NAME", at, Text::new(format!("{name} という名前はありません。"), format!("there is no `{name}`.")));
@@ -154,12 +154,13 @@ impl Checker<'_> {
                 "let" => self.reference(tree, last, Ref::Let(name.clone())),
                 "result" => self.reference(tree, last, Ref::Result(name.clone())),
                 "run" => self.reference(tree, last, Ref::Run(name.clone())),
-                "steps" => {
-                    let what = Text::new(format!("steps.{name} だけでは値になりません。"), format!("`steps.{name}` alone is no value."));
+                "error" => self.reference(tree, last, Ref::Error(name.clone())),
+                root @ ("steps" | "do") => {
+                    let what = Text::new(format!("{root}.{name} だけでは値になりません。"), format!("`{root}.{name}` alone is no value."));
                     let refusal = Refusal::new("EXPR.INCOMPLETE", tree.at(), what);
                     self.refuse(refusal.cure(
-                        format!("steps.{name}.出力の名前 か steps.{name}.outcome と書いてください。"),
-                        format!("write `steps.{name}.` and an output, or `outcome`."),
+                        format!("{root}.{name}.出力の名前 か {root}.{name}.outcome と書いてください。"),
+                        format!("write `{root}.{name}.` and an output, or `outcome`."),
                     ))
                 }
                 other => {
@@ -173,6 +174,15 @@ impl Checker<'_> {
             },
             Syntax::Attribute(root, step) if matches!(&root.node, Syntax::Name(root) if root == "steps") => {
                 let r = if name == "outcome" { Ref::Outcome(step.clone()) } else { Ref::Output { step: step.clone(), output: name.clone() } };
+                self.reference(tree, last, r)
+            }
+            Syntax::Attribute(root, step) if matches!(&root.node, Syntax::Name(root) if root == "do") => {
+                let Some(row) = self.names.row() else {
+                    let what = Text::new("do は rescue の行の中だけで使えます。", "`do` is known in rows of `rescue` only.");
+                    return self.refuse(Refusal::new("REF.DO", root.at(), what).cure("steps.手順.出力 と書いてください。", "write `steps.id.output`."));
+                };
+                let step = format!("{row}{step}");
+                let r = if name == "outcome" { Ref::Outcome(step) } else { Ref::Output { step, output: name.clone() } };
                 self.reference(tree, last, r)
             }
             _ => self.attribute_of(tree, base, name, last),
@@ -199,7 +209,10 @@ impl Checker<'_> {
             _ => None,
         };
         match (step, &tree.node) {
-            (Some(step), Syntax::Attribute(base, _)) => ((base.end.saturating_sub(step.len()), base.end), nearest(step, known.iter().copied())),
+            (Some(step), Syntax::Attribute(base, _)) => {
+                let written = step.rsplit('/').next().unwrap_or(step);
+                ((base.end.saturating_sub(written.len()), base.end), nearest(written, known.iter().copied()))
+            }
             (_, Syntax::Attribute(_, name)) => (last, nearest(name, known.iter().copied())),
             _ => (last, None),
         }

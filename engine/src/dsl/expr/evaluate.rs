@@ -2,10 +2,12 @@
 //!
 //! Total: no operator fails or wraps around. May use: values, the clock it is given. Must not: parse anything.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp, civil, tz::TimeZone};
 
-use super::{Binary, Expr, Node, Ref, Tri, Why};
-use crate::dsl::{Value, glob_matches};
+use super::{Binary, Expr, Node, Ref, Template, Tri, Why, render};
+use crate::dsl::{Type, Value, glob_matches};
 use crate::text::Text;
 
 /// What an expression can see.
@@ -26,6 +28,8 @@ pub fn evaluate(expr: &Expr, scope: &dyn Scope) -> Tri {
         Node::Literal(value) => Tri::Known(value.clone()),
         Node::Ref(r) => scope.get(r),
         Node::List(items) => list(expr, items.iter().map(now).collect()),
+        Node::Object(fields) => object(expr, fields, now),
+        Node::Text(template) => text(expr, template, scope),
         Node::Attribute(base, name) => match now(base) {
             Tri::Known(value) => value.attribute(name, scope.now(), scope.zone()).map_or_else(|| Tri::Absent(Why::default()), Tri::Known),
             other => retyped(expr, other),
@@ -123,6 +127,37 @@ fn list(expr: &Expr, items: Vec<Tri>) -> Tri {
         (None, Some(why)) => undecided(expr, why),
         (None, None) => Tri::Known(Value::List(values)),
     }
+}
+
+/// A field that may be left out is left out when it is absent.
+fn object(expr: &Expr, fields: &BTreeMap<String, Expr>, now: impl Fn(&Expr) -> Tri) -> Tri {
+    let mut values = BTreeMap::new();
+    let (mut unknown, mut absent) = (None::<Why>, None::<Why>);
+    let may_be_left_out = |name: &str| matches!(expr.ty.required(), Type::Object(known) if known.get(name).is_some_and(Type::is_optional));
+    for (name, field) in fields {
+        match now(field) {
+            Tri::Known(value) => {
+                values.insert(name.clone(), value);
+            }
+            Tri::Unknown(_, why) => unknown = Some(unknown.unwrap_or_default().and(why)),
+            Tri::Absent(_) if may_be_left_out(name) => {}
+            Tri::Absent(why) => absent = Some(absent.unwrap_or_default().and(why)),
+        }
+    }
+    match (absent, unknown) {
+        (Some(why), _) => Tri::Absent(why),
+        (None, Some(why)) => undecided(expr, why),
+        (None, None) => Tri::Known(Value::Map(values)),
+    }
+}
+
+/// A text that is one single expression is absent when that is.
+fn text(expr: &Expr, template: &Template, scope: &dyn Scope) -> Tri {
+    if let Some(Tri::Absent(why)) = template.whole().map(|whole| evaluate(whole, scope)) {
+        return Tri::Absent(why);
+    }
+    let (text, waits_for) = render(template, scope);
+    if waits_for.0.is_empty() { Tri::Known(Value::Text(text)) } else { undecided(expr, waits_for) }
 }
 
 fn choose(expr: &Expr, condition: Tri, may_be_absent: bool, then: impl FnOnce() -> Tri, otherwise: impl FnOnce() -> Tri) -> Tri {

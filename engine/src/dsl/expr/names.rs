@@ -12,6 +12,12 @@ pub trait Names {
     /// # Errors
     /// It does not exist or may not be used here.
     fn type_of(&self, r: &Ref) -> Result<Type, NameError>;
+
+    /// In a row of `rescue`: what stands before the names of its `do` steps in a [`Ref`]. `do.id.output` is read as the output of
+    /// the step `<prefix>id`.
+    fn row(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// Why a name cannot be used.

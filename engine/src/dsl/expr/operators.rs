@@ -71,6 +71,7 @@ impl Checker<'_> {
             _ => {
                 let checked = (self.part(left), self.part(right));
                 let (mut a, mut b) = (checked.0?, checked.1?);
+                self.can_meet(&a.ty, &b.ty, (left.start, right.end))?;
                 let ty = self.same_kind((&mut a, left.at()), (&mut b, right.at()))?;
                 self.comparable(operator, &ty, (left.start, right.end))?;
                 (a, b, Type::Bool)
@@ -112,12 +113,26 @@ impl Checker<'_> {
                 }
             }
             _ => {
+                self.can_meet(&item.ty, &inner, (item_at.0, written.end))?;
                 let mut element = Expr { node: list.node.clone(), ty: *inner, span: list.span };
                 let ty = self.same_kind((&mut item, item_at), (&mut element, written.at()))?;
                 self.comparable(Binary::Equal, &ty, written.at())?;
             }
         }
         Some((item, list))
+    }
+
+    /// Two enums without a common word are never equal.
+    fn can_meet(&mut self, left: &Type, right: &Type, at: Range) -> Option<()> {
+        let (Type::Enum(a), Type::Enum(b)) = (left.required(), right.required()) else { return Some(()) };
+        if a.iter().any(|word| b.contains(word)) {
+            return Some(());
+        }
+        let what = Text::new(
+            format!("左({})と右({})が同じになることはありません。", a.join("・"), b.join("・")),
+            format!("one of {} is never one of {}.", a.join(", "), b.join(", ")),
+        );
+        self.refuse(Refusal::new("EXPR.ENUM_WORD", at, what).cure("比べる相手を確かめてください。", "check what is compared."))
     }
 
     /// Whether values of this type can be compared so.

@@ -2,9 +2,11 @@
 //!
 //! May use: the keys of the decoders, manifests of actions. Must not: decide what is right; the decoders and the checks do.
 
+mod lock;
 mod playbook;
 mod portal;
 mod site;
+mod snippet;
 mod sources;
 
 use serde_json::{Map, Value as Json, json};
@@ -13,7 +15,7 @@ use super::Type;
 use crate::action::Registry;
 
 /// Names of the schemas, as in the header of a document (`kirikae: playbook/1`).
-pub const NAMES: &[&str] = &["playbook", "portal", "site", "sources"];
+pub const NAMES: &[&str] = &["playbook", "portal", "site", "sources", "lock"];
 
 /// The schema of a kind of document; `None` if there is no such kind. A playbook's `with` is that of the registry's actions.
 pub fn schema(name: &str, registry: &Registry) -> Option<Json> {
@@ -22,6 +24,7 @@ pub fn schema(name: &str, registry: &Registry) -> Option<Json> {
         "portal" => portal::schema(),
         "site" => site::schema(),
         "sources" => sources::schema(),
+        "lock" => lock::schema(),
         _ => return None,
     })
 }
@@ -86,6 +89,15 @@ fn help(ja: &str, schema: Json) -> Json {
     }
 }
 
+/// A keyword with what its English word means in Japanese, and an example; both show on hover.
+fn keyword(word_ja: &str, ja: &str, example: Json, schema: Json) -> Json {
+    let mut shown = help(&format!("【{word_ja}】{ja}"), schema);
+    if let Json::Object(body) = &mut shown {
+        body.insert("examples".to_owned(), json!([example]));
+    }
+    shown
+}
+
 fn string() -> Json {
     json!({ "type": "string" })
 }
@@ -140,7 +152,9 @@ mod tests {
 
     use super::*;
     use crate::action::registry;
-    use crate::dsl::{playbook as decoder, playbook_step, portal as profile, portal_page, site_file, sources as catalogue};
+    use crate::dsl::{
+        lock_file, playbook as decoder, playbook_rescue, playbook_secret, playbook_step, portal as profile, portal_page, site_file, sources as catalogue,
+    };
 
     fn assert_keys(schema: &str, pointer: &str, keys: &[&str]) {
         let schema = super::schema(schema, registry()).unwrap();
@@ -155,13 +169,18 @@ mod tests {
     fn the_schemas_have_the_keys_of_the_decoders() {
         assert_keys("playbook", "/properties", &decoder::KEYS);
         assert_keys("playbook", "/definitions/input/properties", &decoder::INPUT_KEYS);
-        assert_keys("playbook", "/definitions/secret/properties", &decoder::SECRET_KEYS);
+        assert_keys("playbook", "/definitions/secret/properties", &playbook_secret::SECRET_KEYS);
+        assert_keys("playbook", "/definitions/secret/properties/attempts/properties", &playbook_secret::ATTEMPT_KEYS);
         assert_keys("playbook", "/definitions/step/properties", &playbook_step::STEP_KEYS);
+        assert_keys("playbook", "/definitions/inner_step/properties", &playbook_step::INNER_KEYS);
+        assert_keys("playbook", "/definitions/inner_step/properties/retry/properties", &playbook_rescue::RETRY_KEYS);
+        assert_keys("playbook", "/definitions/row/properties", &playbook_rescue::ROW_KEYS);
         assert_keys("portal", "/properties", &profile::KEYS);
         assert_keys("portal", "/definitions/fact/properties", &profile::FACT_KEYS);
         assert_keys("portal", "/definitions/operation/properties", &profile::OPERATION_KEYS);
         assert_keys("portal", "/definitions/page/properties", &portal_page::PAGE_KEYS);
         assert_keys("portal", "/definitions/label/anyOf/1/properties", &portal_page::LABEL_KEYS);
+        assert_keys("lock", "/properties", &lock_file::KEYS);
         assert_keys("site", "/properties", &site_file::KEYS);
         assert_keys("sources", "/definitions/manual/properties", &catalogue::MANUAL_KEYS);
     }

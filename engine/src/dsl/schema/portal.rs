@@ -8,7 +8,7 @@ use super::{
     count, declared_type, definition, document, document_id, duration, error_code, flag, help, keyed, list, matching, named, object, one_or_list, scalar,
     string, text, version, words,
 };
-use crate::backend::profile::Operation;
+use crate::backend::profile::{Operation, Then};
 
 pub(super) fn schema() -> Json {
     let checked = vec![("status", standing()), ("on", help("確かめた日(例: 2026-04-01)。", string())), ("by", text())];
@@ -72,7 +72,9 @@ fn fact() -> Json {
 }
 
 fn page_error() -> Json {
-    let keys = vec![("see", string()), ("code", error_code()), ("say", text()), ("cite", strings()), ("status", standing())];
+    // A profile has no values to go on with, so `resume` is not among them.
+    let then = help("playbook に行が無いときの行き先。書かなければ失敗として止めます。", words(&Then::ALL.map(Then::word)[1..]));
+    let keys = vec![("see", string()), ("code", error_code()), ("say", text()), ("then", then), ("cite", strings()), ("status", standing())];
     object(&["see", "code"], keys)
 }
 

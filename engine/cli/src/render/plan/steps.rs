@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 use unicode_width::UnicodeWidthStr;
 
 use super::words::{WIDTH, Words, hang};
-use crate::render::pad;
+use crate::render::{pad, plan_errors};
 
 /// A step with its number, in the order that people read: a step that calls others before those.
 pub(super) struct Numbered<'a> {
@@ -53,6 +53,9 @@ pub(super) fn lines(steps: &[Numbered<'_>], plan: &Plan, checked: &Checked, site
             details.person(step, site);
             details.inputs(step, plan);
             details.costs(step);
+        }
+        if may_act(step) || step.decision == Decision::Observed {
+            details.errors(step);
         }
         details.ending(step, plan);
         lines.extend(details.lines);
@@ -126,7 +129,7 @@ struct Details<'w> {
 
 impl Details<'_> {
     fn say(&mut self, ja: &str, en: &str, text: &str) {
-        let label = if self.words.lang == Lang::Ja { pad(ja, 8) } else { pad(en, 10) };
+        let label = if self.words.lang == Lang::Ja { pad(ja, 7) } else { pad(en, 9) } + " ";
         self.lines.extend(hang(&format!("{}{label}", " ".repeat(self.indent)), text));
     }
 
@@ -219,11 +222,15 @@ impl Details<'_> {
         if step.spends_attempt {
             self.say("回数", "tries", &self.words.pick("回数の決まった試行を1回使います", "spends one of a limited number of tries"));
         }
-        if let Some(deadline) = &step.deadline {
-            self.say("期限", "by", deadline);
-        }
         if step.approval.is_some() {
             self.say("承認", "approval", &self.words.pick("要る(取り消せないため)", "needed (irreversible)"));
+        }
+    }
+
+    /// Its deadline, its re-tries, こんなときは.
+    fn errors(&mut self, step: &PlanStep) {
+        for (label, text) in plan_errors::details(step, &|time| self.words.latest(time), &|span| self.words.span(span), self.words.lang) {
+            self.say(label, label, &text);
         }
     }
 

@@ -35,6 +35,11 @@ impl Words {
         at.to_zoned(self.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string()
     }
 
+    /// The latest time: a day, or an instant to the minute.
+    pub(super) fn latest(&self, text: &str) -> String {
+        text.parse::<Timestamp>().map_or_else(|_| text.to_owned(), |at| self.minute(at))
+    }
+
     pub(super) fn count(&self, number: usize) -> String {
         if number == 0 { self.pick("なし", "none") } else { self.pick(&format!("{number}件"), &number.to_string()) }
     }

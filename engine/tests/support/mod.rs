@@ -1,0 +1,311 @@
+//! A clinic that carries playbooks out: strict fakes, a real journal, a person and a clock that the test moves.
+#![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kirikae_engine::action::{Answer, Question, registry};
+use kirikae_engine::backend::{BackendError, CancelToken};
+use kirikae_engine::check::{Checked, Library, SecretDecl, check};
+use kirikae_engine::clock::Clock;
+use kirikae_engine::dsl::site::Site;
+use kirikae_engine::journal::Journal;
+use kirikae_engine::plan::{LookScope, Plan, PlanRequest, Target, plan};
+use kirikae_engine::run::{
+    Driver, Event, EventBody, MissingInputs, NoSecrets, Observer, Pauser, Person, Program, RunContext, SecretSources, State, gather_inputs,
+};
+use kirikae_engine::secret::Secret;
+use kirikae_engine::testing::{FixedClock, World};
+use kirikae_engine::text::Source;
+
+/// The id of the only run.
+pub const RUN: &str = "20261123-abcdef";
+
+/// The shipped documents; in portal profiles one text is replaced by another.
+struct Shipped(&'static str, &'static str);
+
+fn playbooks() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../playbooks")
+}
+
+fn read(name: &str) -> Option<Source> {
+    Some(Source::from_bytes(name, &std::fs::read(playbooks().join(name)).ok()?).unwrap())
+}
+
+impl Library for Shipped {
+    fn playbook(&self, id: &str) -> Option<Source> {
+        read(&format!("{id}.yaml"))
+    }
+
+    fn portal(&self, id: &str) -> Option<Source> {
+        let source = read(&format!("portals/{id}.yaml"))?;
+        assert!(source.text.contains(self.0));
+        Some(Source::new(source.name.clone(), source.text.replacen(self.0, self.1, 1)))
+    }
+
+    fn sources(&self) -> Option<Source> {
+        read("sources.yaml")
+    }
+}
+
+/// A checked playbook of these steps, with the roles of [`World`] and the secret `pin`.
+pub fn checked(steps: &str) -> Checked {
+    checked_with_profile(steps, "", "")
+}
+
+/// The same with a text of the portal's profile replaced.
+pub fn checked_with_profile(steps: &str, from: &'static str, to: &'static str) -> Checked {
+    let head = r#"kirikae: playbook/1
+id: obn/case
+version: "1.0.0"
+title: 例
+sources: [obn_edge]
+backends:
+  issuer: { kind: ca, profile: obn }
+  personal: store
+  backup: folder
+inputs:
+  code: { type: digits(10), title: 番号, default: "0110119153" }
+  until: { type: date, title: 期限の日, default: 2026-11-23 }
+  at: { type: datetime, title: 期限の日時, default: "2026-11-23T12:00:00Z" }
+secrets:
+  pin: { type: digits(4), title: 暗証 }
+steps:
+"#;
+    let source = Source::from_bytes("case.yaml", format!("{head}{steps}").as_bytes()).unwrap();
+    let outcome = check(&source, &Shipped(from, to), registry());
+    outcome.result.unwrap_or_else(|findings| panic!("{findings:#?}"))
+}
+
+/// A step that finds the certificate of the terminal.
+pub const CURRENT: &str = r#"
+  current:
+    title: 探す
+    uses: cert.find@1
+    with: { in: personal, issuer: "*", pick: newest }
+"#;
+
+/// A step that requests a renewal.
+pub const REQUEST: &str = r#"
+  request:
+    title: 申請
+    uses: ca.renew@1
+    with: { client_cert: "${{ steps.current.cert }}" }
+"#;
+
+/// What is done before an answer.
+type Act = Box<dyn FnOnce(&World)>;
+
+/// Somebody at the desk: answers, waits, types secrets.
+pub struct Desk {
+    pub world: World,
+    pub state: tempfile::TempDir,
+    /// Answers in order, each with what is done before it is given; nobody is there when they are used up.
+    pub answers: RefCell<VecDeque<(bool, Act)>>,
+    /// The questions that were put.
+    pub questions: RefCell<Vec<Question>>,
+    /// Values in the order they are typed.
+    pub typed: RefCell<VecDeque<&'static str>>,
+    /// A value of a source that asks nobody.
+    pub filed: Cell<Option<&'static str>>,
+    /// Waits longer than this park the run.
+    pub patience: Cell<Duration>,
+    /// How long was waited, in order.
+    pub waits: RefCell<Vec<Duration>>,
+    /// How long a person takes to type a secret.
+    pub typing: Cell<Duration>,
+}
+
+impl Desk {
+    pub fn new(world: World) -> Self {
+        Self {
+            world,
+            state: tempfile::tempdir().unwrap(),
+            answers: RefCell::default(),
+            questions: RefCell::default(),
+            typed: RefCell::default(),
+            filed: Cell::new(None),
+            patience: Cell::new(Duration::MAX),
+            waits: RefCell::default(),
+            typing: Cell::new(Duration::ZERO),
+        }
+    }
+
+    /// Plans the steps, looking at this machine only.
+    pub fn plan(&self, checked: &Checked) -> Plan {
+        self.plan_with(checked, &BTreeMap::new())
+    }
+
+    pub fn plan_with(&self, checked: &Checked, set: &BTreeMap<String, String>) -> Plan {
+        let site = site();
+        let request = PlanRequest {
+            checked,
+            registry: registry(),
+            scope: LookScope::Local,
+            plan_id: "P-20261123-0001".to_owned(),
+            valid: Duration::from_hours(1),
+            inputs: gather_inputs(checked, set, &site, MissingInputs::Refuse).unwrap(),
+            secret_sources: BTreeMap::new(),
+            target: Target { id: "clinic".to_owned(), labels: BTreeMap::new() },
+            bindings: BTreeMap::new(),
+            hands: BTreeMap::new(),
+            site: None,
+            clean_up: None,
+            notices: vec![],
+        };
+        let backends = self.world.backends();
+        let world = kirikae_engine::plan::World {
+            now: self.world.clock.now(),
+            zone: &self.world.zone,
+            backends: backends.reads(),
+            secrets: &NoSecrets,
+            blobs: &self.world.blobs,
+            committed: &|_| vec![],
+            fresh_for: self.world.fresh_for,
+        };
+        plan(&request, &world)
+    }
+
+    /// Checks, plans.
+    pub fn program(&self, steps: &str) -> Program {
+        self.program_with(steps, &BTreeMap::new())
+    }
+
+    pub fn program_with(&self, steps: &str, set: &BTreeMap<String, String>) -> Program {
+        self.program_of(checked(steps), set)
+    }
+
+    pub fn program_of(&self, checked: Checked, set: &BTreeMap<String, String>) -> Program {
+        let plan = self.plan_with(&checked, set);
+        let inputs = gather_inputs(&checked, set, &site(), MissingInputs::Refuse).unwrap();
+        let inputs = inputs.into_iter().map(|(name, given)| (name, given.value)).collect();
+        let absent_after = kirikae_engine::run::absent_after(&checked, &self.world.backends());
+        Program { checked, plan, inputs, zone: self.world.zone.clone(), absent_after }
+    }
+
+    /// Begins the run with everything approved, and carries it on.
+    pub fn apply(&self, program: &Program) -> State {
+        let started = EventBody::RunStarted {
+            plan: program.plan.plan_id.clone(),
+            digest: program.plan.compute_digest(),
+            engine: "test".to_owned(),
+            playbook: program.checked.id.clone(),
+            site: "clinic".to_owned(),
+            blobs: BTreeMap::new(),
+            bindings: BTreeMap::new(),
+            batch: None,
+            account: "test".to_owned(),
+        };
+        let approved = EventBody::ApprovalGiven {
+            steps: program.plan.approvals_required.clone(),
+            by: "--approve".to_owned(),
+            who: "test".to_owned(),
+            site_digest: None,
+            subject: BTreeMap::new(),
+        };
+        self.with(program, |context, journal| Driver::begin(context, journal, &mut Silent, RUN, started, vec![approved]).unwrap().run().unwrap().state)
+    }
+
+    /// Takes the run up in a new process, and carries it on.
+    pub fn resume(&self, program: &Program) -> State {
+        self.with(program, |context, journal| {
+            let mut observer = Silent;
+            let mut driver = Driver::take_up(context, journal, &mut observer, RUN).unwrap();
+            driver.append(EventBody::RunResumed { engine: "test".to_owned(), account: "test".to_owned() }).unwrap();
+            driver.run().unwrap().state
+        })
+    }
+
+    /// Answers from outside, as `kirikae answer` does.
+    pub fn answer(&self, step: &str, yes: bool) {
+        let mut journal = Journal::open(self.state.path()).unwrap();
+        journal.append(RUN, self.world.clock.now(), EventBody::HumanAnswered { step: step.to_owned(), answer: self.word(yes), settled: None }).unwrap();
+    }
+
+    fn word(&self, yes: bool) -> Answer {
+        let name = "受付".to_owned();
+        Answer { yes, fields: BTreeMap::new(), evidence: None, by: name.clone(), account: name, at: self.world.clock.now() }
+    }
+
+    fn with<T>(&self, program: &Program, work: impl FnOnce(RunContext<'_>, &mut Journal) -> T) -> T {
+        let backends = self.world.backends();
+        let waits = Waits { desk: self, clock: &self.world.clock };
+        let context = RunContext {
+            program,
+            registry: registry(),
+            backends: &backends,
+            clock: &*self.world.clock,
+            sources: self,
+            person: self,
+            pauser: &waits,
+            cancel: CancelToken::default(),
+            fresh_for: self.world.fresh_for,
+            site: "clinic".to_owned(),
+        };
+        let mut journal = Journal::open(self.state.path()).unwrap();
+        work(context, &mut journal)
+    }
+
+    /// The journal.
+    pub fn events(&self) -> Vec<Event> {
+        Journal::open(self.state.path()).unwrap().events(RUN).unwrap()
+    }
+
+    /// How many events of a kind a step has.
+    pub fn count(&self, kind: &str, step: &str) -> usize {
+        self.events().iter().filter(|event| event.body.kind() == kind && event.body.step() == Some(step)).count()
+    }
+}
+
+fn site() -> Site {
+    let text = "kirikae: site/1\nid: clinic\ntitle: 医院\n";
+    kirikae_engine::dsl::decode_site(&Source::from_bytes("site.yaml", text.as_bytes()).unwrap()).unwrap()
+}
+
+impl Person for Desk {
+    fn answer(&self, _step: &str, question: &Question) -> Option<Answer> {
+        self.questions.borrow_mut().push(question.clone());
+        let (yes, before) = self.answers.borrow_mut().pop_front()?;
+        before(&self.world);
+        Some(self.word(yes))
+    }
+}
+
+impl SecretSources for Desk {
+    fn unattended(&self, _secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
+        Ok(self.filed.get().map(Secret::text))
+    }
+
+    fn ask(&self, _secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
+        self.world.clock.advance(self.typing.get());
+        Ok(self.typed.borrow_mut().pop_front().map(Secret::text))
+    }
+}
+
+struct Waits<'a> {
+    desk: &'a Desk,
+    clock: &'a FixedClock,
+}
+
+impl Pauser for Waits<'_> {
+    fn wait(&self, now: Timestamp, until: Timestamp, _cancel: &CancelToken) -> bool {
+        let wait = Duration::try_from(until.duration_since(now)).unwrap();
+        if wait > self.desk.patience.get() {
+            return false;
+        }
+        self.desk.waits.borrow_mut().push(wait);
+        self.clock.set(until);
+        true
+    }
+}
+
+struct Silent;
+
+impl Observer for Silent {
+    fn event(&mut self, _program: &Program, _state: &State, _event: &Event) {}
+
+    fn note(&mut self, _error: &BackendError) {}
+}
