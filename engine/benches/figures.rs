@@ -13,13 +13,14 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use figure::{Figures, cpu, median_ms};
+use figure::{Figures, cpu, in_memory, median_ms};
 use kirikae_engine::action::registry;
 use kirikae_engine::check::{Library, check};
+use kirikae_engine::clock::Clock;
 use kirikae_engine::journal::Journal;
 use kirikae_engine::run::{Phase, RunEnd};
 use kirikae_engine::testing::situations::{due, not_due};
-use kirikae_engine::testing::{Desk, Shipped, carry_out};
+use kirikae_engine::testing::{Desk, Shipped, World, carry_out, planned};
 use tempfile::TempDir;
 
 const PLANS: usize = 10_000;
@@ -74,11 +75,10 @@ fn plans(figures: &mut Figures) {
 }
 
 fn runs(figures: &mut Figures) {
-    let memory = Path::new("/dev/shm");
-    let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
-    let terminals: Vec<(Desk, TempDir)> = (0..RUNS).map(|_| terminal(&place)).collect();
+    let desk = due();
+    let terminals: Vec<(World, TempDir)> = (0..RUNS).map(|_| terminal(&in_memory())).collect();
     let before = user_ms();
-    let times: Vec<Duration> = terminals.iter().map(renewal).collect();
+    let times: Vec<Duration> = terminals.iter().map(|terminal| renewal(&desk, terminal)).collect();
     match (before, user_ms()) {
         (Some(before), Some(after)) => {
             figures.at_most("run obn/renew-web, backends and state in memory (CPU in user mode)", (after - before) / RUNS as f64, 2.0, "ms");
@@ -86,25 +86,25 @@ fn runs(figures: &mut Figures) {
         _ => println!("CPU time in user mode is not measured on this system"),
     }
     figures.note("  with the kernel's part (CPU, median)", median_ms(times), "ms");
-    let on_disk = (0..RUNS / 4).map(|_| renewal(&terminal(&std::env::temp_dir()))).collect();
+    let on_disk = (0..RUNS / 4).map(|_| renewal(&desk, &terminal(&std::env::temp_dir()))).collect();
     figures.note("  with the kernel's part, state on disk (CPU, median)", median_ms(on_disk), "ms");
 }
 
 /// A terminal whose certificate is due, and its state folder, which was used before.
-fn terminal(place: &Path) -> (Desk, TempDir) {
+fn terminal(place: &Path) -> (World, TempDir) {
     let folder = tempfile::tempdir_in(place).unwrap();
     Journal::open(folder.path()).unwrap();
-    (due(), folder)
+    (due().world, folder)
 }
 
-fn renewal((desk, folder): &(Desk, TempDir)) -> Duration {
-    let backends = desk.world.backends();
+fn renewal(desk: &Desk, (world, folder): &(World, TempDir)) -> Duration {
+    let (checked, site, backends, clock) = (&desk.checked, &desk.site, world.backends(), &*world.clock);
     let (took, end) = cpu(|| {
-        let plan = desk.plan();
-        carry_out(plan, &desk.checked, &desk.site, &backends, &*desk.world.clock, &*desk.world.clock, folder.path())
+        let plan = planned(checked, site, &backends, clock.now(), desk.scope, &desk.set);
+        carry_out(plan, checked, site, &backends, clock, clock, folder.path())
     });
     assert_eq!(end.state.phase, Phase::Ended(RunEnd::Done), "{:?}", end.state.failed());
-    assert_eq!((desk.world.portal.issued(), desk.world.store.effects().1.len()), (1, 1));
+    assert_eq!((world.portal.issued(), world.store.effects().1.len()), (1, 1));
     took
 }
 

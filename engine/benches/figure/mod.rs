@@ -1,5 +1,6 @@
 //! A measured figure beside its limit.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -44,6 +45,13 @@ pub fn cpu<T>(work: impl FnOnce() -> T) -> (Duration, T) {
     let started = ProcessTime::now();
     let result = work();
     (started.elapsed(), result)
+}
+
+/// A place for folders in memory where the system has one (Linux), so that neither the kernel's work for a disk nor the empty
+/// caches after each wait for it are counted; else the temporary folder.
+pub fn in_memory() -> PathBuf {
+    let memory = PathBuf::from("/dev/shm");
+    if memory.is_dir() { memory } else { std::env::temp_dir() }
 }
 
 /// The median of durations, in milliseconds.
