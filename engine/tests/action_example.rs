@@ -30,7 +30,8 @@ secrets: { p12_password: { type: string, title: パスワード } }
 steps:
   current: { title: 探す, uses: cert.find@1, with: { in: personal, issuer: \"*\" } }
   received: { title: 探す, uses: file.find@1, with: { in: backup, name: \"*\" } }
-  usable: { title: 試す, uses: web.probe@1, with: { client_cert: \"${{ steps.current.cert }}\" } }
+  newer: { title: 探す, uses: cert.find@1, with: { in: personal, issuer: \"*\", besides: \"${{ steps.current.cert }}\" } }
+  usable: { title: 試す, uses: web.probe@1, with: { client_cert: \"${{ steps.newer.cert }}\" } }
   backup: { title: 控え, uses: file.save@1, with: { file: \"${{ steps.received.file }}\", in: backup } }
 ";
 

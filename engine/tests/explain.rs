@@ -1,21 +1,22 @@
 //! Every code has a story; a wrong example raises its code, the right one beside it does not.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
-mod folders;
+mod shipped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use folders::{Folders, top};
 use kirikae_engine::action::registry;
 use kirikae_engine::check::examine;
 use kirikae_engine::explain::{Example, Part, findings, stories, untold};
 use kirikae_engine::text::{Lang, Source};
+use shipped::{Folders, top};
 
 /// Codes of findings in documents that no example of one file can show: the reason beside each.
-const WITHOUT_EXAMPLE: [(&str, &str); 5] = [
-    ("CHECK.LIVE_HANDLE", "no built-in action opens a session yet"),
-    ("CHECK.ONE_OF", "no built-in action has alternatives yet"),
+const WITHOUT_EXAMPLE: &[(&str, &str)] = &[
+    ("CHECK.LIVE_HANDLE", "no action of this version opens a session"),
+    ("CHECK.ONE_OF", "no action of this version has inputs of which one must be given"),
+    ("CHECK.SHOWN_ONCE", "needs a whole procedure: tests/cases/warned"),
     ("ROLE.PROFILE", "needs two profiles"),
     ("SITE.ROOTS", "found when the site's files are opened"),
     ("SITE.WRONG_KIND", "found when a playbook meets a site"),

@@ -15,10 +15,11 @@ impl Unfolder<'_> {
         }
     }
 
-    /// Binds those whose subject can be told by now.
-    pub(super) fn kept(&mut self, playbook: &Playbook, scope: &mut Scope) {
+    /// Binds those whose subject can be told by now: of those tried before, the ones that name something of `known`.
+    pub(super) fn kept(&mut self, playbook: &Playbook, scope: &mut Scope, known: Option<&[String]>) {
         for (secret, name, about) in kept(playbook) {
-            if !scope.unkept.contains(&secret.name.value) {
+            let tried = known.is_some_and(|known| !known.iter().any(|word| about.ja.scalar.text.contains(word.as_str())));
+            if tried || !scope.unkept.contains(&secret.name.value) {
                 continue;
             }
             let mut binder = Binder::new(&playbook.source, scope);

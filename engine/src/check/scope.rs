@@ -1,7 +1,7 @@
 //! The names of one playbook, and what each may be used for at one place.
 
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::traces::Traces;
 use crate::dsl::expr::{Expr, NameError, Names, Ref};
@@ -45,7 +45,7 @@ pub(super) struct Scope {
     /// `let` that were checked.
     pub(super) lets: Types,
     /// `let` that wait for steps further down.
-    pub(super) waiting: Vec<String>,
+    pub(super) waiting: BTreeSet<String>,
     /// Kept secrets whose subject waits for steps further down.
     pub(super) unkept: Vec<String>,
     /// Outputs of the steps so far; `None` for a step with an error.

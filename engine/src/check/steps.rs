@@ -127,8 +127,8 @@ impl Unfolder<'_> {
         self.await_kept(playbook, scope);
         let mut above = None;
         let mut first = true;
+        self.lets(playbook, scope, None);
         for spec in &playbook.steps {
-            self.lets(playbook, scope);
             if self.steps.len() >= MAX_STEPS {
                 let what = Text::new(format!("手順が多すぎます({MAX_STEPS}まで)。"), format!("too many steps (at most {MAX_STEPS})."));
                 self.found.push(Diagnostic::error("DSL.TOO_BIG", playbook.source.place(spec.id.span), what));
@@ -145,8 +145,8 @@ impl Unfolder<'_> {
                 }
             }
             scope.steps.insert(spec.id.value.clone(), outputs);
+            self.lets(playbook, scope, Some(&spec.id.value));
         }
-        self.lets(playbook, scope);
         self.never_kept(playbook, scope);
         let mut binder = Binder::new(&playbook.source, scope);
         for (_, written) in playbook.lets.iter().filter(|(name, _)| scope.waiting.contains(&name.value)) {
@@ -168,19 +168,25 @@ impl Unfolder<'_> {
         (outputs, types)
     }
 
-    /// Checks what of `let` and of kept secrets can be checked by now.
-    fn lets(&mut self, playbook: &Playbook, scope: &mut Scope) {
+    /// Checks what of `let` and of kept secrets can be checked by now; after a step, only what may have waited for it.
+    fn lets(&mut self, playbook: &Playbook, scope: &mut Scope, after: Option<&str>) {
+        let mut known = after.map(|step| vec![step.to_owned()]);
         loop {
-            let before = scope.waiting.len() + scope.unkept.len();
-            self.kept(playbook, scope);
+            let mut unkept = scope.unkept.clone();
+            self.kept(playbook, scope, known.as_deref());
+            unkept.retain(|secret| !scope.unkept.contains(secret));
+            let mut fresh = unkept;
             for (name, written) in &playbook.lets {
-                if !scope.waiting.contains(&name.value) {
+                let names_it = |word: &String| written.scalar.text.contains(word.as_str());
+                let tried = known.as_ref().is_some_and(|known| !known.iter().chain(&fresh).any(names_it));
+                if tried || !scope.waiting.contains(&name.value) {
                     continue;
                 }
                 let mut binder = Binder::new(&playbook.source, scope);
                 let Ok(expr) = binder.early(|binder| binder.bare(written)) else { continue };
                 self.found.extend(binder.found);
-                scope.waiting.retain(|waiting| *waiting != name.value);
+                scope.waiting.remove(&name.value);
+                fresh.push(name.value.clone());
                 scope.lets.insert(name.value.clone(), expr.as_ref().map(|expr| expr.ty.clone()));
                 if let Some(expr) = expr {
                     if expr.ty.is_secret() {
@@ -191,9 +197,10 @@ impl Unfolder<'_> {
                     self.frames[scope.frame].lets.insert(name.value.clone(), expr);
                 }
             }
-            if scope.waiting.len() + scope.unkept.len() == before {
+            if fresh.is_empty() {
                 return;
             }
+            known = Some(fresh);
         }
     }
 

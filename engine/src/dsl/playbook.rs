@@ -135,7 +135,7 @@ impl Names {
 }
 
 fn named<T>(reader: &mut Reader<'_>, names: &mut Names, node: Option<&Node>, decode: fn(&mut Reader<'_>, Spanned<String>, &Node) -> T) -> Vec<T> {
-    let entries = node.and_then(|node| reader.entries(node)).unwrap_or_default();
+    let entries = at_most(reader, node);
     let decoded = entries.iter().map(|entry| {
         if reader.name(&entry.key) {
             names.take(reader, &entry.key);
@@ -146,12 +146,25 @@ fn named<T>(reader: &mut Reader<'_>, names: &mut Names, node: Option<&Node>, dec
 }
 
 fn expressions(reader: &mut Reader<'_>, node: Option<&Node>) -> Vec<(Spanned<String>, Written)> {
-    let entries = node.and_then(|node| reader.entries(node)).unwrap_or_default();
+    let entries = at_most(reader, node);
     let decoded = entries.iter().filter_map(|entry| {
         reader.name(&entry.key);
         Some((entry.key.clone(), Written::read(reader, &entry.value)?))
     });
     decoded.collect()
+}
+
+/// A playbook has at most so many roles, inputs, secrets, `let` and outputs, each.
+const MAX_NAMES: usize = 300;
+
+/// The entries of a section of names; too many are reported, and those above the limit left out.
+fn at_most<'n>(reader: &mut Reader<'_>, node: Option<&'n Node>) -> &'n [crate::text::Entry] {
+    let entries = node.and_then(|node| reader.entries(node)).unwrap_or_default();
+    let Some(over) = entries.get(MAX_NAMES) else { return entries };
+    let what = Text::new(format!("項目が多すぎます({MAX_NAMES}個まで)。"), format!("too many names (at most {MAX_NAMES})."));
+    let cure = Text::new("手順書を分けてください。", "divide the playbook.");
+    reader.error("DSL.TOO_BIG", over.key.span, what).cure.push(cure);
+    &entries[..MAX_NAMES]
 }
 
 /// `store`, or `{ kind: ca, profile: obn }`.

@@ -93,9 +93,17 @@ pub(crate) fn decode_as_far<T>(
     (decoded, reader.found)
 }
 
-/// Sorted, and no more than are shown.
+/// Sorted, and no more than are shown. What the YAML around it already made unreadable is not complained about once more.
 pub(crate) fn first_findings(found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let mut found = sorted(found);
+    let (yaml, other): (Vec<_>, Vec<_>) = found.into_iter().partition(|finding| finding.code.starts_with("YAML."));
+    let told = |finding: &Diagnostic| {
+        finding.place.as_ref().is_some_and(|place| {
+            let same = yaml.iter().filter_map(|told| told.place.as_ref()).filter(|told| told.file == place.file);
+            same.into_iter().any(|told| told.span.start <= place.span.end && place.span.start <= told.span.end)
+        })
+    };
+    let other: Vec<_> = other.into_iter().filter(|finding| !told(finding)).collect();
+    let mut found = sorted(yaml.into_iter().chain(other).collect());
     found.truncate(MAX_FINDINGS);
     found
 }

@@ -195,7 +195,7 @@ fn backend(reader: &mut Reader<'_>, entry: &Entry) -> Option<BackendSite> {
             "例: { store: dir, path: ./store } / { folder: \"E:/kirikae\", removable: true }",
             "such as { store: dir, path: ./store } or { folder: /media/backup }.",
         );
-        let near = entries.first().and_then(|entry| nearest(&entry.key.value, ports.map(|(word, _)| word))).map(str::to_owned);
+        let near = entries.first().filter(|_| told.is_empty()).and_then(|entry| nearest(&entry.key.value, ports.map(|(word, _)| word))).map(str::to_owned);
         let finding = reader.error("SITE.BACKEND", span, what);
         did_you_mean(finding, span, near);
         finding.cure.push(cure);

@@ -56,6 +56,8 @@ fn write(value: &Json, out: &mut Vec<u8>) -> serde_json::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use proptest::prelude::*;
 
     use super::*;

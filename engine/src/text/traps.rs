@@ -157,12 +157,19 @@ pub(super) fn stray_comma(source: &Source, name: &Spanned<String>, before: Optio
     let finding = Diagnostic::error("YAML.STRAY_COMMA", source.place(name.span), what).cure(cure);
     let Some(before) = before else { return finding };
     let finding = finding.related(source.place(before), Text::new("この値がここで切れています", "this value was cut"));
-    // The rest up to the bracket belongs to the text, if nothing in it looks like a key or like quotes.
-    let rest = &source.text[before.start..];
-    let end = rest.find(['}', '\n']).filter(|end| rest[*end..].starts_with('}')).map(|end| rest[..end].trim_end());
-    match end.filter(|text| !text.contains(['"', '\'', '\\', '{', '[', ']', '#']) && !text.contains(": ")) {
-        Some(text) => finding.fix(Span::new(before.start, before.start + text.len()), format!("\"{text}\"")),
-        None => finding,
+    let text = &*source.text;
+    let mut end = name.span.end;
+    // Further pieces without a colon belong to the same text.
+    while let Some(rest) = text[end..].trim_start_matches(' ').strip_prefix(',') {
+        let piece = rest[..rest.find([',', '}', '\n']).unwrap_or(rest.len())].trim_end();
+        if piece.contains(": ") || piece.ends_with(':') || piece.is_empty() {
+            break;
+        }
+        end = text.len() - rest.len() + piece.len();
+    }
+    match &text[before.start..end] {
+        whole if whole.contains(['"', '\'', '\\', '{', '[', '#', '\n']) => finding,
+        whole => finding.fix(Span::new(before.start, end), format!("\"{whole}\"")),
     }
 }
 

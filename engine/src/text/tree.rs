@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use serde_yaml::granit_parser::{Event, Options, Parser, Placement, ScalarStyle, Span as Range, StructureStyle};
 
 use super::alignment::Alignment;
-use super::quoting::line_of;
 use super::{Diagnostic, Source, Span, Spanned, Text, traps, yaml_error};
 
 /// A document is at most so big.
@@ -148,9 +147,13 @@ impl Builder<'_> {
                 Ok(item) => item,
                 Err(error) => {
                     let finding = yaml_error::explain(self.source, &error);
-                    // What was said about this line already is the reason.
-                    let line = |finding: &Diagnostic| finding.place.as_ref().map(|place| line_of(&self.source.text, place.span.start));
-                    if self.findings.last().is_none_or(|last| line(last) != line(&finding)) {
+                    // What was said about this line already, or about the blanks before the line above, is the reason.
+                    let line = |finding: &Diagnostic| finding.place.as_ref().map_or(0, |place| self.source.line_column(place.span.start).line);
+                    let told = |last: &Diagnostic| {
+                        let distance = line(&finding).abs_diff(line(last));
+                        distance == 0 || (distance == 1 && last.code == "YAML.FULLWIDTH_SPACE")
+                    };
+                    if !self.findings.last().is_some_and(told) {
                         self.findings.push(finding);
                     }
                     return false;
@@ -404,6 +407,7 @@ mod tests {
             ("a: { b: ${{ x }}, c: d }\n", "a: { b: \"${{ x }}\", c: d }\n"),
             ("a:b\nc: d\n", "a: b\nc: d\n"),
             ("a: { b: 1枚, 2枚 }\n", "a: { b: \"1枚, 2枚\" }\n"),
+            ("a: { b: 1枚, 2枚, 3枚, c: d }\n", "a: { b: \"1枚, 2枚, 3枚\", c: d }\n"),
             ("k: ［a, b］\n", "k: [a, b]\n"),
             ("a: x\u{3000}\nb: 1\u{3000}# c\nc: \u{3000}y\n", "a: x\nb: 1 # c\nc: y\n"),
             ("a: 1\ntitle:\u{3000}x\nb: 2\n", "a: 1\ntitle: x\nb: 2\n"),

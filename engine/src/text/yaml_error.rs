@@ -43,6 +43,10 @@ pub(super) fn explain(source: &Source, error: &ScanError) -> Diagnostic {
             Diagnostic::error("YAML.UNCLOSED", source.place(here), what).cure(cure)
         }
         ErrorKind::InvalidIndentation | ErrorKind::ExpectedBlockSequenceEntry => indentation(source, here),
+        _ if open_quote_above(text, at).is_some() => {
+            let quote = open_quote_above(text, at).unwrap_or(at);
+            unclosed(source, Span::new(quote, quote + 1))
+        }
         ErrorKind::SimpleKeyExpected if glued_colon(text, line).is_none() && !text[line.start..line.end].contains(':') => no_colon(source, here),
         _ if text[..at].ends_with('!') || text[at..].starts_with('!') => {
             let start = if text[at..].starts_with('!') { at } else { at - 1 };
@@ -93,7 +97,7 @@ fn with_quotes(source: &Source, at: usize, finding: Diagnostic) -> Diagnostic {
 
 fn reserved_sign(source: &Source, here: Span) -> Diagnostic {
     let sign = &source.text[here.start..here.end];
-    let what = Text::new(format!("値を「{sign}」で始めることはできません。"), format!("a value cannot start with `{sign}`."));
+    let what = Text::new(format!("値を「{sign}」で始めることはできません。"), format!("a value cannot start with the sign {sign} ."));
     let why = Text::new("YAML がこの記号を自分のために取ってあります", "YAML keeps this sign for itself");
     let cure = Text::new("値の全体を \"…\" で囲んでください。", "quote the whole value.");
     with_quotes(source, here.start, Diagnostic::error("YAML.RESERVED_SIGN", source.place(here), what).why(why).cure(cure))
@@ -138,6 +142,22 @@ fn quote_ends(source: &Source, at: usize) -> Diagnostic {
     let finding = Diagnostic::error("YAML.QUOTE_ENDS", source.place(one_character(&source.text, at)), what).cure(cure);
     // Right behind the quote it may be an apostrophe (`'it's'`): then nobody knows what was meant.
     if source.text[..at].ends_with(' ') { with_quotes(source, at, finding) } else { finding }
+}
+
+/// Where a quote right before this place closes one that was opened on a line above, it was that one which was never closed.
+fn open_quote_above(text: &str, at: usize) -> Option<usize> {
+    let line = line_of(text, at);
+    let before = text[line.start..at].trim_end();
+    if !before.ends_with('"') || before.matches('"').count().is_multiple_of(2) {
+        return None;
+    }
+    let mut start = 0;
+    text[..line.start].split_inclusive('\n').find_map(|written| {
+        let here = start;
+        start += written.len();
+        let own = written.split(" #").next().unwrap_or(written);
+        (own.matches('"').count() % 2 == 1).then(|| own.rfind('"').map(|quote| here + quote)).flatten()
+    })
 }
 
 /// A bracket of a line that is not closed on it: the last one.

@@ -21,12 +21,12 @@ pub struct Args {
     /// Documents, or folders with documents (*.yaml)
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
-    /// Lock what the playbooks refer to (sub-playbooks, profiles, catalogue) in kirikae.lock beside sources.yaml
-    #[arg(long, conflicts_with = "fix")]
-    write_lock: bool,
     /// Correct what has exactly one correction, in the files named here only, and say what was changed
     #[arg(long)]
     fix: bool,
+    /// Lock what the playbooks refer to (sub-playbooks, profiles, catalogue) in kirikae.lock beside sources.yaml
+    #[arg(long, conflicts_with = "fix")]
+    write_lock: bool,
 }
 
 /// What was found in all documents.
@@ -148,9 +148,9 @@ fn summary(report: &Report, fixed: bool, lang: Lang) -> String {
     let (checked, found, changed) = (report.checked, report.findings.len(), report.changes.len());
     let fixable = report.findings.iter().filter(|finding| finding.fix.is_some()).count();
     let mut lines = vec![match (lang, found) {
-        (Lang::Ja, 0) => format!("{checked}件の文書に問題はありません。"),
+        (Lang::Ja, 0) => "問題ありません。".to_owned(),
         (Lang::Ja, _) => format!("{checked}件の文書に{found}件の指摘があります。"),
-        (Lang::En, 0) => format!("no findings in {checked} document(s)."),
+        (Lang::En, 0) => "no findings.".to_owned(),
         (Lang::En, _) => format!("{found} finding(s) in {checked} document(s)."),
     }];
     if fixed && changed > 0 {

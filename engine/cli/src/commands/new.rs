@@ -105,8 +105,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         written.push(catalogue);
     }
     let written: Vec<String> = written.iter().map(|path| shown(path)).collect();
-    let next =
-        next(args.kind, &written[0], &args.name, (!schemas.exist).then(|| shown(&folder.join(&schemas.relative))), !cites && args.kind == Kind::Playbook);
+    let next = next(args.kind, &written[0], &args.name, (!schemas.exist).then(|| shown(&folder.join(schemas.relative))), !cites && args.kind == Kind::Playbook);
     match globals.format {
         Format::Json => {
             let next: Vec<&str> = next.iter().map(|text| text.get(lang)).collect();

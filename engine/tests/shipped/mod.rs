@@ -36,7 +36,7 @@ impl Library for Folders {
 
     fn portal(&self, id: &str) -> Option<Source> {
         let file = format!("portals/{id}.yaml");
-        read(&top().join("playbooks").join(&file), &file)
+        read(&top().join("playbooks").join(&file), &file).or_else(|| read(&top().join("tests/cases/library").join(&file), &file))
     }
 
     fn sources(&self) -> Option<Source> {
