@@ -71,17 +71,8 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let globals = &cli.globals;
-    if globals.format == Format::Sarif && !matches!(cli.command, Command::Check(_)) {
-        let refused = Failure::usage(
-            "CLI.FORMAT",
-            Text::new("--format sarif は check でだけ使えます。", "`--format sarif` is for `check` only."),
-            Text::new("text か json を指定してください。", "use text or json."),
-        );
-        refused.show(globals.lang(), globals.format);
-        return ExitCode::from(refused.exit());
-    }
     let result = match &cli.command {
-        command if globals.format == Format::Dot && !matches!(command, Command::Plan(_)) => Err(no_picture()),
+        command if !writes(command, globals.format) => Err(format_elsewhere(globals.format)),
         Command::Check(args) => commands::check::run(globals, args),
         Command::Explain(args) => commands::explain::run(globals, args),
         Command::Plan(args) => commands::plan::run(globals, args),
@@ -109,13 +100,20 @@ pub fn main() -> ExitCode {
     }))
 }
 
-fn no_picture() -> Failure {
+/// Two formats belong to one command each.
+fn writes(command: &Command, format: Format) -> bool {
+    match format {
+        Format::Sarif => matches!(command, Command::Check(_)),
+        Format::Dot => matches!(command, Command::Plan(_)),
+        Format::Text | Format::Json => true,
+    }
+}
+
+fn format_elsewhere(format: Format) -> Failure {
+    let (word, command) = if format == Format::Dot { ("dot", "plan") } else { ("sarif", "check") };
     Failure::usage(
         "CLI.FORMAT",
-        Text::new("--format dot で図にできるのは計画だけです。", "only plans are drawn with `--format dot`."),
-        Text::new(
-            "kirikae plan 手順書 --format dot とするか、text か json を指定してください。",
-            "write `kirikae plan PLAYBOOK --format dot`, or choose text or json.",
-        ),
+        Text::new(format!("--format {word} は {command} でだけ使えます。"), format!("`--format {word}` is for `{command}` only.")),
+        Text::new("text か json を指定してください。", "use text or json."),
     )
 }
