@@ -254,13 +254,13 @@ impl Driver<'_> {
     }
 
     fn read_pinned_again(&self, address: &str, action: &BoundAction, inputs: &Inputs) -> Result<(), BackendError> {
-        // A deletion that a crash cut short has taken the key before the certificate: that change is our own.
-        let tried = self.state().step(address).is_some_and(|step| step.attempt > 0);
+        // A deletion that was cut short has taken the key before the certificate: that change is our own.
+        let ours = self.state().step(address).is_some_and(|step| step.intended);
         let certs = action.manifest.inputs.iter().filter_map(|input| inputs.cert(&input.name));
         for cert in certs {
             let Ok(store) = self.context.backends.reads().holder(&cert.holder) else { continue };
             let now = store.list(&Call::unattached())?;
-            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && (tried || found.info.has_key == cert.has_key)) {
+            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && (ours || found.info.has_key == cert.has_key)) {
                 let cause = Text::new(
                     format!("証明書(拇印 {})が保管先から無くなりました。", cert.sha1),
                     format!("the certificate {} is no longer in its store.", cert.sha1),

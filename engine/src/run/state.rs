@@ -96,6 +96,8 @@ pub struct StepState {
     pub first_poll: Option<Timestamp>,
     /// A person said that what could not be told had not happened.
     pub told_not_done: bool,
+    /// An intent of it was recorded in this run: what changed in its target may be its own doing.
+    pub intended: bool,
     /// Re-tries after transient errors since the last look that answered.
     pub retries: u32,
     /// How often a row let it run again, by code.
@@ -280,6 +282,7 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
             state.wrote = true;
             let entry = state.steps.entry(step.clone()).or_default();
             entry.attempt = entry.attempt.max(intent.attempt);
+            entry.intended = true;
             entry.doing = Doing::InFlight(intent.clone());
         }
         body => {

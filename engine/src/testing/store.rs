@@ -21,7 +21,7 @@ pub struct FakeStore {
 #[derive(Debug, Default)]
 struct State {
     certs: Vec<StoredCert>,
-    /// The next call of this kind fails with this code (`list`, `import`, `delete`, `lock`, `writable`).
+    /// The next call of this kind fails with this code (`list`, `import`, `delete`, `delete half`, `lock`, `writable`).
     faults: BTreeMap<&'static str, &'static str>,
     bad_keys: BTreeSet<String>,
     locked: bool,
@@ -42,7 +42,7 @@ impl FakeStore {
         cert
     }
 
-    /// The next `list`, `import`, `delete`, `lock` or `writable` fails with this code.
+    /// The next `list`, `import`, `delete`, `lock` or `writable` fails with this code; `delete half` after the key is gone.
     pub fn fail(&self, call: &'static str, code: &'static str) {
         locked(&self.state).faults.insert(call, code);
     }
@@ -50,6 +50,11 @@ impl FakeStore {
     /// The key of this certificate no longer matches it.
     pub fn spoil_key(&self, thumbprint: &str) {
         locked(&self.state).bad_keys.insert(thumbprint.to_owned());
+    }
+
+    /// Takes the key of a certificate away behind everybody's back.
+    pub fn take_key(&self, thumbprint: &str) {
+        locked(&self.state).certs.iter_mut().filter(|cert| cert.info.sha1 == thumbprint).for_each(|cert| cert.info.has_key = false);
     }
 
     /// Takes a certificate away behind everybody's back.
@@ -168,7 +173,13 @@ impl StoreLock for Held<'_> {
         assert!(looked.contains(thumbprint), "deletion of {thumbprint} without a look under the lock");
         assert!(looked.contains("proved"), "deletion of {thumbprint} without a proof of its replacement's key under the lock");
         self.store.fault("delete")?;
+        let half = self.store.fault("delete half");
         let mut state = locked(&self.store.state);
+        if half.is_err() {
+            drop(state);
+            self.store.take_key(thumbprint);
+            return half;
+        }
         state.certs.retain(|cert| cert.info.sha1 != thumbprint);
         state.deleted.push(thumbprint.to_owned());
         Ok(())

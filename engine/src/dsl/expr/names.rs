@@ -7,7 +7,7 @@ use super::Ref;
 
 /// The names of one place in a playbook.
 pub trait Names {
-    /// The type of what `r` refers to; `optional<>` if it may be absent.
+    /// The type of what `r` refers to; `optional<>` if it may be absent. Of an outcome the type is the language's, whatever is said here.
     ///
     /// # Errors
     /// It does not exist or may not be used here.
