@@ -1,5 +1,8 @@
 //! Walks a checked playbook once, reading what may be read, and says what would be done.
 
+mod guards;
+mod summary;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -14,7 +17,7 @@ use super::resolve::{Facts, Resolver, StepFacts, outputs_to_json};
 use crate::action::{Blobs, Effect, Kind, Observed, Outputs, ReadCx, Registry, Secrets, Sessions};
 use crate::backend::profile::{Hands, Profile};
 use crate::backend::{BackendError, Call, Class, ReadBackends};
-use crate::check::{BoundAction, Checked, Cite, DocumentKind, EndsAs, Guard, Step, What};
+use crate::check::{BoundAction, Checked, Cite, DocumentKind, Step, What};
 use crate::dsl::expr::Tri;
 use crate::dsl::{CertInfo, Value};
 use crate::text::Text;
@@ -438,75 +441,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// `require` before a look: one that does not hold stops or finishes.
-    fn require_stops(&mut self, step: &Step, entry: &mut PlanStep) -> bool {
-        for guard in &step.require {
-            if self.resolver().truth(&guard.that, None).truth() == Some(false) {
-                self.guard_fails(step, guard, None, entry);
-                return true;
-            }
-        }
-        false
-    }
-
-    fn guard_fails(&mut self, step: &Step, guard: &Guard, result: Option<&Outputs>, entry: &mut PlanStep) {
-        let say = self.resolver().text(guard.that.frame, &guard.say, result);
-        match guard.then {
-            EndsAs::Finish => self.finished = Some(Finished { step: step.address.clone(), say }),
-            EndsAs::Stop => {
-                let code = guard.code.clone().unwrap_or_else(|| "EXPECT.FAILED".to_owned());
-                let cure = Text::new("理由を確かめてから、計画を作り直してください。", "find out why, then plan again.");
-                let error = BackendError::new(&code, say).class(Class::Permanent).cure(cure);
-                if self.rescued(step, &error, entry) {
-                    return;
-                }
-                entry.decision = Decision::Blocked;
-                entry.blocked = Some(Blocked { code, class: error.class, cure: error.cure });
-                entry.reason = Some(Reason { say: error.cause, expr: Some(guard.that.text.clone()), waits_for: vec![] });
-            }
-        }
-    }
-
-    /// Lists the checks, and lets those that are known act.
-    fn guards(&mut self, step: &Step, entry: &mut PlanStep, index: usize) {
-        let result = match (&self.known.0[index], &step.what) {
-            (Fact::Ended(_, json), What::Action(action)) => Some(super::resolve::outputs_from_json(action, json)),
-            _ => None,
-        };
-        let decided = matches!(entry.decision, Decision::Observed | Decision::Run | Decision::Maybe);
-        for (when, guards) in [(CheckWhen::Before, &step.require), (CheckWhen::After, &step.expect)] {
-            for guard in guards {
-                let state = match (when, &result) {
-                    (CheckWhen::After, None) => CheckState::Unknown,
-                    _ => match self.resolver().truth(&guard.that, result.as_ref()).truth() {
-                        Some(true) => CheckState::Holds,
-                        Some(false) => CheckState::Fails,
-                        None => CheckState::Unknown,
-                    },
-                };
-                let then = if guard.then == EndsAs::Finish { "finish" } else { "stop" };
-                entry.checks.push(PlanCheck { when, expr: guard.that.text.clone(), state, then: then.to_owned() });
-                if !decided || self.finished.is_some() || entry.decision == Decision::Blocked {
-                    continue;
-                }
-                match state {
-                    CheckState::Fails => self.guard_fails(step, guard, result.as_ref(), entry),
-                    CheckState::Unknown if guard.then == EndsAs::Finish && self.maybe_from_here.is_none() => {
-                        self.maybe_from_here = Some(Reason {
-                            say: Text::new(format!("手順 {} で終わるかもしれないため", step.address), format!("the run may end at `{}`", step.address)),
-                            expr: Some(guard.that.text.clone()),
-                            waits_for: vec![step.address.clone()],
-                        });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if self.finished.as_ref().is_some_and(|finished| finished.step == step.address) && entry.decision == Decision::Run {
-            entry.decision = Decision::Skip;
-        }
-    }
-
     fn summarise_call(&mut self, frame: usize, entry: &mut PlanStep) {
         let inner: Vec<usize> = self.request.checked.frames[frame].steps.values().copied().collect();
         entry.effect = inner.iter().filter_map(|index| self.effect_of(*index)).max().unwrap_or(Effect::Read);
@@ -608,7 +542,7 @@ impl<'a> Walk<'a> {
             inputs: inputs.collect(),
             secrets: secrets.collect(),
             observations: self.observations,
-            summary: summary(checked, &steps, &self.unreadable),
+            summary: summary::summary(checked, &steps, &self.unreadable),
             approvals_required: steps.iter().filter(|step| step.approval.is_some()).map(|step| step.address.clone()).collect(),
             claims: self.claims.into_iter().collect(),
             closure,
@@ -642,35 +576,4 @@ fn words(duration: Duration) -> String {
         s if s > 0 && s % 60 == 0 => format!("{}m", s / 60),
         s => format!("{s}s"),
     }
-}
-
-fn summary(checked: &Checked, steps: &[PlanStep], unreadable: &BTreeSet<usize>) -> PlanSummary {
-    let mut summary = PlanSummary::default();
-    let mut verified = true;
-    let actions = steps.iter().zip(&checked.steps).enumerate().filter(|(_, (_, step))| matches!(step.what, What::Action(_)));
-    for (index, (step, _)) in actions {
-        match step.decision {
-            Decision::Observed => summary.observed += 1,
-            Decision::Run => summary.run += 1,
-            Decision::Skip => summary.skip += 1,
-            Decision::Maybe => summary.maybe += 1,
-            Decision::Blocked => summary.blocked += 1,
-        }
-        if matches!(step.decision, Decision::Run | Decision::Maybe) {
-            let effect = match step.effect {
-                Effect::Read => "read",
-                Effect::Write => "write",
-                Effect::Irreversible => "irreversible",
-            };
-            *summary.effects.entry(effect.to_owned()).or_default() += 1;
-            summary.person += u32::from(step.person.is_some());
-        }
-        let perhaps = matches!(step.decision, Decision::Run | Decision::Maybe) || unreadable.contains(&index);
-        if let Some(fee) = step.fee.filter(|_| perhaps) {
-            summary.fee.yen += fee.yen;
-            verified &= fee.verified;
-        }
-    }
-    summary.fee.verified = verified;
-    summary
 }
