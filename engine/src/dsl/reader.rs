@@ -235,12 +235,18 @@ impl<'s> Reader<'s> {
     /// A value that must be there.
     pub(crate) fn need<'n>(&mut self, fields: &Fields<'n>, key: &'static str) -> Option<&'n Node> {
         let found = fields.get(key);
-        if found.is_none() {
+        if found.is_none() && !self.is_misspelt(fields, key) {
             let what = Text::new(format!("「{key}」がありません。"), format!("`{key}` is missing."));
             let cure = Text::new(format!("「{key}: …」を加えてください。"), format!("add `{key}: ...`."));
             self.error("DSL.MISSING_KEY", fields.span, what).cure.push(cure);
         }
         found
+    }
+
+    /// Whether a key of the mapping was taken for a misspelling of this one: then it is not reported as missing, too.
+    fn is_misspelt(&self, fields: &Fields<'_>, key: &str) -> bool {
+        let mut fixes = self.found.iter().filter(|finding| finding.code == "DSL.UNKNOWN_KEY").filter_map(|finding| finding.fix.as_ref());
+        fixes.any(|fix| fix.text == key && fields.entries.iter().any(|entry| entry.key.span == fix.span))
     }
 
     /// A single text that is not null.
