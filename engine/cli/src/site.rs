@@ -127,8 +127,11 @@ fn open_store(role: &str, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn 
     (builtin().store(&bound.kind)?.open)(StoreSettings { path, password })
 }
 
+/// A store by its role, or why it cannot be opened.
+pub type OpenStore = (String, Result<Arc<dyn StoreWrite>, BackendError>);
+
 /// Every store of the site by its role; those of one program as `program/role`. Nothing is contacted.
-pub fn open_stores(open: &OpenSite, vault: &Arc<dyn Vault>) -> Vec<(String, Result<Arc<dyn StoreWrite>, BackendError>)> {
+pub fn open_stores(open: &OpenSite, vault: &Arc<dyn Vault>) -> Vec<OpenStore> {
     let of_site = open.site.backends.iter().map(|(role, bound)| (role.clone(), role, bound));
     let of_programs =
         open.site.programs.iter().flat_map(|(id, program)| program.backends.iter().map(move |(role, bound)| (format!("{id}/{role}"), role, bound)));
