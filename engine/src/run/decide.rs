@@ -251,6 +251,7 @@ fn ending(program: &Program, state: &State, facts: &StateFacts<'_>, parks: &[(Pa
 }
 
 /// What a step wants.
+#[expect(clippy::large_enum_variant, reason = "lives for a moment, one a step")]
 pub(super) enum Next {
     /// This is to be done.
     Do(Command),
