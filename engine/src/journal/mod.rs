@@ -10,5 +10,5 @@ pub(crate) mod place;
 
 pub use chain::{ChainFault, STATE_RUN, link};
 pub use db::{Commitment, Journal, JournalError, RunRow, Verified};
-pub use lock::RunLock;
+pub use lock::{DayLock, RunLock};
 pub use place::{PlaceError, check_place, reserve};
