@@ -151,7 +151,7 @@ fn begin(journal: &mut Journal, run: &str, second: i64) {
         batch: None,
         account: "a".to_owned(),
     };
-    journal.begin(run, at(second), "a/b", "s", started).unwrap();
+    journal.begin(run, at(second), "a/b", "s", started, vec![]).unwrap();
 }
 
 fn approved(plan: &Plan, by: &str) -> EventBody {
