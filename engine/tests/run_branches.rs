@@ -39,11 +39,13 @@ fn desk() -> Desk {
 
 /// What a test does when something happens.
 type When<'t> = Box<dyn FnMut(&Event) + 't>;
+/// What it does when a step is stuck.
+type Late<'t> = Box<dyn FnMut(&BackendError) + 't>;
 
 /// Sees events, and which went to disk together.
 struct Watch<'t> {
     when: When<'t>,
-    late: Box<dyn FnMut(&BackendError) + 't>,
+    late: Late<'t>,
 }
 
 impl Observer for Watch<'_> {
@@ -65,12 +67,12 @@ struct Process<'t> {
     cancel: CancelToken,
     limit: Duration,
     when: When<'t>,
-    late: Box<dyn FnMut(&BackendError) + 't>,
+    late: Late<'t>,
 }
 
 impl<'t> Process<'t> {
     fn new(desk: &'t Desk) -> Self {
-        let (when, late): (When<'t>, Box<dyn FnMut(&BackendError)>) = (Box::new(|_| {}), Box::new(|error| panic!("{error}")));
+        let (when, late): (When<'t>, Late<'t>) = (Box::new(|_| {}), Box::new(|error| panic!("{error}")));
         Self { desk, backends: desk.world.backends(), cancel: CancelToken::default(), limit: Duration::from_secs(600), when, late }
     }
 

@@ -150,3 +150,12 @@ fn a_person_settles_a_step_that_a_dead_process_left_in_flight_before_anybody_res
         assert_eq!((state.phase, desk.world.portal.received()), (phase, received), "{settled:?}");
     }
 }
+
+#[test]
+fn the_files_of_the_core_forbid_clocks_threads_files_and_hash_order() {
+    let run = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src/run");
+    for file in ["conform", "decide", "event", "rescue", "retry", "state"] {
+        let text = std::fs::read_to_string(run.join(file).with_extension("rs")).unwrap();
+        assert!(text.contains("\n#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]\n"), "{file}.rs");
+    }
+}
