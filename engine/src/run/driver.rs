@@ -7,15 +7,16 @@ use jiff::Timestamp;
 
 use super::attempt::STEP_BACK;
 use super::decide::{Command, Program, decide};
-use super::event::{Event, EventBody, ParkCause};
+use super::event::{Event, EventBody, ParkCause, RunEnd};
 use super::files::StateBlobs;
+use super::private::{hide as hide_private, show as show_private};
 use super::secrets::{RunSecrets, SecretSources};
 use super::state::{Phase, State, apply};
 use crate::action::{Answer, Question, Registry};
 use crate::backend::{BackendError, BackendSet, CancelToken, Class};
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, PlaceError, RunLock, reserve};
-use crate::plan::site_key;
+use crate::plan::{Private, site_key};
 use crate::secret::SecretRef;
 use crate::text::{Lang, Text};
 
@@ -121,6 +122,7 @@ pub struct Driver<'a> {
     pub(super) context: RunContext<'a>,
     pub(super) secrets: RunSecrets<'a>,
     pub(super) blobs: StateBlobs,
+    private: Private,
     journal: &'a mut Journal,
     observer: &'a mut dyn Observer,
     state: State,
@@ -160,8 +162,10 @@ impl<'a> Driver<'a> {
     pub fn take_up(context: RunContext<'a>, journal: &'a mut Journal, observer: &'a mut dyn Observer, run: &str) -> Result<Self, RunError> {
         let lock = RunLock::take(journal.folder(), run)?;
         let mut state = State::new(run);
+        let private = context.program.private();
         for event in journal.events(run)? {
-            apply(context.program, &mut state, &event);
+            let body = show_private(&private, event.body);
+            apply(context.program, &mut state, &Event { body, ..event });
         }
         Ok(Self::assemble(context, journal, observer, state, lock))
     }
@@ -174,7 +178,8 @@ impl<'a> Driver<'a> {
         let secrets = RunSecrets::new(context.sources, &checked.secrets, vault.clone(), &state.run, &checked.id, at, references);
         secrets.ask_again(state.asked_again.iter().filter(|name| !state.secrets.contains_key(*name)));
         let blobs = StateBlobs::new(journal.folder().to_owned(), vault, &state.run, at);
-        Self { context, secrets, blobs, journal, observer, state, _lock: lock }
+        let private = context.program.private();
+        Self { context, secrets, blobs, private, journal, observer, state, _lock: lock }
     }
 
     /// The state so far.
@@ -198,8 +203,13 @@ impl<'a> Driver<'a> {
     }
 
     fn append_one(&mut self, wall: Timestamp, body: EventBody) -> Result<(), RunError> {
-        let event = self.journal.append(&self.state.run, wall, body)?;
-        apply(self.context.program, &mut self.state, &event);
+        // On disk and on the screen without private values; the state goes on with them.
+        let known = (!self.private.is_empty()).then(|| body.clone());
+        let event = self.journal.append(&self.state.run, wall, hide_private(&self.private, body))?;
+        match known {
+            Some(body) => apply(self.context.program, &mut self.state, &Event { body, ..event.clone() }),
+            None => apply(self.context.program, &mut self.state, &event),
+        }
         if let EventBody::Decided { rescue: Some(taken), .. } = &event.body {
             self.secrets.ask_again(&taken.ask_again);
         }
@@ -232,7 +242,19 @@ impl<'a> Driver<'a> {
         }
         self.tidy_up();
         let head = self.journal.verify_run(&self.state.run, None)?.head;
-        Ok(EndOfRun { state: self.state, head })
+        Ok(EndOfRun { state: self.state_for_people()?, head })
+    }
+
+    /// The state without private values, as anybody reads it from the journal.
+    fn state_for_people(&self) -> Result<State, RunError> {
+        if self.private.is_empty() {
+            return Ok(self.state.clone());
+        }
+        let mut state = State::new(self.state.run.as_str());
+        for event in self.journal.events(&self.state.run)? {
+            apply(self.context.program, &mut state, &event);
+        }
+        Ok(state)
     }
 
     fn carry_out(&mut self, command: Command) -> Result<(), RunError> {
@@ -294,7 +316,8 @@ impl<'a> Driver<'a> {
     }
 
     fn tidy_up(&mut self) {
-        if let Phase::Ended(_) = self.state.phase
+        // A run that failed before it wrote anything can be taken up again, with the files it has read.
+        if let Phase::Ended(RunEnd::Done | RunEnd::Finished | RunEnd::Abandoned) = self.state.phase
             && let Err(error) = self.blobs.erase_keys()
         {
             self.observer.note(&error);
