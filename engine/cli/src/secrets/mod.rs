@@ -15,7 +15,7 @@ use kirikae_engine::run::SecretSources;
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Text;
 
-pub use self::fetch::{fetch, file as first_line, generate};
+pub use self::fetch::{fetch, file as first_line, generate, standard_input};
 use crate::failure::Failure;
 use crate::person::Terminal;
 
