@@ -16,7 +16,7 @@ use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
 
 /// Gives secret values where they are used. The only way from a reference to a value.
-pub trait Secrets: Sync {
+pub trait Secrets {
     /// The value of a [`Value::Secret`] or [`Value::DeclaredSecret`].
     ///
     /// # Errors
@@ -30,7 +30,7 @@ pub trait Secrets: Sync {
 }
 
 /// Files the engine holds for runs.
-pub trait Blobs: Sync {
+pub trait Blobs {
     /// Content of a file handle.
     ///
     /// # Errors

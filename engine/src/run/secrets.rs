@@ -1,10 +1,13 @@
-//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first. Steps of several threads may ask at once.
+//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first. What is known of them can be
+//! asked for from several threads; one source is read, and one person asked, at a time.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
+use super::crew::Link;
+use super::event::EventBody;
 use crate::action::Secrets;
 use crate::backend::{BackendError, EntryInfo, SecretSink, Vault};
 use crate::check::SecretDecl;
@@ -13,8 +16,7 @@ use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
 
 /// Where values of declared secrets come from. The command line implements it; the library reads no environment and asks nobody.
-/// One source is read, and one person asked, at a time.
-pub trait SecretSources: Sync {
+pub trait SecretSources {
     /// From a source that asks nobody; `None` if the site names none.
     ///
     /// # Errors
@@ -101,6 +103,12 @@ impl<'a> RunSecrets<'a> {
             known.references.remove(name);
             known.asked_again.insert(name.clone());
         }
+    }
+
+    /// Whether a person is asked for it before its source is.
+    pub(super) fn asks_first(&self, of: &Value) -> bool {
+        let known = locked(&self.known);
+        matches!(of, Value::DeclaredSecret(name) if known.asked_again.contains(name) && !known.fetched.contains_key(name))
     }
 
     /// What a kept secret is about, told by the run before the first step that uses it.
@@ -231,7 +239,7 @@ pub(super) struct Escrow<'a> {
     pub step: &'a str,
     pub playbook: &'a str,
     pub at: Timestamp,
-    pub kept: Vec<(String, SecretRef)>,
+    pub link: &'a Link,
 }
 
 impl SecretSink for Escrow<'_> {
@@ -241,7 +249,9 @@ impl SecretSink for Escrow<'_> {
         let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let info = EntryInfo { reference: reference.clone(), name: name.to_owned(), about: self.run.to_owned(), written_at: self.at, labels };
         self.vault.put(&info, &value)?;
-        self.kept.push((name.to_owned(), reference.clone()));
+        let escrowed =
+            EventBody::SecretEscrowed { step: self.step.to_owned(), name: format!("{}.{name}", self.step), reference: reference.as_str().to_owned() };
+        self.link.record(escrowed)?;
         Ok(reference)
     }
 }
