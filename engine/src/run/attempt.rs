@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 
 use super::driver::{Driver, RunError};
 use super::event::{EffectResult, ErrorBody, EventBody, ParkCause, Seen};
@@ -11,16 +11,10 @@ use super::state::Doing;
 use crate::action::{Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Outputs, ReadCx, Sessions, WriteAction, WriteCx};
 use crate::backend::{BackendError, Call, Class, IdempotencyKey, Progress, SecretSink};
 use crate::check::BoundAction;
+use crate::clock::is_right;
 use crate::dsl::{Type, Value};
 use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json};
 use crate::text::Text;
-
-/// Wall time may be so far from a portal's `Date`.
-const PORTAL_SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// A step back of the wall clock that is not worth an event.
-pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
-/// No run happens before this program was written.
-const BUILT: &str = "2026-11-01T00:00:00Z";
 
 impl Driver<'_> {
     /// Carries out a step that the core commanded.
@@ -277,24 +271,7 @@ impl Driver<'_> {
         if program.action(address).is_none_or(|action| action.manifest.effect < Effect::Irreversible) {
             return Ok(());
         }
-        let wall = self.context.clock.now();
-        let wrong = |ja: String, en: String| Err(BackendError::new("CLOCK.WRONG", Text::new(ja, en)));
-        if BUILT.parse::<Timestamp>().is_ok_and(|built| wall < built) {
-            return wrong(
-                format!("この端末の時計 {wall} は、このプログラムより古い日付です。"),
-                format!("the clock says {wall}, before this program was built."),
-            );
-        }
-        if self.state().at.is_some_and(|last| last.duration_since(wall) > STEP_BACK) {
-            return wrong(format!("この端末の時計 {wall} は、記録の最後より前です。"), format!("the clock says {wall}, before the last event of the run."));
-        }
-        match sessions.portal_date() {
-            Some(date) if wall.duration_since(date).abs() > PORTAL_SKEW => wrong(
-                format!("この端末の時計 {wall} とサイトの時計 {date} が5分以上違います。"),
-                format!("the clock says {wall}, the portal {date}: more than 5 minutes apart."),
-            ),
-            _ => Ok(()),
-        }
+        is_right(self.context.clock.now(), self.state().at, sessions.portal_date())
     }
 
     fn intent_event(&self, address: &str, inputs: &Inputs, intent: &Intent) -> EventBody {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::conform::conform;
+use super::conform::{at_start, conform, conform_outputs};
 use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, StepEnd};
 use super::rescue::error_at;
 use super::state::{Doing, Outcome, Phase, State, UncertainStep};
@@ -163,6 +163,9 @@ pub fn decide(program: &Program, state: &State) -> Vec<Command> {
     if state.cancelled {
         return vec![Command::Record(EventBody::RunParked { cause: ParkCause::Cancelled, steps: vec![], until: None })];
     }
+    if let Some(moved) = at_start(program, state) {
+        return vec![Command::Record(moved)];
+    }
     let mut commands = vec![];
     let facts = StateFacts(state, program);
     let stopping = state.failed().is_some() || state.finish.is_some();
@@ -299,9 +302,9 @@ impl Judge<'_> {
             return self.failed(not_known(name), BTreeMap::new());
         }
         if action.manifest.effect > Effect::Read
-            && let Err(drift) = conform(&self.program.plan, &self.step.address, &bound.known)
+            && let Some(drift) = conform(self.program, &self.step.address, &bound.known)
         {
-            return self.failed(drift.into_error(), BTreeMap::new());
+            return self.failed(drift, BTreeMap::new());
         }
         if action.manifest.effect == Effect::Irreversible && !self.state.approved.contains(&self.step.address) {
             let cause = Text::new(format!("手順 {} は承認されていません。", self.step.address), format!("step `{}` was not approved.", self.step.address));
@@ -353,9 +356,9 @@ impl Judge<'_> {
             return Command::Record(self.poll_again(repeat, attempt));
         }
         if let Some(action) = self.action()
-            && let Err(drift) = super::conform::conform_outputs(&self.program.plan, &self.step.address, action, json)
+            && let Some(drift) = conform_outputs(self.program, &self.step.address, action, json)
         {
-            return Command::Record(self.failed(drift.into_error(), json.clone()));
+            return Command::Record(self.failed(drift, json.clone()));
         }
         let end = self.guard(&self.step.expect, Some(&outputs), Outcome::Observed, json);
         Command::Record(end.unwrap_or_else(|| self.ended(self.end(Outcome::Observed, json.clone()))))

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::attempt::STEP_BACK;
 use super::decide::{Command, Program, decide};
 use super::event::{Event, EventBody, ParkCause};
 use super::files::StateBlobs;
@@ -13,7 +12,7 @@ use super::secrets::{RunSecrets, SecretSources};
 use super::state::{Phase, State, apply};
 use crate::action::{Answer, Question, Registry};
 use crate::backend::{BackendError, BackendSet, CancelToken, Class};
-use crate::clock::Clock;
+use crate::clock::{Clock, stepped_back};
 use crate::journal::{Journal, JournalError, PlaceError, RunLock, reserve};
 use crate::plan::site_key;
 use crate::secret::SecretRef;
@@ -186,10 +185,7 @@ impl<'a> Driver<'a> {
     /// `JOURNAL.*`: nothing may be done after it.
     pub fn append(&mut self, body: EventBody) -> Result<(), RunError> {
         let wall = self.context.clock.now();
-        if let Some(last) = self.state.at
-            && last.duration_since(wall) > STEP_BACK
-        {
-            let back_ms = i64::try_from(last.duration_since(wall).as_millis()).unwrap_or(i64::MAX);
+        if let Some(back_ms) = stepped_back(self.state.at, wall) {
             self.append_one(wall, EventBody::ClockStepped { back_ms })?;
         }
         self.append_one(wall, body)
