@@ -95,7 +95,7 @@ fn a_saved_plan_can_be_shown_and_is_refused_when_edited_elsewhere_or_when_things
 #[test]
 fn a_blocked_plan_can_be_saved_and_shown_and_is_not_applied() {
     let lab = Lab::start(&[]);
-    lab.edit_site("password: { file: ./personal.pw }", "password: { file: ./nowhere.pw }");
+    lab.edit_site("path: ./personal,", "path: ./nowhere,");
     let path = lab.place.path().join("blocked.json").to_str().unwrap().to_owned();
     let planned = lab.run(&["plan", RENEW, "--out", &path]);
     assert_eq!(planned.status.code(), Some(1), "{}", said(&planned));
@@ -161,6 +161,29 @@ fn copy(from: &std::path::Path, to: &std::path::Path) {
             std::fs::copy(entry.path(), target).unwrap();
         }
     }
+}
+
+#[test]
+fn what_a_run_that_was_given_up_did_is_told_by_every_later_plan() {
+    let lab = Lab::start(&["--fault", "drop-before@renew"]);
+    lab.edit_site("absent_after: 1s", "timeout: 30s");
+    assert_eq!(lab.renew().status.code(), Some(75), "in doubt");
+    let plan = lab.run(&["plan", RENEW]);
+    assert!(one_line(&plan).contains("届いたかどうか分かっていません") && one_line(&plan).contains("kirikaeresume"), "{}", said(&plan));
+    let blunt = lab.run(&["abandon", "last", "--by", "受付"]);
+    assert_eq!(blunt.status.code(), Some(1), "{}", said(&blunt));
+    assert!(said(&blunt).contains("STEP.UNCERTAIN"), "{}", said(&blunt));
+    let given_up = lab.run(&["abandon", "last", "--by", "受付", "--uncertain", "request=not-done"]);
+    assert_eq!(given_up.status.code(), Some(0), "{}", said(&given_up));
+    let plan = lab.run(&["plan", RENEW]);
+    assert!(!one_line(&plan).contains("届いたかどうか"), "what did not happen binds nobody: {}", said(&plan));
+    assert_eq!(lab.renew().status.code(), Some(0), "the claim is free again");
+    assert_eq!((lab.count("issued", None), lab.run(&["verify"]).status.code()), (1, Some(0)));
+}
+
+/// What was said, without the breaks and spaces of the page.
+fn one_line(output: &std::process::Output) -> String {
+    said(output).split_whitespace().collect()
 }
 
 #[test]
