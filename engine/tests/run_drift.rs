@@ -149,7 +149,7 @@ const FETCH: &str = r#"
 #[test]
 fn a_secret_goes_nowhere_else_than_planned() {
     let desk = desk();
-    desk.filed.set(Some("1234"));
+    *desk.typist.filed.lock().unwrap() = Some("1234");
     let mut program = desk.program(&format!("{CURRENT}{FETCH}"));
     step(&mut program, "fetch").with_secret.clear();
     assert_eq!(moved(&desk, &desk.apply(&program)), ["fetch secret.password: - -> pin"]);
@@ -158,7 +158,7 @@ fn a_secret_goes_nowhere_else_than_planned() {
 #[test]
 fn a_deadline_of_a_later_step_that_has_passed_stops_the_run_before_the_first_write() {
     let desk = desk();
-    desk.filed.set(Some("1234"));
+    *desk.typist.filed.lock().unwrap() = Some("1234");
     let program = desk.program(&format!("{CURRENT}{REQUEST}{FETCH}    deadline: inputs.at\n    needs: [request]\n"));
     desk.world.clock.set("2026-11-23T12:00:01Z".parse().unwrap());
     let state = desk.apply(&program);

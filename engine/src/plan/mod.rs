@@ -12,6 +12,7 @@ mod model;
 mod moved;
 mod notices;
 mod planner;
+mod private;
 mod refused;
 mod rescue;
 mod resolve;
@@ -29,6 +30,7 @@ pub use model::{
 pub(crate) use moved::compare;
 pub use moved::{Moved, drift};
 pub use planner::{GivenInput, PlanRequest, World, plan};
+pub use private::{Private, private_from_secret, private_ref, private_to_secret};
 pub use resolve::{Bound, ErrorFacts, Facts, Resolver, StepFacts, outputs_from_json, outputs_to_json};
 pub use saved::{Present, bindings as moved_bindings, may_start, read_saved};
 pub use schema::plan_schema;

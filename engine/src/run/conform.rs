@@ -1,6 +1,7 @@
 //! Whether the world is still the one the plan was made for (`runs.md` 7).
 //!
 //! May use: the program, a run's facts. Must not: look at the world.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::BTreeMap;
 

@@ -13,7 +13,6 @@ use crate::backend::{BackendError, BackendSet, Class};
 use crate::check::{Checked, DocumentKind, FURTHER_SOURCES, Library, SOURCES, Step, What, check};
 use crate::journal::blob::{keep_blob, read_blob};
 use crate::plan::{Moved, Plan, moved_bindings};
-use crate::secret::SecretRef;
 use crate::text::{Diagnostic, Lang, Source, Text};
 
 /// Blobs of a run: `plan`, `kind:id` of documents; name to SHA-256.
@@ -91,11 +90,7 @@ pub fn load_program(folder: &Path, blobs: &RunBlobs, registry: &Registry, zone: 
     if !moved.is_empty() {
         return Err(other_engine(&plan, &moved));
     }
-    let inputs = inputs_from_json(&checked, &plan, |name| {
-        let reference = SecretRef::vault(&format!("inputs/{name}"));
-        let value = backends?.vault.get(&reference).ok().flatten()?;
-        value.expose_text().map(str::to_owned)
-    });
+    let inputs = inputs_from_json(&checked, &plan, backends.map(|backends| &*backends.vault));
     let absent_after = backends.map(|backends| absent_after(&checked, backends)).unwrap_or_default();
     Ok(Program { checked, plan, inputs, zone, absent_after })
 }
