@@ -7,6 +7,7 @@ pub mod diagnostic;
 pub mod graph;
 pub mod plan;
 mod plan_errors;
+pub mod restore;
 pub mod run;
 pub mod sarif;
 
