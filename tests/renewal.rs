@@ -6,7 +6,6 @@ mod disk;
 mod support;
 
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use support::{Lab, kirikae, said};
 
@@ -116,30 +115,6 @@ fn a_bad_file_is_fetched_again_and_the_old_certificate_stays_until_then() {
         assert!(said(&shown).contains("残り") && said(&shown).contains("kirikae resume"), "{}", said(&shown));
         lab.resume_to_the_end();
         settled(&lab);
-    }
-}
-
-#[test]
-fn killed_at_twenty_instants_and_resumed_it_issues_once() {
-    for kill in 0..20u64 {
-        let lab = Lab::start(&[]);
-        let mut child =
-            lab.command(&["apply", "playbooks/obn/renew-web.yaml", "--approve", "all"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // From the first event to well past the last.
-        std::thread::sleep(Duration::from_millis(60 + kill * 83 % 1_500));
-        let _ = child.kill();
-        let _ = child.wait();
-        assert!(!lab.store().is_empty(), "a certificate is there at every instant");
-        let runs = lab.run(&["runs", "--format", "json"]);
-        let started = serde_json::from_slice::<serde_json::Value>(&runs.stdout).is_ok_and(|runs| runs.as_array().is_some_and(|runs| !runs.is_empty()));
-        if started {
-            lab.resume_to_the_end();
-        } else {
-            assert_eq!(lab.renew().status.code(), Some(0));
-        }
-        assert_eq!(lab.count("issued", None), 1, "kill {kill}");
-        assert_eq!(lab.store().len(), 1, "kill {kill}");
-        assert_eq!(lab.run(&["verify"]).status.code(), Some(0));
     }
 }
 

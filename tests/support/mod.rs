@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
 pub mod component;
+#[cfg(target_os = "linux")]
+pub mod gate;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -48,6 +50,12 @@ impl Lab {
         // The lab waits 40 s before an absence counts; tests that do not hide rows need not.
         lab.edit_site("absent_after: 40s", "absent_after: 1s");
         lab
+    }
+
+    /// Leaves the folder behind when this is dropped, and says where it is.
+    pub fn keep(&mut self) -> PathBuf {
+        self.place.disable_cleanup(true);
+        self.place.path().to_owned()
     }
 
     /// A path below the lab's folder.
