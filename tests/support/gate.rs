@@ -55,7 +55,7 @@ impl Held {
     }
 
     /// Lets it go on by one write.
-    pub fn pass(&mut self) {
+    fn pass(&mut self) {
         let mut packet = [0; 4096];
         match self.output.read(&mut packet) {
             Err(error) if error.kind() != ErrorKind::WouldBlock => panic!("{error}"),
@@ -63,14 +63,19 @@ impl Held {
         }
     }
 
+    /// Lets it tell everything that is durable by now, and go on.
+    pub fn let_go(&mut self) {
+        (self.told..self.events().len()).for_each(|_| self.tell());
+    }
+
     /// Lets it tell its next event, which is durable, and go on.
-    pub fn tell(&mut self) {
+    fn tell(&mut self) {
         let line = self.events().get(self.told).map(|event| serde_json::to_string(event).unwrap()).unwrap_or_default();
         (0..if line.len() < BUFFER { 1 } else { 2 }).for_each(|_| self.pass());
         self.told += 1;
     }
 
-    /// Lets it go on until so many events are durable, and it waits behind the last of them. `false`: it ended before.
+    /// Lets it go on until so many events are durable, and it waits behind the group that the last of them was written with. `false`: it ended before.
     pub fn until(&mut self, events: usize) -> bool {
         let started = Instant::now();
         loop {
@@ -81,6 +86,10 @@ impl Held {
             if durable > self.told {
                 self.tell();
                 continue;
+            }
+            if self.events().last().is_some_and(|event| event.body.stops()) {
+                // What it says at the end is no event.
+                self.pass();
             }
             if self.child.try_wait().unwrap().is_some() {
                 return false;
