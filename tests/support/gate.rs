@@ -99,6 +99,12 @@ impl Held {
         }
     }
 
+    /// Lets it go on to its end, and gives its exit code.
+    pub fn finish(mut self) -> Option<i32> {
+        self.until(usize::MAX);
+        self.child.wait().unwrap().code()
+    }
+
     /// `kill -9`.
     pub fn kill(mut self) {
         let _ = self.child.kill();

@@ -15,7 +15,7 @@ use super::event::{Event, EventBody};
 use super::state::{State, apply};
 use crate::backend::BackendError;
 use crate::clock::Clock;
-use crate::journal::{Journal, reserve};
+use crate::journal::{Journal, is_reserved, reserve};
 
 /// A step back of the wall clock that is not worth an event.
 pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
@@ -95,7 +95,7 @@ impl<'a> Log<'a> {
         self.observer.stuck(error);
     }
 
-    /// Before a write: takes the claim on this credential for the run, and before the first one keeps room for the journal. Gives the
+    /// Before a write: takes the claim on this credential for the run, and keeps room for the journal and the vault. Gives the
     /// request IDs that were committed for the credential `of`, if the step has one.
     ///
     /// # Errors
@@ -105,7 +105,8 @@ impl<'a> Log<'a> {
         if let Some(key) = key {
             self.journal.claim(&self.state.run, now, &[key.to_owned()])?;
         }
-        if !self.state.wrote {
+        // On a disk that was full the room may have been used up; nothing more is sent before there is room again.
+        if !self.state.wrote || !is_reserved(self.journal.folder()) {
             reserve(self.journal.folder())?;
         }
         let committed = of.map(|credential| self.journal.commitments(credential)).transpose()?.unwrap_or_default();

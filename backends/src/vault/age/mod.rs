@@ -106,6 +106,23 @@ impl AgeVault {
     }
 }
 
+impl AgeVault {
+    fn put_now(&self, info: &EntryInfo, value: &Secret) -> Result<(), BackendError> {
+        let (value_file, info_file) = (self.file(&info.reference, ".age")?, self.file(&info.reference, ".json")?);
+        let sealed = self.seal(value)?;
+        let description = serde_json::to_vec_pretty(info).map_err(|reason| unreadable(&self.folder, &Text::plain(reason.to_string())))?;
+        let unwritable = |reason| unwritable(&self.folder, &reason);
+        durable::create_folder(&self.folder).map_err(unwritable)?;
+        durable::replace(&self.folder, &value_file, &sealed).map_err(unwritable)?;
+        durable::replace(&self.folder, &info_file, &description).map_err(unwritable)
+    }
+
+    /// Gives up the room that was kept free on this disk. `false`: none was.
+    fn release_reserve(&self) -> bool {
+        self.folder.parent().is_some_and(|state| fs::remove_file(state.join("reserve")).is_ok())
+    }
+}
+
 impl fmt::Debug for AgeVault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AgeVault").field("folder", &self.folder).field("recovery", &self.recovery.len()).finish_non_exhaustive()
@@ -114,13 +131,11 @@ impl fmt::Debug for AgeVault {
 
 impl Vault for AgeVault {
     fn put(&self, info: &EntryInfo, value: &Secret) -> Result<(), BackendError> {
-        let (value_file, info_file) = (self.file(&info.reference, ".age")?, self.file(&info.reference, ".json")?);
-        let sealed = self.seal(value)?;
-        let description = serde_json::to_vec_pretty(info).map_err(|reason| unreadable(&self.folder, &Text::plain(reason.to_string())))?;
-        let unwritable = |reason| unwritable(&self.folder, &reason);
-        durable::create_folder(&self.folder).map_err(unwritable)?;
-        durable::replace(&self.folder, &value_file, &sealed).map_err(unwritable)?;
-        durable::replace(&self.folder, &info_file, &description).map_err(unwritable)
+        match self.put_now(info, value) {
+            // What a page shows once must not be lost: the engine keeps room for it in `STATE/reserve`.
+            Err(error) if error.code == "FOLDER.FULL" && self.release_reserve() => self.put_now(info, value),
+            done => done,
+        }
     }
 
     fn get(&self, reference: &SecretRef) -> Result<Option<Secret>, BackendError> {
