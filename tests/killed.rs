@@ -10,29 +10,14 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use kirikae_engine::action::registry;
-use kirikae_engine::check::check;
-use kirikae_engine::dsl::Type;
-use kirikae_engine::testing::Shipped;
 use support::gate::Held;
+use support::shipped::{lab_before, started_by_people};
 use support::{Lab, said};
-
-/// Playbooks that need another one to be carried out before there is something for them to do.
-const BEFORE: [(&str, &str); 1] = [("obn/delete-old", "obn/install")];
-
-/// Shipped playbooks that a person starts: they ask for nothing that only another playbook can give.
-fn playbooks() -> Vec<String> {
-    let checked = Shipped.playbooks().into_iter().map(|source| check(&source, &Shipped, registry()).result.unwrap());
-    let started = checked.filter(|checked| checked.inputs.iter().all(|input| !matches!(input.ty, Type::File | Type::Cert | Type::Proof | Type::BackupRef)));
-    started.map(|checked| checked.id).collect()
-}
 
 /// A lab in which this playbook has something to do.
 fn lab_for(playbook: &str) -> Lab {
     let lab = Lab::start(&[]);
-    for (_, before) in BEFORE.iter().filter(|(of, _)| *of == playbook) {
-        assert_eq!(lab.run(&["apply", before]).status.code(), Some(0));
-    }
+    lab_before(&lab, playbook);
     lab
 }
 
@@ -131,7 +116,7 @@ fn a_renewal_killed_behind_every_write_and_in_the_midst_of_what_follows_issues_o
 
 #[test]
 fn every_other_playbook_killed_here_and_there_ends_as_if_nothing_had_happened() {
-    for playbook in playbooks().iter().filter(|playbook| *playbook != "obn/renew-web") {
+    for playbook in started_by_people().iter().filter(|playbook| *playbook != "obn/renew-web") {
         let (writes, intents, expected) = undisturbed(playbook);
         let kills = writes.into_iter().step_by(4).map(Kill::Behind).chain(intents.into_iter().step_by(2).map(Kill::InTheMidstOf));
         all(playbook, kills.collect(), &expected);

@@ -34,8 +34,11 @@ struct Scene {
     effects: fn(&World) -> usize,
 }
 
+/// An action, what a look sees of it, and where it has something to do.
+type Contract = (&'static str, Sight, fn() -> Scene);
+
 /// Every writing action. A new one gets a line here, with a scene.
-const CONTRACTS: &[(&str, Sight, fn() -> Scene)] = &[
+const CONTRACTS: &[Contract] = &[
     ("ca.fetch", Sight::Free, fetch),
     ("ca.obtain", Sight::Free, obtain),
     ("ca.renew", Sight::Sees, renew),

@@ -1,9 +1,11 @@
 //! The binary, a lab in its own process, and what the lab's `effects.jsonl` says.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
+pub mod canary;
 pub mod component;
 #[cfg(target_os = "linux")]
 pub mod gate;
+pub mod shipped;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -32,7 +34,13 @@ pub struct Lab {
 impl Lab {
     /// Starts a lab; a request is issued at once.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, |_| ())
+    }
+
+    /// The same, after something was done about its folder.
+    pub fn start_with(arguments: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let place = tempfile::tempdir().unwrap();
+        prepare(&place.path().join("lab"));
         let child = kirikae()
             .args(["lab", "--pace", "0", "--dir"])
             .arg(place.path().join("lab"))

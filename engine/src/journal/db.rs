@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension, Params, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value as Json;
 
 use super::chain::{ChainFault, STATE_RUN, link};
@@ -30,6 +30,8 @@ CREATE TABLE IF NOT EXISTS claims(credential TEXT PRIMARY KEY, run TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS attempts(device TEXT PRIMARY KEY, used INTEGER NOT NULL, at INTEGER NOT NULL, source TEXT);
 CREATE TABLE IF NOT EXISTS plans(plan_id TEXT PRIMARY KEY, digest TEXT NOT NULL, run TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS blobs(run TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY(run, name));
+CREATE INDEX IF NOT EXISTS commitments_of_steps ON commitments(run, step);
+CREATE INDEX IF NOT EXISTS runs_by_age ON runs(started_at, run);
 CREATE INDEX IF NOT EXISTS acts ON events(at) WHERE kind IN ('ApprovalGiven', 'IntentRecorded');
 ";
 
@@ -383,20 +385,25 @@ impl Journal {
     /// # Errors
     /// `JOURNAL.*`.
     pub fn runs(&self) -> Result<Vec<RunRow>, JournalError> {
-        let sql = "SELECT run, playbook, target, plan, started_at, phase, detail FROM runs ORDER BY started_at DESC, run DESC";
-        let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| {
-            Ok(RunRow {
-                run: row.get(0)?,
-                playbook: row.get(1)?,
-                target: row.get(2)?,
-                plan: row.get(3)?,
-                started_at: timestamp(row.get(4)?),
-                phase: row.get(5)?,
-                detail: row.get(6)?,
-            })
-        })?;
+        let mut statement = self.connection.prepare(&format!("{RUNS} {NEWEST_FIRST}"))?;
+        let rows = statement.query_map([], run_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The newest run.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn newest(&self) -> Result<Option<RunRow>, JournalError> {
+        Ok(self.connection.query_row(&format!("{RUNS} {NEWEST_FIRST} LIMIT 1"), [], run_row).optional()?)
+    }
+
+    /// The run of this id.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn find(&self, run: &str) -> Result<Option<RunRow>, JournalError> {
+        Ok(self.connection.query_row(&format!("{RUNS} WHERE run=?1"), [run], run_row).optional()?)
     }
 
     /// How many steps of an action were begun since a time, in all runs, or were approved by a site rule and may yet be. What is
@@ -497,6 +504,21 @@ pub(crate) fn unfinished(run: &str) -> JournalError {
             format!("to go on: kirikae resume {run}   to give it up: kirikae abandon {run}"),
         ),
     }
+}
+
+const RUNS: &str = "SELECT run, playbook, target, plan, started_at, phase, detail FROM runs";
+const NEWEST_FIRST: &str = "ORDER BY started_at DESC, run DESC";
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        run: row.get(0)?,
+        playbook: row.get(1)?,
+        target: row.get(2)?,
+        plan: row.get(3)?,
+        started_at: timestamp(row.get(4)?),
+        phase: row.get(5)?,
+        detail: row.get(6)?,
+    })
 }
 
 fn timestamp(ms: i64) -> Timestamp {
