@@ -80,8 +80,8 @@ pub(crate) fn is_reserved(folder: &Path) -> bool {
     fs::metadata(folder.join("reserve")).is_ok_and(|kept| kept.len() == RESERVE)
 }
 
-/// Gives the room that was kept free for what must still be written on a full disk. `false`: none is left.
-pub(crate) fn release(folder: &Path) -> bool {
+/// Gives the reserved room back: at the end of a run, or on a full disk for what must still be written. `false`: none was kept.
+pub fn release(folder: &Path) -> bool {
     fs::remove_file(folder.join("reserve")).is_ok()
 }
 
