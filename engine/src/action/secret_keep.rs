@@ -1,8 +1,6 @@
 //! `secret.keep`: gives a secret a name and a subject in the vault.
 
 use super::manifest::{input, manifest, output};
-use sha2::{Digest, Sha256};
-
 use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx};
 use crate::backend::{BackendError, EntryInfo, Progress};
 use crate::dsl::{Type, Value};
@@ -53,7 +51,7 @@ impl WriteAction for SecretKeep {
         let Some(value) = inputs.0.get("value") else { return Ok(nothing_to_keep(inputs)) };
         let wanted = Wanted::of(inputs, value)?;
         let vault = cx.backends.vault();
-        let named = vault.list()?.into_iter().any(|entry| entry.reference == wanted.reference && entry.name == wanted.name && entry.about == wanted.about);
+        let named = vault.info(&wanted.reference)?.is_some_and(|entry| entry.name == wanted.name && entry.about == wanted.about);
         // A value that was declared (and not shown by a page) may have changed since it was kept under this name.
         let same = match value {
             Value::DeclaredSecret(_) if named => match (cx.secrets.unattended(value)?, vault.get(&wanted.reference)?) {
@@ -76,7 +74,7 @@ impl WriteAction for SecretKeep {
         let Some(value) = inputs.0.get("value") else { return Ok(Progress::Done(Outputs::new())) };
         let wanted = Wanted::of(inputs, value)?;
         let vault = cx.writes.vault();
-        let known = vault.list()?.into_iter().find(|entry| entry.reference == wanted.reference);
+        let known = vault.info(&wanted.reference)?;
         let secret = cx.read.secrets.value(value)?;
         let entry = EntryInfo {
             reference: wanted.reference.clone(),
@@ -108,10 +106,7 @@ impl Wanted {
         let about = inputs.str("about").unwrap_or_default().to_owned();
         let reference = match value {
             Value::Secret(reference) => reference.clone(),
-            _ => {
-                let digest = hex::encode(Sha256::digest(format!("{}:{name}{about}", name.len())));
-                SecretRef::vault(&format!("kept-{}", &digest[..16]))
-            }
+            _ => SecretRef::kept(&name, &about),
         };
         Ok(Self { reference, name, about })
     }
