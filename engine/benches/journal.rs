@@ -7,6 +7,7 @@
 //! nothing to do.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
+#[allow(dead_code)]
 mod figure;
 
 use std::path::Path;
