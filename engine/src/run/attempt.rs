@@ -13,21 +13,15 @@ use super::decide::{Command, Program, StateFacts};
 use super::driver::RunError;
 use super::event::{EffectResult, ErrorBody, EventBody, Seen};
 use super::files::StateBlobs;
-use super::log::STEP_BACK;
 use super::secrets::{Escrow, shown_secret};
 use super::state::{Doing, State};
 use crate::action::{AskAction, Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Outputs, ReadCx, Registry, Sessions, WriteAction, WriteCx};
 use crate::backend::{BackendError, BackendSet, Call, CancelToken, Class, IdempotencyKey, Progress, SecretSink};
 use crate::check::{Binding, BoundAction};
-use crate::clock::Clock;
+use crate::clock::{Clock, is_right};
 use crate::dsl::{RoleKind, Type, Value};
 use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json, site_key};
 use crate::text::Text;
-
-/// Wall time may be so far from a portal's `Date`.
-const PORTAL_SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// No run happens before this program was written.
-const BUILT: &str = "2026-11-01T00:00:00Z";
 
 /// What all attempts of a run share.
 pub(super) struct Shared<'a> {
@@ -267,24 +261,7 @@ impl<'a> Attempt<'a> {
         if program.action(&self.address).is_none_or(|action| action.manifest.effect < Effect::Irreversible) {
             return Ok(());
         }
-        let wall = self.context.clock.now();
-        let wrong = |ja: String, en: String| Err(BackendError::new("CLOCK.WRONG", Text::new(ja, en)));
-        if BUILT.parse::<Timestamp>().is_ok_and(|built| wall < built) {
-            return wrong(
-                format!("この端末の時計 {wall} は、このプログラムより古い日付です。"),
-                format!("the clock says {wall}, before this program was built."),
-            );
-        }
-        if self.state().at.is_some_and(|last| last.duration_since(wall) > STEP_BACK) {
-            return wrong(format!("この端末の時計 {wall} は、記録の最後より前です。"), format!("the clock says {wall}, before the last event of the run."));
-        }
-        match sessions.portal_date() {
-            Some(date) if wall.duration_since(date).abs() > PORTAL_SKEW => wrong(
-                format!("この端末の時計 {wall} とサイトの時計 {date} が5分以上違います。"),
-                format!("the clock says {wall}, the portal {date}: more than 5 minutes apart."),
-            ),
-            _ => Ok(()),
-        }
+        is_right(self.context.clock.now(), self.state().at, sessions.portal_date())
     }
 
     fn intent_event(&self, inputs: &Inputs, intent: &Intent) -> EventBody {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::conform::conform;
+use super::conform::{at_start, conform, conform_outputs};
 use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, StepEnd};
 use super::private::hide_inputs;
 use super::rescue::error_at;
@@ -210,6 +210,9 @@ pub fn decide(program: &Program, state: &State) -> Vec<Command> {
     if state.phase != Phase::Active {
         return vec![];
     }
+    if let Some(moved) = at_start(program, state).filter(|_| !state.cancelled) {
+        return vec![Command::Record(moved)];
+    }
     let facts = StateFacts(state, program);
     let in_trouble = state.is_in_trouble();
     let (mut commands, mut parks) = (vec![], vec![]);
@@ -405,9 +408,9 @@ impl Judge<'_> {
             return self.failed(not_known(name), BTreeMap::new());
         }
         if action.manifest.effect > Effect::Read
-            && let Err(drift) = conform(&self.program.plan, &self.step.address, &hide_inputs(&self.program.private(), &bound.known))
+            && let Some(drift) = conform(self.program, &self.step.address, &hide_inputs(&self.program.private(), &bound.known))
         {
-            return self.failed(drift.into_error(), BTreeMap::new());
+            return self.failed(drift, BTreeMap::new());
         }
         if action.manifest.effect == Effect::Irreversible && !self.state.approved.contains(&self.step.address) {
             let cause = Text::new(format!("手順 {} は承認されていません。", self.step.address), format!("step `{}` was not approved.", self.step.address));
@@ -459,9 +462,9 @@ impl Judge<'_> {
             return self.poll_again(repeat, attempt);
         }
         if let Some(action) = self.action()
-            && let Err(drift) = super::conform::conform_outputs(&self.program.plan, &self.step.address, action, &self.program.hidden(json))
+            && let Some(drift) = conform_outputs(self.program, &self.step.address, action, &self.program.hidden(json))
         {
-            return self.failed(drift.into_error(), json.clone());
+            return self.failed(drift, json.clone());
         }
         let end = self.guard(&self.step.expect, Some(&outputs), Outcome::Observed, json);
         end.unwrap_or_else(|| self.ended(self.end(Outcome::Observed, json.clone())))

@@ -4,6 +4,7 @@ pub mod actions;
 pub mod certs;
 pub mod coverage;
 pub mod diagnostic;
+pub mod drift;
 pub mod graph;
 pub mod plan;
 mod plan_errors;

@@ -2,7 +2,7 @@
 
 use kirikae_engine::backend::BackendError;
 use kirikae_engine::check::{Step, What};
-use kirikae_engine::plan::{DryRun, VerdictKind};
+use kirikae_engine::plan::{DryRun, Moved, VerdictKind};
 use kirikae_engine::run::{Doing, EndOfRun, ErrorBody, Event, EventBody, Observer, Outcome, ParkCause, Phase, Program, RunEnd, State};
 use kirikae_engine::text::Lang;
 use serde_json::{Value as Json, json};
@@ -59,6 +59,10 @@ impl Screen {
             }
             EventBody::Reconciled { .. } => format!("{}  {}  {title}", if ja { "確認" } else { "look" }, pad(step, 14)),
             EventBody::ClockStepped { back_ms } => format!("{} {back_ms} ms", if ja { "時計が戻りました:" } else { "the clock stepped back:" }),
+            EventBody::ProfileReplaced { role, to, .. } => {
+                let digest = to.get(..12).unwrap_or(to);
+                if ja { format!("プロファイルを替えました: {role} → {digest}…") } else { format!("profile replaced: {role} → {digest}…") }
+            }
             EventBody::CancelRequested { .. } => {
                 (if ja { "止めます。今の手順が終わるのを待っています…" } else { "stopping after the step in flight…" }).to_owned()
             }
@@ -154,7 +158,12 @@ pub fn end_text(program: &Program, end: &EndOfRun, lang: Lang) -> String {
 
 /// The same for machines.
 pub fn end_json(program: &Program, end: &EndOfRun) -> Json {
-    json!({"run": end.state.run, "phase": end.state.phase, "steps": end.state.steps, "head": end.head, "playbook": program.checked.id})
+    let mut json = json!({"run": end.state.run, "phase": end.state.phase, "steps": end.state.steps, "head": end.head, "playbook": program.checked.id});
+    let moved = end.state.failed().and_then(|(_, ended)| ended.error.as_ref()).map(|error| Moved::of_error(&error.data)).unwrap_or_default();
+    if !moved.is_empty() {
+        json["moved"] = json!(moved);
+    }
+    json
 }
 
 /// What a run did and what is left.
@@ -190,6 +199,7 @@ pub fn show(program: &Program, state: &State, lang: Lang) -> String {
         && let Some(error) = &ended.error
     {
         lines.push(format!("  {}  {} {}", word("原因", "cause"), error.code, error.cause.get(lang)));
+        lines.extend(super::drift::lines(&Moved::of_error(&error.data), &program.zone, lang).iter().map(|line| format!("  {}  {line}", pad("", 10))));
         if !error.cure.get(lang).is_empty() {
             lines.push(format!("  {}  {}", word("直し方", "cure"), error.cure.get(lang)));
         }
