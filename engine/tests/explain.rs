@@ -18,6 +18,7 @@ const WITHOUT_EXAMPLE: &[(&str, &str)] = &[
     ("CHECK.ONE_OF", "no action of this version has inputs of which one must be given"),
     ("CHECK.SHOWN_ONCE", "needs a whole procedure: tests/cases/warned"),
     ("ROLE.PROFILE", "needs two profiles"),
+    ("TEST.PLAYBOOK", "needs a playbook with a finding beside it"),
     ("SITE.ROOTS", "found when the site's files are opened"),
     ("SITE.WRONG_KIND", "found when a playbook meets a site"),
 ];
@@ -54,6 +55,8 @@ operations:
   probe: { pages: [{ open: / }] }
 "#;
 
+const TEST: &str = "kirikae: test/1\nplaybook: obn/renew-web\nclock: \"2026-11-23T10:00:00+09:00\"\n";
+
 const SITE: &str = "kirikae: site/1\nid: case\ntitle: 例\n";
 
 #[test]
@@ -80,7 +83,7 @@ fn stories_are_clean_and_in_both_languages() {
 
 #[test]
 fn wrong_examples_raise_their_code_and_right_ones_do_not() {
-    let areas = ["YAML.", "DSL.", "TYPE.", "EXPR.", "REF.", "CITE.", "ROLE.", "ACTION.", "CHECK.", "PROFILE.", "SITE."];
+    let areas = ["YAML.", "DSL.", "TYPE.", "EXPR.", "REF.", "CITE.", "ROLE.", "ACTION.", "CHECK.", "PROFILE.", "SITE.", "TEST."];
     let mut wrong = vec![];
     for story in stories() {
         let Some(example) = &story.example else {
@@ -109,6 +112,7 @@ fn codes(example: &Example, text: &str, wrong: bool) -> Vec<String> {
         Part::Portal => merged(PORTAL, text).into_bytes(),
         Part::Site => merged(SITE, text).into_bytes(),
         Part::Sources => merged("kirikae: sources/1\n", text).into_bytes(),
+        Part::Test => merged(TEST, text).into_bytes(),
         Part::When => merged(PLAYBOOK, &asking(&format!("    when: {text}\n"))).into_bytes(),
         Part::Bytes if wrong => (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect(),
         Part::File | Part::Bytes => text.as_bytes().to_vec(),
