@@ -16,6 +16,7 @@ use shipped::{Folders, top};
 const WITHOUT_EXAMPLE: &[(&str, &str)] = &[
     ("CHECK.LIVE_HANDLE", "no action of this version opens a session"),
     ("CHECK.ONE_OF", "no action of this version has inputs of which one must be given"),
+    ("TEST.NONE", "found when there is nothing to try"),
     ("TEST.PLAYBOOK", "needs a playbook with a finding beside it"),
 ];
 

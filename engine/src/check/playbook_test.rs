@@ -10,7 +10,7 @@ use crate::backend::profile::{Operation, Profile};
 use crate::backend::{Class, code_info};
 use crate::dsl::reader::{did_you_mean, first_findings, nearest};
 use crate::dsl::test::{ISSUED, SimBackend, SimFault, SimFile, SimInput, Situation, TestFile};
-use crate::dsl::{Type, decode_test, read_scalar};
+use crate::dsl::{Type, decode_profile, decode_test, read_scalar};
 use crate::text::{Diagnostic, Severity, Source, Sources, Span, Spanned, Text};
 
 /// A test with its playbook.
@@ -20,6 +20,8 @@ pub struct TestSuite {
     pub file: TestFile,
     /// Its playbook.
     pub checked: Checked,
+    /// The issuer that certificates have where the test does not say: the example of the program's profile.
+    pub issuer: Option<String>,
 }
 
 /// What a check of a test says.
@@ -62,12 +64,19 @@ pub fn check_test(source: &Source, library: &dyn Library, registry: &Registry) -
         (Ok(file), Some(checked)) => {
             let names = Names { source, checked: &checked, found: vec![] };
             let found = names.of_file(&file);
-            if found.is_empty() { Ok(TestSuite { file, checked }) } else { Err(first_findings(found)) }
+            if found.is_empty() { Ok(TestSuite { file, issuer: issuer(&checked, library), checked }) } else { Err(first_findings(found)) }
         }
         (Err(found), _) => Err(first_findings(found.into_iter().chain(of_playbook).filter(|finding| finding.severity == Severity::Error).collect())),
         (Ok(_), None) => Err(of_playbook),
     };
     TestOutcome { sources, result }
+}
+
+/// Of a profile of the playbook's own, else of the one that has the program's name.
+fn issuer(checked: &Checked, library: &dyn Library) -> Option<String> {
+    let of = |profile: &Profile| profile.facts.get("issuer")?.glob.as_ref().map(|(_, example)| example.clone());
+    let of_program = || decode_profile(&library.portal(&checked.program)?).ok().as_ref().and_then(of);
+    checked.profiles.values().find_map(of).or_else(of_program)
 }
 
 struct Names<'a> {
@@ -121,8 +130,7 @@ impl Names<'_> {
             let what =
                 Text::new(format!("「{ISSUED}」は、試験の中で発行される証明書の名前です。"), format!("`{ISSUED}` is the name of what is issued in the test."));
             self.found.push(
-                Diagnostic::error("TEST.UNKNOWN_NAME", self.source.place(name.span), what)
-                    .cure(Text::new("別の名前にしてください。", "choose another name.")),
+                Diagnostic::error("TEST.UNKNOWN_NAME", self.source.place(name.span), what).cure(Text::new("別の名前にしてください。", "choose another name.")),
             );
         }
         situation.faults.iter().for_each(|fault| self.fault(&fault.value));
@@ -143,7 +151,10 @@ impl Names<'_> {
                     let what = Text::new(format!("「{shown}」は {ty} ではありません。"), format!("`{shown}` is not {ty}."));
                     let cure = match ty {
                         Type::Cert => Text::new("{ cert: 証明書の名前 } と書きます。", "write { cert: NAME }."),
-                        Type::File => Text::new("{ name: a.p12, cert: 証明書の名前, password: \"1234\" } と書きます。", "write { name: a.p12, cert: NAME, password: \"1234\" }."),
+                        Type::File => Text::new(
+                            "{ name: a.p12, cert: 証明書の名前, password: \"1234\" } と書きます。",
+                            "write { name: a.p12, cert: NAME, password: \"1234\" }.",
+                        ),
                         ty => read_scalar(ty, shown).err().map(|error| error.why).unwrap_or_default(),
                     };
                     self.found.push(Diagnostic::error("TYPE.MISMATCH", self.source.place(name.span), what).cure(cure));

@@ -62,7 +62,7 @@ pub enum SimBackend {
     /// A store.
     Store(SimStore),
     /// A portal.
-    Portal(SimPortal),
+    Portal(Box<SimPortal>),
     /// A folder.
     Folder(SimFolder),
 }
@@ -297,7 +297,7 @@ impl SimBackend {
     pub fn empty(kind: RoleKind) -> Option<Self> {
         match kind {
             RoleKind::Store => Some(Self::Store(SimStore { holds: vec![], readable: true, writable: true })),
-            RoleKind::Ca | RoleKind::Web => Some(Self::Portal(SimPortal::default())),
+            RoleKind::Ca | RoleKind::Web => Some(Self::Portal(Box::default())),
             RoleKind::Folder => Some(Self::Folder(SimFolder { files: vec![], present: true, plain: false })),
             RoleKind::Token => None,
         }

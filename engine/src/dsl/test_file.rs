@@ -163,7 +163,8 @@ pub(super) fn spanned(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<St
 /// A code, `AREA.CAUSE`.
 pub(super) fn code(reader: &mut Reader<'_>, node: &Node) -> Option<Spanned<String>> {
     let code = spanned(reader, node)?;
-    let part = |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase()) && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+    let part =
+        |part: &str| part.starts_with(|c: char| c.is_ascii_uppercase()) && part.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
     if code.value.split_once('.').is_some_and(|(area, cause)| part(area) && part(cause)) {
         return Some(code);
     }

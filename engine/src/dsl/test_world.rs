@@ -16,8 +16,7 @@ use crate::text::{Entry, Kind, Node, Spanned, Text};
 pub(super) const SITUATION_KEYS: [&str; 7] = ["clock", "certs", "backends", "inputs", "answers", "vault", "faults"];
 pub(super) const CERT_KEYS: [&str; 8] = ["cn", "serial", "issuer", "not_before", "not_after", "key", "exportable", "protected"];
 pub(super) const STORE_KEYS: [&str; 3] = ["holds", "readable", "writable"];
-pub(super) const PORTAL_KEYS: [&str; 10] =
-    ["status", "issues", "listed", "gives", "rejects", "refuses", "hides", "absent_after", "files", "missing"];
+pub(super) const PORTAL_KEYS: [&str; 10] = ["status", "issues", "listed", "gives", "rejects", "refuses", "hides", "absent_after", "files", "missing"];
 pub(super) const FOLDER_KEYS: [&str; 3] = ["files", "present", "plain"];
 pub(super) const ANSWER_KEYS: [&str; 3] = ["yes", "fields", "evidence"];
 pub(super) const FAULT_KEYS: [&str; 6] = ["at", "before", "after_effect", "times", "crash", "then"];
@@ -93,19 +92,20 @@ fn cert(reader: &mut Reader<'_>, node: &Node, whole: bool) -> Option<SimCert> {
 fn backends(reader: &mut Reader<'_>, fields: &Fields<'_>, kinds: &RoleKinds) -> BTreeMap<String, SimBackend> {
     let mut backends: BTreeMap<String, SimBackend> = kinds.iter().filter_map(|(role, kind)| Some((role.clone(), SimBackend::empty(*kind)?))).collect();
     let roles: Vec<&str> = kinds.keys().map(String::as_str).collect();
-    for entry in fields.get("backends").and_then(|node| reader.entries(node)).unwrap_or_default() {
+    let entries = fields.get("backends").and_then(|node| reader.entries(node)).unwrap_or_default();
+    for entry in entries {
         let Some(empty) = backends.get(&entry.key.value) else {
             if kinds.contains_key(&entry.key.value) {
                 let what = Text::new("USBキー・カードはまだ試験できません。", "tokens cannot be simulated yet.");
                 reader.error("DSL.NOT_YET", entry.key.span, what);
             } else {
-                reader.unknown_key(&entry.key, &roles);
+                reader.unknown_key(&entry.key, &roles, entries);
             }
             continue;
         };
         let told = match empty {
             SimBackend::Store(_) => store(reader, &entry.value).map(SimBackend::Store),
-            SimBackend::Portal(_) => portal(reader, &entry.value).map(SimBackend::Portal),
+            SimBackend::Portal(_) => portal(reader, &entry.value).map(Box::new).map(SimBackend::Portal),
             SimBackend::Folder(_) => folder(reader, &entry.value).map(SimBackend::Folder),
         };
         backends.extend(told.map(|told| (entry.key.value.clone(), told)));
@@ -188,7 +188,7 @@ fn operations<'n>(reader: &mut Reader<'_>, fields: &Fields<'n>, key: &str) -> Ve
     for entry in entries {
         match Operation::parse(&entry.key.value) {
             Some(operation) => known.push((operation, entry)),
-            None => reader.unknown_key(&entry.key, &words),
+            None => reader.unknown_key(&entry.key, &words, entries),
         }
     }
     known
@@ -202,7 +202,9 @@ fn inputs(reader: &mut Reader<'_>, fields: &Fields<'_>) -> BTreeMap<String, Span
                 file(reader, &entry.value, &["name", "cert", "password", "text"])
                     .map(|(name, file)| SimInput::File(name.unwrap_or_else(|| "file.p12".to_owned()), file))
             }
-            Kind::Map(_) => reader.map(&entry.value, &["cert"]).and_then(|fields| reader.need(&fields, "cert").and_then(|node| reader.string(node))).map(SimInput::Cert),
+            Kind::Map(_) => {
+                reader.map(&entry.value, &["cert"]).and_then(|fields| reader.need(&fields, "cert").and_then(|node| reader.string(node))).map(SimInput::Cert)
+            }
             _ => reader.scalar(&entry.value).map(|scalar| SimInput::Scalar(scalar.text.clone())),
         };
         inputs.extend(given.map(|given| (entry.key.value.clone(), Spanned::new(given, entry.key.span))));

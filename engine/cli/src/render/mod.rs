@@ -9,6 +9,8 @@ pub mod plan;
 mod plan_errors;
 pub mod run;
 pub mod sarif;
+#[cfg(feature = "playbook-tests")]
+pub mod test;
 
 use std::io::Write;
 use std::path::Path;

@@ -5,8 +5,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{
-    count, definition, document, document_id, duration, error_code, flag, help, keyed, keyword, list, named, object, one_or_list, scalar, string, text,
-    words,
+    count, definition, document, document_id, duration, error_code, flag, help, keyed, keyword, list, named, object, one_or_list, scalar, string, text, words,
 };
 use crate::backend::profile::Operation;
 use crate::dsl::test::{DECISIONS, Ending, OUTCOMES};
@@ -24,13 +23,17 @@ pub(super) fn schema() -> Json {
         ("vault", help("前に保管した秘密の値。", list(entry()))),
         ("cases", help("場合ごとの試験。名前と、上からの違い、あるべき結果。1つ目から自動の試験も作ります。", named(definition("case")))),
     ];
-    let definitions =
-        json!({ "cert": cert(), "backend": backend(), "file": file(), "case": case(), "expect": expect(), "fault": fault(), "answer": answer() });
+    let definitions = json!({ "cert": cert(), "backend": backend(), "file": file(), "case": case(), "expect": expect(), "fault": fault(), "answer": answer() });
     document("test", "kirikae test/1", &["playbook", "clock"], keys, definitions)
 }
 
 fn certs() -> Json {
-    keyword("証明書", "この試験に出てくる証明書。保管先やファイルからは名前で呼びます。", json!({ "old": { "cn": "0110119153", "not_after": "2027-01-22" } }), named(definition("cert")))
+    keyword(
+        "証明書",
+        "この試験に出てくる証明書。保管先やファイルからは名前で呼びます。",
+        json!({ "old": { "cn": "0110119153", "not_after": "2027-01-22" } }),
+        named(definition("cert")),
+    )
 }
 
 fn cert() -> Json {
@@ -64,7 +67,13 @@ fn backend() -> Json {
         ("refuses", help("このサイトが断る操作と、そのコード。", by_operation(error_code()))),
         ("hides", help("新しい行が一覧に出るまでの時間。", duration())),
         ("absent_after", help("「一覧に無い」と言い切れるまでの時間。", duration())),
-        ("files", help("フォルダー: ファイルの名前と中身。サイト: 受け取るファイルのようす。", json!({ "anyOf": [keyed(definition("file")), one_or_list(words(&downloads))] }))),
+        (
+            "files",
+            help(
+                "フォルダー: ファイルの名前と中身。サイト: 受け取るファイルのようす。",
+                json!({ "anyOf": [keyed(definition("file")), one_or_list(words(&downloads))] }),
+            ),
+        ),
         ("missing", help("画面に無い項目の名前。", one_or_list(string()))),
         ("present", help("フォルダーがあるか(媒体が挿してあるか)。", flag())),
         ("plain", help("控えを暗号化せずに置くか。", flag())),
@@ -98,11 +107,8 @@ fn answers() -> Json {
 }
 
 fn answer() -> Json {
-    let keys = vec![
-        ("yes", help("はい、か、いいえ。", flag())),
-        ("fields", help("質問の項目の値。", keyed(scalar()))),
-        ("evidence", help("見たもの。", string())),
-    ];
+    let keys =
+        vec![("yes", help("はい、か、いいえ。", flag())), ("fields", help("質問の項目の値。", keyed(scalar()))), ("evidence", help("見たもの。", string()))];
     let mut full = object(&[], keys);
     full["type"] = json!(["object", "string", "number", "boolean"]);
     full
@@ -135,7 +141,15 @@ fn expect() -> Json {
     let endings: Vec<&str> = Ending::WORDS.iter().map(|(word, _)| *word).collect();
     let names = || keyed(one_or_list(string()));
     let keys = vec![
-        ("result", keyword("終わり方", "done 終わりまで・finished することがなく終わる・failed 失敗・waiting 人や時を待つ・uncertain 行われたか分からない・blocked 計画で止まる。", json!("done"), words(&endings))),
+        (
+            "result",
+            keyword(
+                "終わり方",
+                "done 終わりまで・finished することがなく終わる・failed 失敗・waiting 人や時を待つ・uncertain 行われたか分からない・blocked 計画で止まる。",
+                json!("done"),
+                words(&endings),
+            ),
+        ),
         ("error", help("失敗のコード。", error_code())),
         ("at", help("失敗した手順。", string())),
         ("outcome", help("手順ごとの結果(none は始まらなかった)。", keyed(words(&OUTCOMES)))),

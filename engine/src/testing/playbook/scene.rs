@@ -25,8 +25,8 @@ use crate::dsl::{FileRef, Value, fold, read_scalar};
 use crate::journal::Journal;
 use crate::plan::{GivenInput, InputOrigin, LookScope, Plan, PlanRequest, Target, World as PlanWorld, plan, sha256_hex};
 use crate::run::{
-    Doing, Driver, Event, EventBody, MemoryBlobs, NoSecrets, Observer, ParkCause, Phase, Program, RunContext, RunEnd, RunError, State, absent_after, load_program,
-    store_closure,
+    Doing, Driver, Event, EventBody, MemoryBlobs, NoSecrets, Observer, ParkCause, Phase, Program, RunContext, RunEnd, RunError, State, absent_after,
+    load_program, store_closure,
 };
 use crate::secret::SecretRef;
 use crate::text::Lang;
@@ -44,6 +44,7 @@ pub(super) struct Scene<'a> {
     situation: &'a Situation,
     stage: &'a Stage,
     folder: PathBuf,
+    worked: bool,
     watch: Mutex<Watched>,
 }
 
@@ -67,8 +68,8 @@ pub(super) struct Played {
 
 impl<'a> Scene<'a> {
     /// A scene whose state folder is `folder`, which must not be there yet.
-    pub(super) fn new(checked: &'a Checked, situation: &'a Situation, stage: &'a Stage, folder: PathBuf) -> Self {
-        let world = SimWorld::new(situation, checked);
+    pub(super) fn new(checked: &'a Checked, situation: &'a Situation, issuer: Option<&str>, stage: &'a Stage, folder: PathBuf) -> Self {
+        let world = SimWorld::new(situation, checked, issuer);
         let people = People::new(situation.answers.iter().map(|(name, answers)| (name.clone(), answers.value.clone())).collect());
         let faults = situation.faults.iter().filter_map(|fault| match &fault.value {
             SimFault::Before { at, code, times } => Some(Planned { step: at.value.clone(), code: code.value.clone(), when: When::Before, times: *times }),
@@ -76,12 +77,22 @@ impl<'a> Scene<'a> {
             SimFault::Crash => None,
         });
         stage.set(RUN, checked.steps.iter().map(|step| step.address.as_str()), faults.collect());
-        Self { checked, world, people, situation, stage, folder, watch: Mutex::default() }
+        Self { worked: world.working() > 0, checked, world, people, situation, stage, folder, watch: Mutex::default() }
     }
 
     /// The state folder.
     pub(super) fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Whether a certificate worked before anything was done.
+    pub(super) fn worked(&self) -> bool {
+        self.worked
+    }
+
+    /// Values of secrets that were kept from before.
+    pub(super) fn kept(&self) -> impl Iterator<Item = String> {
+        self.situation.vault.iter().map(|entry| entry.value.clone())
     }
 
     /// Plans, and unless `plan_only` or the plan is blocked carries it out. `planned` is the playbook to plan with, when it is not the one
@@ -301,6 +312,12 @@ impl Played {
         let failed = state.failed().and_then(|(address, ended)| Some((address.to_owned(), ended.error.as_ref()?.code.clone())));
         let handed = || state.steps.iter().find_map(|(address, step)| Some((address.clone(), step.handed_off.as_ref()?.code.clone())));
         failed.or_else(handed).or_else(|| state.uncertain().map(|(address, uncertain)| (address.to_owned(), uncertain.code.clone())))
+    }
+
+    /// The outputs of the playbook.
+    pub(super) fn outputs(&self) -> BTreeMap<String, serde_json::Value> {
+        let ended = self.events.iter().rev().find_map(|event| if let EventBody::RunEnded { outputs, .. } = &event.body { Some(outputs.clone()) } else { None });
+        ended.unwrap_or_default()
     }
 
     /// How a step ended, in the words of tests.

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::backend::profile::{Operation, Profile};
 use crate::backend::{
-    BackendError, BackendSet, CaRead, CaWrite, Call, Capabilities, EntryInfo, FileEntry, FolderRead, FolderWrite, Gives, ImportRequest, Notice, Notifier, Progress,
-    Request, SecretSink, Session, Signer, StoreLock, StoreRead, StoreWrite, StoredCert, Vault,
+    BackendError, BackendSet, CaRead, CaWrite, Call, Capabilities, EntryInfo, FileEntry, FolderRead, FolderWrite, Gives, ImportRequest, Notice, Notifier,
+    Progress, Request, SecretSink, Session, Signer, StoreLock, StoreRead, StoreWrite, StoredCert, Vault,
 };
 use crate::secret::{Secret, SecretRef};
 

@@ -40,8 +40,6 @@ struct Script {
     calls: BTreeMap<String, u32>,
     /// The inputs of each step, as its action got them last.
     inputs: BTreeMap<String, Inputs>,
-    /// What was injected: step and code.
-    injected: Vec<(String, String)>,
 }
 
 /// A registry whose actions follow a script.
@@ -84,11 +82,6 @@ impl Stage {
     pub(super) fn inputs(&self) -> BTreeMap<String, Inputs> {
         locked(&self.script).inputs.clone()
     }
-
-    /// What was injected so far: step and code.
-    pub(super) fn injected(&self) -> Vec<(String, String)> {
-        locked(&self.script).injected.clone()
-    }
 }
 
 struct Scripted {
@@ -108,9 +101,7 @@ impl Scripted {
         script.inputs.insert(step.clone(), inputs.clone());
         let fault = script.faults.iter_mut().find(|fault| fault.step == step && fault.when == when && fault.times > 0)?;
         fault.times -= 1;
-        let code = fault.code.clone();
-        script.injected.push((step, code.clone()));
-        Some(code)
+        Some(fault.code.clone())
     }
 }
 

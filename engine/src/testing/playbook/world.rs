@@ -9,11 +9,11 @@ use crate::backend::profile::Operation;
 use crate::backend::{BackendSet, CaWrite, EntryInfo, FolderRead, FolderWrite, StoreWrite, Vault};
 use crate::check::{Checked, status_words};
 use crate::clock::Clock;
-use crate::dsl::test::{ISSUED, SimBackend, SimCert, SimDownload, SimFile, SimPortal, Situation};
 use crate::dsl::CertInfo;
+use crate::dsl::test::{ISSUED, SimBackend, SimCert, SimDownload, SimFile, SimPortal, Situation};
 use crate::secret::{Secret, SecretRef};
 
-/// The issuer of certificates when no profile has an example.
+/// The issuer of certificates where neither test nor profile says.
 const ISSUER: &str = "Practice Root CA";
 
 /// Everything outside the process.
@@ -30,22 +30,14 @@ pub(super) struct SimWorld {
 }
 
 impl SimWorld {
-    pub(super) fn new(situation: &Situation, checked: &Checked) -> Self {
+    pub(super) fn new(situation: &Situation, checked: &Checked, issuer: Option<&str>) -> Self {
         let clock = Arc::new(FixedClock::at(&situation.clock.to_string()));
         let (p12, vault) = (Arc::new(FakeP12::default()), Arc::new(FakeVault::default()));
-        let issuer = issuer(checked);
+        let issuer = issuer.unwrap_or(ISSUER);
         let certs: BTreeMap<String, CertInfo> =
-            situation.certs.iter().zip(1..).map(|((name, cert), nth)| (name.value.clone(), described(cert, nth, &issuer, situation))).collect();
-        let mut world = Self {
-            stores: BTreeMap::new(),
-            portals: BTreeMap::new(),
-            folders: BTreeMap::new(),
-            notifier: Arc::default(),
-            certs,
-            clock,
-            p12,
-            vault,
-        };
+            situation.certs.iter().zip(1..).map(|((name, cert), nth)| (name.value.clone(), described(cert, nth, issuer, situation))).collect();
+        let mut world =
+            Self { stores: BTreeMap::new(), portals: BTreeMap::new(), folders: BTreeMap::new(), notifier: Arc::default(), certs, clock, p12, vault };
         for (role, backend) in &situation.backends {
             match backend {
                 SimBackend::Store(store) => {
@@ -68,7 +60,7 @@ impl SimWorld {
                 SimBackend::Portal(portal) => {
                     if let Some(profile) = checked.profiles.get(role) {
                         let fake = FakePortal::new(profile.clone(), world.clock.clone(), world.p12.clone());
-                        world.tell(&fake, portal, &status_words(profile), &issuer);
+                        world.tell(&fake, portal, &status_words(profile), issuer);
                         world.portals.insert(role.clone(), Arc::new(fake));
                     }
                 }
@@ -208,11 +200,6 @@ impl SimWorld {
     pub(super) fn requests(&self, role: &str, operation: Operation) -> Option<u32> {
         Some(self.portals.get(role)?.calls(operation))
     }
-}
-
-fn issuer(checked: &Checked) -> String {
-    let example = checked.profiles.values().find_map(|profile| profile.facts.get("issuer")?.glob.clone());
-    example.map_or_else(|| ISSUER.to_owned(), |(_, example)| example)
 }
 
 fn described(cert: &SimCert, nth: u64, issuer: &str, situation: &Situation) -> CertInfo {
