@@ -46,10 +46,11 @@ fn holds(bytes: &[u8], canary: &[u8]) -> bool {
             .any(|(at, window)| window == canary && !word(at.checked_sub(1).and_then(|before| bytes.get(before))) && !word(bytes.get(at + canary.len())))
 }
 
-/// The secrets of a run: what people typed, what pages showed, what was kept from before.
+/// The secrets of a run: what people typed, what pages showed, what was kept from before, private inputs.
 pub(super) fn secrets(scene: &Scene<'_>) -> Vec<String> {
     let typed = scene.people.typed(&scene.checked.secrets).map(str::to_owned);
-    let mut secrets: Vec<String> = typed.chain(scene.world.shown()).chain(scene.kept()).filter(|secret| secret.len() >= 4).collect();
+    let mut secrets: Vec<String> =
+        typed.chain(scene.world.shown()).chain(scene.kept()).chain(scene.private_texts()).filter(|secret| secret.len() >= 4).collect();
     secrets.sort();
     secrets.dedup();
     secrets

@@ -26,7 +26,7 @@ use crate::journal::Journal;
 use crate::plan::{GivenInput, InputOrigin, LookScope, Plan, PlanRequest, Target, World as PlanWorld, plan, sha256_hex};
 use crate::run::{
     Doing, Driver, Event, EventBody, MemoryBlobs, NoSecrets, Observer, ParkCause, Phase, Program, RunContext, RunEnd, RunError, State, absent_after,
-    load_program, store_closure,
+    inputs_from_json, keep_private, load_program, store_closure,
 };
 use crate::secret::SecretRef;
 use crate::text::Lang;
@@ -161,16 +161,18 @@ impl<'a> Scene<'a> {
     /// The inputs: as the test gives them, else the default, else the example.
     fn inputs(&self, blobs: &MemoryBlobs) -> BTreeMap<String, GivenInput> {
         let given = self.checked.inputs.iter().filter_map(|decl| {
-            let (value, origin) = match self.situation.inputs.get(&decl.name) {
-                Some(given) => (self.input(decl, &given.value, blobs)?, InputOrigin::Site),
-                None => match &decl.default {
-                    Some(default) => (default.clone(), InputOrigin::Default),
-                    None => (read_scalar(&decl.ty, decl.example.as_ref()?).ok()?, InputOrigin::Example),
-                },
-            };
+            let (value, origin) = self.value(decl, blobs)?;
             Some((decl.name.clone(), GivenInput { value, origin, folded: false }))
         });
         given.collect()
+    }
+
+    fn value(&self, decl: &InputDecl, blobs: &MemoryBlobs) -> Option<(Value, InputOrigin)> {
+        Some(match (self.situation.inputs.get(&decl.name), &decl.default) {
+            (Some(given), _) => (self.input(decl, &given.value, blobs)?, InputOrigin::Site),
+            (None, Some(default)) => (default.clone(), InputOrigin::Default),
+            (None, None) => (read_scalar(&decl.ty, decl.example.as_ref()?).ok()?, InputOrigin::Example),
+        })
     }
 
     fn input(&self, decl: &InputDecl, given: &SimInput, blobs: &MemoryBlobs) -> Option<Value> {
@@ -196,6 +198,7 @@ impl<'a> Scene<'a> {
     /// Begins the run of a plan, everything approved, and carries it on.
     fn begin(&self, journal: &mut Journal, plan: Plan) -> Result<State, RunError> {
         let backends = self.world.backends();
+        keep_private(self.checked, &plan, &self.private_inputs(), &*backends.vault).map_err(run_error)?;
         let blobs = store_closure(journal.folder(), &plan, self.checked).map_err(run_error)?;
         let started = EventBody::RunStarted {
             plan: plan.plan_id.clone(),
@@ -217,7 +220,7 @@ impl<'a> Scene<'a> {
         };
         let program = Program {
             checked: self.checked.clone(),
-            inputs: crate::run::inputs_from_json(self.checked, &plan, |name| Some(self.given_as_text(name))),
+            inputs: inputs_from_json(self.checked, &plan, Some(&*backends.vault)),
             zone: zone(),
             absent_after: absent_after(self.checked, &backends),
             plan,
@@ -227,12 +230,15 @@ impl<'a> Scene<'a> {
         Ok(end.state)
     }
 
-    /// The text of a private input.
-    fn given_as_text(&self, name: &str) -> String {
-        match self.situation.inputs.get(name).map(|given| &given.value) {
-            Some(SimInput::Scalar(text)) => text.clone(),
-            _ => self.checked.inputs.iter().find(|decl| decl.name == name).and_then(|decl| decl.example.clone()).unwrap_or_default(),
-        }
+    /// Private inputs by name.
+    fn private_inputs(&self) -> BTreeMap<String, Value> {
+        let (private, blobs) = (self.checked.inputs.iter().filter(|decl| decl.private), MemoryBlobs::default());
+        private.filter_map(|decl| Some((decl.name.clone(), self.value(decl, &blobs)?.0))).collect()
+    }
+
+    /// Texts of private inputs, which are kept like secrets.
+    pub(super) fn private_texts(&self) -> impl Iterator<Item = String> {
+        self.private_inputs().into_values().filter_map(|value| value.to_json().as_str().map(str::to_owned))
     }
 
     /// One process: begins the run if the journal holds none, else takes it up from what it holds.
