@@ -1,11 +1,14 @@
 //! `kirikae test`: every shipped playbook has a test, and all pass; what is wrong is said at its line, in three forms.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+#[path = "support/fences.rs"]
+mod fenced;
 mod support;
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
+use fenced::fences;
 use serde_json::Value as Json;
 use support::{kirikae, root, said};
 
@@ -137,4 +140,34 @@ fn a_playbook_without_a_test_is_tried_by_itself() {
     let text = said(&output);
     assert_eq!(output.status.code(), Some(0), "{text}");
     assert!(text.contains("ok      generated/rescue/install/P12.BAD_PASSWORD"), "{text}");
+}
+
+#[test]
+fn the_tests_of_the_manual_pass() {
+    for page in ["testing-playbooks.md", "testing-playbooks.ja.md"] {
+        let copy = Copy::new();
+        let text = std::fs::read_to_string(root().join("docs").join(page)).unwrap();
+        let fences: Vec<_> = fences(page, &text).into_iter().filter(|fence| fence.get("test").is_some()).collect();
+        assert!(!fences.is_empty(), "{page} has a test to follow");
+        for fence in fences {
+            let id = fence.get("test").unwrap();
+            std::fs::write(copy.0.path().join(format!("{id}.test.yaml")), &fence.text).unwrap();
+            let output = run(copy.0.path(), &["test", &format!("{id}.test.yaml")]);
+            assert_eq!(output.status.code(), Some(0), "{}: {}", fence.place, said(&output));
+        }
+    }
+}
+
+#[test]
+fn a_test_to_start_from_passes_check_and_is_tried() {
+    let copy = Copy::new();
+    std::fs::remove_file(copy.0.path().join("obn/install.test.yaml")).unwrap();
+    let output = run(copy.0.path(), &["new", "test", "obn/install", "--library", "."]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let check = run(copy.0.path(), &["check", "obn/install.test.yaml"]);
+    assert_eq!(check.status.code(), Some(0), "{}", said(&check));
+    let test = run(copy.0.path(), &["test", "obn/install.test.yaml", "--filter", "usual"]);
+    assert_eq!(test.status.code(), Some(0), "{}", said(&test));
+    let unknown = run(copy.0.path(), &["new", "test", "obn/instal", "--library", "."]);
+    assert_eq!(unknown.status.code(), Some(2), "{}", said(&unknown));
 }
