@@ -31,4 +31,4 @@ pub use scalar::{ScalarError, fold, read_duration, read_scalar};
 pub use site_file::decode_site;
 pub use sources::decode_sources;
 pub use types::{RoleKind, Type};
-pub use value::{BackupRef, CertInfo, FileRef, Proof, ProofBy, ProofKind, Subject, Value, days_left};
+pub use value::{BackupRef, CertInfo, FileRef, Proof, ProofBy, ProofKind, Subject, TokenInfo, Value, days_left};
