@@ -51,6 +51,8 @@ enum Command {
     Verify(commands::verify::Args),
     /// List or show secrets of the vault
     Secrets(commands::secrets::Args),
+    /// Show how often limited tries failed, or start a count anew
+    Attempts(commands::attempts::Args),
     /// List the actions that a step can use, or print the manual of one: inputs, outputs, effect, errors, an example
     Actions(commands::actions::Args),
     /// Which manual sections have a step, and which steps cite no section
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => commands::show::run(globals, args),
         Command::Verify(args) => commands::verify::run(globals, args),
         Command::Secrets(args) => commands::secrets::run(globals, args),
+        Command::Attempts(args) => commands::attempts::run(globals, args),
         Command::Actions(args) => commands::actions::run(globals, args),
         Command::Coverage(args) => commands::coverage::run(globals, args),
         Command::New(args) => commands::new::run(globals, args),

@@ -10,8 +10,10 @@ use kirikae_engine::action::{Secrets, registry};
 use kirikae_engine::backend::{BackendSet, Vault};
 use kirikae_engine::check::{Checked, check};
 use kirikae_engine::journal::Journal;
-use kirikae_engine::plan::{ClosureItem, DryRun, GivenInput, LookScope, Message, Plan, PlanRequest, Target, World, dry_run, plan};
-use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, gather_inputs, rule_notices};
+use kirikae_engine::plan::{
+    ClosureItem, DryRun, GivenInput, Ledger, LookScope, Message, Plan, PlanRequest, SourceVersion, Tally, Target, World, dry_run, plan,
+};
+use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, SecretSources, gather_inputs, rule_notices};
 use kirikae_engine::text::{Sources as Texts, Text};
 
 use crate::failure::Failure;
@@ -19,6 +21,7 @@ use crate::globals::Globals;
 use crate::library::{Shelf, read_source};
 use crate::person::Terminal;
 use crate::secrets::Sources;
+use crate::state::is_per_user;
 use crate::site::{OpenSite, load, open_backends, vault};
 
 /// What a playbook is given on the command line.
@@ -51,6 +54,8 @@ pub struct Job {
     pub inputs: BTreeMap<String, GivenInput>,
     /// Sources of secrets.
     pub sources: Sources,
+    /// Counted steps are refused: failures would be recorded for this OS account only.
+    pub per_user: bool,
     /// Where sub-playbooks came from.
     pub library: Text,
     clean_up: Option<String>,
@@ -90,11 +95,12 @@ impl Job {
         };
         let backends = open_backends(&open, &checked, &vault, globals.lang())?;
         let files = secret_files(&checked, given)?;
+        let per_user = is_per_user(state) && !open.site.state_per_user;
         let terminal = globals.interactive().then(|| Terminal { lang: globals.lang() });
         let sources = Sources::new(&open.site, &open.base, &checked.id, files, vault.clone(), terminal);
         let clean_up = format!("{}/delete-old", checked.program);
         let clean_up = kirikae_engine::check::Library::playbook(&shelf, &clean_up).filter(|_| clean_up != checked.id).map(|_| clean_up);
-        Ok(Self { checked, open, backends, vault, inputs, sources, library: shelf.describe(), clean_up })
+        Ok(Self { checked, open, backends, vault, inputs, sources, per_user, library: shelf.describe(), clean_up })
     }
 
     /// Roles and the identity of what they are bound to.
@@ -157,6 +163,7 @@ impl Job {
             let known = journal.and_then(|journal| journal.commitments(key).ok()).unwrap_or_default();
             known.into_iter().filter_map(|commitment| commitment.request_id).collect()
         };
+        let ledger = Counted { journal, job: self };
         let world = World {
             now: Timestamp::now(),
             zone: &self.open.site.timezone,
@@ -165,6 +172,7 @@ impl Job {
             blobs: &blobs,
             committed: &committed,
             fresh_for: self.open.site.fresh_for,
+        tries: &ledger,
         };
         work(&world)
     }
@@ -201,6 +209,28 @@ impl Job {
     }
 }
 
+/// What was counted of limited tries, for plans.
+struct Counted<'a> {
+    journal: Option<&'a Journal>,
+    job: &'a Job,
+}
+
+impl Ledger for Counted<'_> {
+    fn tally(&self, device: &str) -> Tally {
+        let row = self.journal.and_then(|journal| journal.attempt(device).ok().flatten());
+        row.map_or_else(Tally::default, |row| Tally { used: row.used, in_run: 0, failed: row.failed })
+    }
+
+    fn version(&self, secret: &str) -> Option<SourceVersion> {
+        let declared = self.job.checked.secrets.iter().find(|declared| declared.name == secret)?;
+        self.job.sources.version(declared)
+    }
+
+    fn per_user(&self) -> bool {
+        self.job.per_user
+    }
+}
+
 /// Roles and the identity of what they are bound to.
 pub fn bindings(checked: &Checked, backends: &BackendSet) -> BTreeMap<String, String> {
     let reads = backends.reads();
@@ -210,6 +240,7 @@ pub fn bindings(checked: &Checked, backends: &BackendSet) -> BTreeMap<String, St
             .map(|store| store.id().to_owned())
             .or_else(|_| reads.ca(role).map(|ca| ca.id().to_owned()))
             .or_else(|_| reads.folder(role).map(|folder| folder.id().to_owned()))
+            .or_else(|_| reads.token(role).map(|token| token.id().to_owned()))
             .ok()
     };
     checked.roles.iter().filter_map(|role| Some((role.name.clone(), id(&role.name)?))).collect()

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use kirikae_engine::backend::{BackendError, Vault};
+use kirikae_engine::backend::{BackendError, EntryInfo, Vault};
 use kirikae_engine::check::SecretDecl;
 use kirikae_engine::dsl::Type;
 use kirikae_engine::dsl::site::{SecretSource, Site};
+use kirikae_engine::plan::SourceVersion;
 use kirikae_engine::run::SecretSources;
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Text;
@@ -83,6 +84,24 @@ impl SecretSources for Sources {
         }
     }
 
+    fn version(&self, secret: &SecretDecl) -> Option<SourceVersion> {
+        if let Some(path) = self.files.get(&secret.name) {
+            return Some(file_version(path));
+        }
+        match self.named.get(&secret.name)? {
+            SecretSource::Ask | SecretSource::Generate(_) => None,
+            SecretSource::File(path) => Some(file_version(&self.base.join(path))),
+            SecretSource::Env(name) => Some(SourceVersion { source: format!("env:{name}"), version: String::new() }),
+            SecretSource::Pipe(command) => {
+                Some(SourceVersion { source: format!("pipe:{}", command.first().map_or("", String::as_str)), version: String::new() })
+            }
+            SecretSource::Vault(entry) => {
+                let found = self.vault.list().ok().and_then(|entries| newest(entries, entry))?;
+                Some(SourceVersion { source: found.reference.as_str().to_owned(), version: found.written_at.to_string() })
+            }
+        }
+    }
+
     fn ask(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
         let Some(terminal) = &self.terminal else { return Ok(None) };
         Ok(terminal.secret(secret))
@@ -98,13 +117,45 @@ pub fn fetch(source: &SecretSource, base: &Path, vault: &dyn Vault, name: &str) 
             .map(Secret::text)
             .map_err(|_| missing(format!("{name}: 環境変数 {variable} がありません。"), format!("{name}: no environment variable {variable}."))),
         SecretSource::Vault(entry) => {
-            let found = vault.list()?.into_iter().filter(|info| info.name == *entry || info.reference.id() == entry).max_by_key(|info| info.written_at);
+            let found = newest(vault.list()?, entry);
             let value = found.map(|info| vault.get(&info.reference)).transpose()?.flatten();
             value.ok_or_else(|| missing(format!("{name}: 保管庫に {entry} がありません。"), format!("{name}: no entry {entry} in the vault.")))
         }
         SecretSource::Pipe(command) => from_program(command, name),
         SecretSource::Ask | SecretSource::Generate(_) => Err(missing(format!("{name}: 聞く人がいません。"), format!("{name}: nobody can be asked."))),
     }
+}
+
+/// The newest entry of this name or id.
+fn newest(entries: Vec<EntryInfo>, named: &str) -> Option<EntryInfo> {
+    entries.into_iter().filter(|info| info.name == named || info.reference.id() == named).max_by_key(|info| info.written_at)
+}
+
+/// Which file it is and when it last changed; a file that is not there has a version, too.
+fn file_version(path: &Path) -> SourceVersion {
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let version = std::fs::metadata(&path).map_or_else(
+        |_| "absent".to_owned(),
+        |file| {
+            let since = |time: std::io::Result<std::time::SystemTime>| {
+                time.ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok()).map_or(0, |since| since.as_nanos())
+            };
+            format!("{}:{}", identity(&file), since(file.modified()))
+        },
+    );
+    SourceVersion { source: format!("file:{}", path.display()), version }
+}
+
+#[cfg(unix)]
+fn identity(file: &std::fs::Metadata) -> String {
+    use std::os::unix::fs::MetadataExt;
+    format!("{}:{}", file.dev(), file.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(file: &std::fs::Metadata) -> String {
+    let made = file.created().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+    made.map_or_else(String::new, |since| since.as_nanos().to_string())
 }
 
 /// A random value of a type: digits, 32 hexadecimal digits, else 24 letters and digits.

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS blobs(run TEXT NOT NULL, name TEXT NOT NULL, sha256 T
 pub struct Journal {
     connection: Connection,
     folder: PathBuf,
+    per_user: bool,
 }
 
 /// A run, for listings.
@@ -162,7 +163,20 @@ impl Journal {
                 });
             }
         }
-        Ok(Self { connection, folder: folder.to_owned() })
+        Ok(Self { connection, folder: folder.to_owned(), per_user: false })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn per_user_mut(&mut self) -> &mut bool {
+        &mut self.per_user
+    }
+
+    /// Whether counted steps are refused here, see [`Journal::refuse_counting`].
+    pub fn refuses_counting(&self) -> bool {
+        self.per_user
     }
 
     /// The state folder.
@@ -374,11 +388,11 @@ pub(crate) fn unfinished(run: &str) -> JournalError {
     }
 }
 
-fn timestamp(ms: i64) -> Timestamp {
+pub(super) fn timestamp(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or_default()
 }
 
-fn read_event(seq: i64, at: i64, kind: &str, body: &str) -> Option<Event> {
+pub(super) fn read_event(seq: i64, at: i64, kind: &str, body: &str) -> Option<Event> {
     let mut json: Json = serde_json::from_str(body).ok()?;
     json.as_object_mut()?.insert("kind".to_owned(), Json::String(kind.to_owned()));
     Some(Event { seq: u64::try_from(seq).ok()?, at: timestamp(at), body: serde_json::from_value(json).ok()? })
@@ -413,7 +427,7 @@ fn append_in(transaction: &Transaction<'_>, run: &str, wall: Timestamp, body: Ev
 }
 
 /// The statements are the same for every event of a run, so each is compiled once.
-fn execute(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+pub(super) fn execute(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
     transaction.prepare_cached(sql)?.execute(params)
 }
 
@@ -471,7 +485,7 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
             execute(transaction, "DELETE FROM claims WHERE run=?1", [run])?;
             execute(transaction, "DELETE FROM outbox WHERE run=?1", [run])?;
         }
-        _ => {}
+        other => super::attempts::follow(transaction, at, other)?,
     }
     Ok(())
 }

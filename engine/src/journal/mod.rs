@@ -2,12 +2,14 @@
 //!
 //! May use: `run` events, `action` intents. Must not: decide anything; hold a secret.
 
+mod attempts;
 pub(crate) mod blob;
 mod chain;
 mod db;
 mod lock;
 pub(crate) mod place;
 
+pub use attempts::{AttemptLock, AttemptRow};
 pub use chain::{ChainFault, STATE_RUN, link};
 pub use db::{Commitment, Journal, JournalError, RunRow, Verified};
 pub use lock::RunLock;

@@ -10,6 +10,7 @@ use crate::action::Secrets;
 use crate::backend::{BackendError, EntryInfo, SecretSink, Vault};
 use crate::check::SecretDecl;
 use crate::dsl::{Value, fold, read_scalar};
+use crate::plan::SourceVersion;
 use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
 
@@ -20,6 +21,10 @@ pub trait SecretSources {
     /// # Errors
     /// `SECRET.MISSING` when the named source has no value.
     fn unattended(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError>;
+    /// The source that `unattended` would read, and its version, without reading it; `None` if a person is asked.
+    fn version(&self, _secret: &SecretDecl) -> Option<SourceVersion> {
+        None
+    }
     /// From a person (typed twice if it is new); `None` if nobody is there.
     ///
     /// # Errors
@@ -54,6 +59,8 @@ pub struct RunSecrets<'a> {
     fetched: RefCell<BTreeMap<String, Secret>>,
     escrowed: RefCell<Vec<(String, SecretRef)>>,
     asked_again: RefCell<BTreeSet<String>>,
+    /// Sources of the values at hand; of one that a person typed there is none.
+    origins: RefCell<BTreeMap<String, SourceVersion>>,
 }
 
 impl<'a> RunSecrets<'a> {
@@ -79,6 +86,7 @@ impl<'a> RunSecrets<'a> {
             fetched: RefCell::default(),
             escrowed: RefCell::default(),
             asked_again: RefCell::default(),
+            origins: RefCell::default(),
         }
     }
 
@@ -92,13 +100,43 @@ impl<'a> RunSecrets<'a> {
         }
     }
 
+    /// The source that a value at hand came from; `None` if a person typed it.
+    pub(super) fn source_of(&self, of: &Value) -> Option<SourceVersion> {
+        match of {
+            Value::Secret(reference) => entry_version(&*self.vault, reference),
+            Value::DeclaredSecret(name) => match self.references.borrow().get(name) {
+                Some(reference) => entry_version(&*self.vault, reference),
+                None => self.origins.borrow().get(name).cloned(),
+            },
+            _ => None,
+        }
+    }
+
+    /// Declared secrets that nobody was asked for yet though the value of their source failed somewhere: a person is asked first.
+    pub(super) fn distrust(&self, failed: &dyn Fn(&SourceVersion) -> bool) {
+        let known = |name: &String| self.asked_again.borrow().contains(name) || self.fetched.borrow().contains_key(name);
+        let doubtful = self.declared.iter().filter(|secret| !secret.new && !known(&secret.name));
+        let failed: Vec<String> =
+            doubtful.filter(|secret| self.sources.version(secret).is_some_and(|source| failed(&source))).map(|secret| secret.name.clone()).collect();
+        self.asked_again.borrow_mut().extend(failed);
+    }
+
+    /// Forgets values that were refused. A newly chosen one is kept: it is the one that was set.
+    pub(super) fn refused(&self, names: &[String]) {
+        let asked = names.iter().filter(|name| self.declared.iter().any(|secret| secret.name == **name && !secret.new));
+        for name in asked {
+            self.fetched.borrow_mut().remove(name);
+            self.asked_again.borrow_mut().insert(name.clone());
+        }
+    }
+
     /// What a kept secret is about, told by the run before the first step that uses it.
     pub fn is_about(&self, name: &str, subject: String) {
         self.subjects.borrow_mut().insert(name.to_owned(), subject);
     }
 
     /// A secret kept from before: the newest entry of its name about its subject.
-    fn kept(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
+    fn kept(&self, secret: &SecretDecl) -> Result<Option<(Secret, SourceVersion)>, BackendError> {
         match (&secret.kept, self.subjects.borrow().get(&secret.name)) {
             (Some((name, _)), Some(about)) => newest_kept(&*self.vault, name, about),
             _ => Ok(None),
@@ -173,16 +211,20 @@ impl Secrets for RunSecrets<'_> {
                     return Ok(Some(value));
                 }
                 let secret = self.declaration(name)?;
+                self.origins.borrow_mut().remove(name);
                 if !secret.new
                     && self.asked_again.borrow().contains(name)
                     && let Some(value) = self.sources.ask(secret)?
                 {
                     return self.accept(secret, value).map(Some);
                 }
-                let value = match self.sources.unattended(secret)? {
-                    Some(value) => Some(value),
-                    None => self.kept(secret)?,
+                // The version before the value: a change between the two is found, and costs one try at most.
+                let version = self.sources.version(secret);
+                let (value, version) = match (self.sources.unattended(secret)?, version) {
+                    (Some(value), version) => (Some(value), version),
+                    (None, _) => self.kept(secret)?.unzip(),
                 };
+                self.origins.borrow_mut().extend(version.map(|version| (name.clone(), version)));
                 value.map(|value| self.accept(secret, value)).transpose()
             }
             _ => Err(missing(&describe(of))),
@@ -191,10 +233,19 @@ impl Secrets for RunSecrets<'_> {
 }
 
 /// The newest entry of the vault with this name about this subject.
-fn newest_kept(vault: &dyn Vault, name: &str, about: &str) -> Result<Option<Secret>, BackendError> {
+fn newest_kept(vault: &dyn Vault, name: &str, about: &str) -> Result<Option<(Secret, SourceVersion)>, BackendError> {
     let entries = vault.list()?.into_iter().filter(|entry| entry.name == name && entry.about == about);
     let newest = entries.max_by(|a, b| (a.written_at, &a.reference).cmp(&(b.written_at, &b.reference)));
-    newest.map(|entry| vault.get(&entry.reference)).transpose().map(Option::flatten)
+    let Some(entry) = newest else { return Ok(None) };
+    Ok(vault.get(&entry.reference)?.map(|value| (value, version_of(&entry))))
+}
+
+fn version_of(entry: &EntryInfo) -> SourceVersion {
+    SourceVersion { source: entry.reference.as_str().to_owned(), version: entry.written_at.to_string() }
+}
+
+fn entry_version(vault: &dyn Vault, reference: &SecretRef) -> Option<SourceVersion> {
+    vault.list().ok()?.iter().find(|entry| entry.reference == *reference).map(version_of)
 }
 
 /// Keeps what a page shows: vault first, the event after.
