@@ -53,6 +53,10 @@ enum Command {
     Secrets(commands::secrets::Args),
     /// Show how often limited tries failed, or start a count anew
     Attempts(commands::attempts::Args),
+    /// Which certificate is where: every store of the site, days left, old ones beside newer ones
+    Certs,
+    /// Say what a PKCS#12 or certificate file holds. Imports nothing, costs no attempts
+    Inspect(commands::inspect::Args),
     /// List the actions that a step can use, or print the manual of one: inputs, outputs, effect, errors, an example
     Actions(commands::actions::Args),
     /// Which manual sections have a step, and which steps cite no section
@@ -88,6 +92,8 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(globals, args),
         Command::Secrets(args) => commands::secrets::run(globals, args),
         Command::Attempts(args) => commands::attempts::run(globals, args),
+        Command::Certs => commands::certs::run(globals),
+        Command::Inspect(args) => commands::inspect::run(globals, args),
         Command::Actions(args) => commands::actions::run(globals, args),
         Command::Coverage(args) => commands::coverage::run(globals, args),
         Command::New(args) => commands::new::run(globals, args),
