@@ -56,9 +56,39 @@ pub enum Phase {
     Ended(RunEnd),
 }
 
-/// The state of a run.
+/// The version of [`State`] as text: it rises with every change that an older reader would misread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct StateVersion(u32);
+
+impl StateVersion {
+    /// What this program writes, and the newest that it reads.
+    pub const CURRENT: Self = Self(1);
+}
+
+impl Default for StateVersion {
+    fn default() -> Self {
+        Self::CURRENT
+    }
+}
+
+impl<'de> Deserialize<'de> for StateVersion {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let found = u32::deserialize(deserializer)?;
+        if found > Self::CURRENT.0 {
+            let newest = Self::CURRENT.0;
+            return Err(serde::de::Error::custom(format!("state version {found} is newer than this program, which reads up to {newest}")));
+        }
+        Ok(Self(found))
+    }
+}
+
+/// The state of a run. It can be written down as JSON in the middle of a run and read back, by a driver that keeps no journal to
+/// rebuild it from; a newer version is refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
+    /// Of this form.
+    pub version: StateVersion,
     /// Run id.
     pub run: String,
     /// `seq` of the last event.
@@ -191,6 +221,8 @@ pub struct UncertainStep {
     pub needs_person: bool,
     /// The last look failed.
     pub look_failed: Option<ErrorBody>,
+    /// Looks that failed since the last one that answered.
+    pub failed_looks: u32,
 }
 
 /// A step that ended.
@@ -231,6 +263,11 @@ impl State {
             Doing::Ended(ended) if ended.outcome == Outcome::Failed => Some((address.as_str(), ended)),
             _ => None,
         })
+    }
+
+    /// Whether an effect is being carried out: its intent is on disk, and nothing is known of it yet.
+    pub fn is_in_flight(&self) -> bool {
+        self.steps.values().any(|step| matches!(step.doing, Doing::InFlight(_)))
     }
 
     /// The step whose effect is not known, if any.
@@ -311,7 +348,7 @@ fn resume(program: &Program, state: &mut State) {
                 needs_person: false,
                 ..asks_a_person(Some(intent), "RUN.INTERRUPTED", &Text::new("前の実行が途中で止まりました。", "the run was interrupted here."))
             }),
-            Doing::Uncertain(uncertain) => Doing::Uncertain(UncertainStep { look_failed: None, ..uncertain }),
+            Doing::Uncertain(uncertain) => Doing::Uncertain(UncertainStep { look_failed: None, failed_looks: 0, timer: None, ..uncertain }),
             Doing::Ended(ended) if ended.outcome == Outcome::Failed => Doing::Waiting,
             Doing::Erred(_) => Doing::Waiting,
             other => other,
@@ -423,7 +460,10 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             _ => {}
         },
         EventBody::TimerFired { .. } => match &mut step.doing {
-            Doing::Uncertain(uncertain) => uncertain.timer = None,
+            Doing::Uncertain(uncertain) => {
+                uncertain.timer = None;
+                uncertain.look_failed = None;
+            }
             Doing::Polling(_) => step.doing = Doing::Ready,
             Doing::Retrying { .. } => step.doing = Doing::Waiting,
             _ => {}
@@ -443,11 +483,12 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
                 };
             }
             (Doing::Asked(question), None) => step.doing = Doing::Answered(question.clone(), answer.clone()),
-            (Doing::Uncertain(_), Some(Settled::Done)) => {
+            // A process that died leaves a step in flight; a person may settle it before anybody resumes the run.
+            (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::Done)) => {
                 let outputs = answer.fields.iter().map(|(name, value)| (name.clone(), Json::String(value.clone()))).collect();
                 step.doing = Doing::Effected { outputs, unchanged: false };
             }
-            (Doing::Uncertain(_), Some(Settled::NotDone)) => {
+            (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::NotDone)) => {
                 step.told_not_done = true;
                 step.doing = Doing::Ready;
             }
@@ -459,6 +500,9 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
 
 fn reconcile(program: &Program, address: &str, step: &mut StepState, seen: &Seen, at: Timestamp) {
     let Doing::Uncertain(uncertain) = &mut step.doing else { return };
+    if !matches!(seen, Seen::Failed { .. }) {
+        uncertain.failed_looks = 0;
+    }
     match seen {
         Seen::Done { outputs, .. } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
         Seen::NotDone { conclusive: true, .. } => step.doing = Doing::Ready,
@@ -475,7 +519,10 @@ fn reconcile(program: &Program, address: &str, step: &mut StepState, seen: &Seen
             uncertain.why = why.clone();
             uncertain.needs_person = true;
         }
-        Seen::Failed { error } => uncertain.look_failed = Some(error.clone()),
+        Seen::Failed { error } => {
+            uncertain.look_failed = Some(error.clone());
+            uncertain.failed_looks += 1;
+        }
     }
 }
 
@@ -498,6 +545,7 @@ fn asks_a_person(intent: Option<Intent>, code: &str, why: &Text) -> UncertainSte
         timer: None,
         needs_person,
         look_failed: None,
+        failed_looks: 0,
     }
 }
 
