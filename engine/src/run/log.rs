@@ -4,6 +4,7 @@
 //! then shows it. Whoever acts on an event, or tells somebody that it is written down, commits first.
 //! May use: the journal, the clock. Must not: decide, touch backends.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +17,7 @@ use super::state::{State, apply};
 use crate::backend::BackendError;
 use crate::clock::Clock;
 use crate::journal::{Journal, reserve};
+use crate::plan::Tally;
 
 /// A step back of the wall clock that is not worth an event.
 pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
@@ -110,6 +112,29 @@ impl<'a> Log<'a> {
         }
         let committed = of.map(|credential| self.journal.commitments(credential)).transpose()?.unwrap_or_default();
         Ok(committed.into_iter().filter_map(|commitment| commitment.request_id).collect())
+    }
+
+    /// What is recorded on disk of a device or account, and of this run's tries there.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn tally(&self, device: &str) -> Result<Tally, RunError> {
+        let row = self.journal.attempt(device)?;
+        let (used, failed) = row.map_or_else(Default::default, |row| (row.used, row.failed));
+        Ok(Tally { used, in_run: self.state.tries.get(device).copied().unwrap_or_default(), failed })
+    }
+
+    /// Sources whose value failed somewhere, with the version that did.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn failed_sources(&self) -> Result<BTreeSet<(String, String)>, RunError> {
+        Ok(self.journal.attempts()?.into_iter().flat_map(|row| row.failed).collect())
+    }
+
+    /// Counted steps are refused: failures would be recorded for one OS account only.
+    pub(super) fn refuses_counting(&self) -> bool {
+        self.journal.refuses_counting()
     }
 
     /// The state folder.
