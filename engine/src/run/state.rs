@@ -342,13 +342,17 @@ fn resume(program: &Program, state: &mut State) {
     state.phase = Phase::Active;
     state.cancelled = false;
     reopen(program, state);
-    for step in state.steps.values_mut() {
+    for (address, step) in &mut state.steps {
         step.doing = match std::mem::take(&mut step.doing) {
             Doing::InFlight(intent) => Doing::Uncertain(UncertainStep {
                 needs_person: false,
                 ..asks_a_person(Some(intent), "RUN.INTERRUPTED", &Text::new("前の実行が途中で止まりました。", "the run was interrupted here."))
             }),
-            Doing::Uncertain(uncertain) => Doing::Uncertain(UncertainStep { look_failed: None, failed_looks: 0, timer: None, ..uncertain }),
+            // What a look could not tell then it may tell now: one more is made before a person is asked again.
+            Doing::Uncertain(uncertain) => {
+                let needs_person = uncertain.intent.is_none() || !program.can_observe(address);
+                Doing::Uncertain(UncertainStep { look_failed: None, failed_looks: 0, timer: None, needs_person, ..uncertain })
+            }
             Doing::Ended(ended) if ended.outcome == Outcome::Failed => Doing::Waiting,
             Doing::Erred(_) => Doing::Waiting,
             other => other,
