@@ -85,7 +85,10 @@ fn a_source_whose_change_cannot_be_seen_fails_once_then_a_person_is_asked() {
 
 #[test]
 fn tries_end_at_limit_less_leave_and_at_per_run() {
-    let (desk, playbook) = (Desk::new(), checked("limit: 6, leave: 2, per_run: 3", "    rescue:\n      PIN.INCORRECT: { say: 違います, ask_again: [pin], then: retry, times: 9 }\n"));
+    let (desk, playbook) = (
+        Desk::new(),
+        checked("limit: 6, leave: 2, per_run: 3", "    rescue:\n      PIN.INCORRECT: { say: 違います, ask_again: [pin], then: retry, times: 9 }\n"),
+    );
     *desk.typed.borrow_mut() = ["1111", "2222", "3333", "4444", "5555", "6666", "7777"].into();
     let state = desk.night(&playbook);
     assert_eq!(failure(&state, "unlock"), ("PIN.STOPPED".to_owned(), Some("3".to_owned()), Some("0".to_owned())), "{:?}", desk.events());

@@ -21,8 +21,8 @@ use crate::globals::Globals;
 use crate::library::{Shelf, read_source};
 use crate::person::Terminal;
 use crate::secrets::Sources;
-use crate::state::is_per_user;
 use crate::site::{OpenSite, load, open_backends, vault};
+use crate::state::is_per_user;
 
 /// What a playbook is given on the command line.
 #[derive(Args, Clone, Debug, Default)]
@@ -172,7 +172,7 @@ impl Job {
             blobs: &blobs,
             committed: &committed,
             fresh_for: self.open.site.fresh_for,
-        tries: &ledger,
+            tries: &ledger,
         };
         work(&world)
     }

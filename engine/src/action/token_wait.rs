@@ -4,7 +4,7 @@ use super::manifest::{input, manifest, output};
 use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx};
 use crate::backend::{BackendError, Verb};
 use crate::dsl::{RoleKind, TokenInfo, Type, Value};
-use crate::text::{Lang, Phrase, Text};
+use crate::text::{Phrase, Text};
 
 /// The action.
 pub(super) struct TokenWait;
@@ -62,5 +62,5 @@ fn told(code: &str, cause: &Text, inputs: &Inputs) -> BackendError {
 
 fn listed(tokens: &[TokenInfo]) -> Text {
     let names: Vec<String> = tokens.iter().map(|token| format!("{} ({})", token.serial, token.label)).collect();
-    Text::new(format!("挿さっているUSBキー: {}", names.join("、")), format!("inserted: {}", Text::plain(names.join(", ")).get(Lang::En)))
+    Text::new(format!("挿さっているUSBキー: {}", names.join("、")), format!("inserted: {}", names.join(", ")))
 }

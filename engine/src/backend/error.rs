@@ -106,6 +106,12 @@ const fn p(ja: &'static str, en: &'static str) -> Phrase {
 /// Every code that can end a step, in alphabetical order.
 pub const ERROR_CODES: &[CodeInfo] = &[
     code(
+        "ATTEMPTS.BUSY",
+        Class::Transient,
+        p("同じ相手に、ほかの実行が試している", "another run is trying the same device or account"),
+        p("その実行が終わってから、もう一度行ってください。", "try again when the other run has ended."),
+    ),
+    code(
         "ATTEMPTS.NOT_COUNTED",
         Class::Human,
         p("回数に限りのある値を、まだ数えられない", "tries are limited and cannot be counted yet"),
@@ -113,12 +119,6 @@ pub const ERROR_CODES: &[CodeInfo] = &[
             "この手順は手で行ってください。まちがえた回数を数えられない間は、kirikae は試しません。",
             "do this step by hand; kirikae does not try while it cannot count the failures.",
         ),
-    ),
-    code(
-        "ATTEMPTS.BUSY",
-        Class::Transient,
-        p("同じ相手に、ほかの実行が試している", "another run is trying the same device or account"),
-        p("その実行が終わってから、もう一度行ってください。", "try again when the other run has ended."),
     ),
     code(
         "ATTEMPTS.PER_USER",
@@ -537,7 +537,10 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         "TOKEN.FAILED",
         Class::Human,
         p("USBキーが働かない", "the token does not work"),
-        p("挿し直し、ドライバーを確かめてください。PIN を送った後なら、失敗として数えてあります。", "insert it again and check its driver; if a PIN was sent, it counts as a failure."),
+        p(
+            "挿し直し、ドライバーを確かめてください。PIN を送った後なら、失敗として数えてあります。",
+            "insert it again and check its driver; if a PIN was sent, it counts as a failure.",
+        ),
     ),
     code(
         "TOKEN.MULTIPLE",

@@ -22,7 +22,8 @@ pub use digest::{canonical_digest, sha256_hex};
 pub use dry_run::{DryRun, Verdict, VerdictKind, dry_run};
 pub use model::{
     Approval, Blocked, CheckState, CheckWhen, ClosureItem, Decision, DependsOn, EdgeKind, Fee, FeeSum, Finished, InputOrigin, LookScope, Message, Observation,
-    Plan, PlanCheck, PlanInput, PlanPlaybook, PlanRepeat, PlanRescue, PlanRetry, PlanRow, PlanSecret, PlanStep, PlanSummary, PlanTries, Reason, Target, UnknownInput,
+    Plan, PlanCheck, PlanInput, PlanPlaybook, PlanRepeat, PlanRescue, PlanRetry, PlanRow, PlanSecret, PlanStep, PlanSummary, PlanTries, Reason, Target,
+    UnknownInput,
 };
 pub use planner::{GivenInput, PlanRequest, World, plan};
 pub use resolve::{Bound, ErrorFacts, Facts, Resolver, StepFacts, outputs_from_json, outputs_to_json};

@@ -17,7 +17,7 @@ use super::ledger::Try;
 use super::log::STEP_BACK;
 use super::secrets::{Escrow, shown_secret};
 use super::state::{Doing, State};
-use crate::action::{AskAction, Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Outputs, Live, ReadCx, Registry, Sessions, WriteAction, WriteCx};
+use crate::action::{AskAction, Effect, Inputs, Intent, IntentOnDisk, Kind, Live, Observed, Outputs, ReadCx, Registry, Sessions, WriteAction, WriteCx};
 use crate::backend::{BackendError, BackendSet, Call, CancelToken, Class, IdempotencyKey, Progress, SecretSink};
 use crate::check::{Binding, BoundAction};
 use crate::clock::Clock;

@@ -52,10 +52,8 @@ impl Try {
         let lock = AttemptLock::take(folder, device).map_err(|error| counting_failed(error.into()))?;
         let known = known(device)?;
         if known.per_user {
-            let cause = Text::new(
-                format!("{device} の失敗の記録が、この利用者だけのものです。"),
-                format!("failures of {device} are recorded for this user only."),
-            );
+            let cause =
+                Text::new(format!("{device} の失敗の記録が、この利用者だけのものです。"), format!("failures of {device} are recorded for this user only."));
             return Err(BackendError::new("ATTEMPTS.PER_USER", cause));
         }
         let on = look()?;

@@ -308,4 +308,3 @@ impl Observer for Silent {
 
     fn note(&mut self, _error: &BackendError) {}
 }
-

@@ -131,13 +131,19 @@ fn failures(used: u32, lang: Lang) -> String {
 fn words(event: &Event, lang: Lang) -> String {
     let pick = |ja: String, en: String| if lang == Lang::Ja { ja } else { en };
     match &event.body {
-        EventBody::AttemptCounted { step, used, .. } => pick(format!("手順 {step} 試す前に数えた({used}回目)"), format!("`{step}` counted before the try ({used})")),
+        EventBody::AttemptCounted { step, used, .. } => {
+            pick(format!("手順 {step} 試す前に数えた({used}回目)"), format!("`{step}` counted before the try ({used})"))
+        }
         EventBody::AttemptEnded { step, end, used, .. } => match end {
             TryEnd::Proved => pick(format!("手順 {step} 正しかった(数え直し)"), format!("`{step}` it was right, the count starts anew")),
             TryEnd::Failed => pick(format!("手順 {step} 失敗({used}回)"), format!("`{step}` failed ({used})")),
-            TryEnd::NotJudged => pick(format!("手順 {step} 相手に届く前に終わった({used}回のまま)"), format!("`{step}` ended before it got there (still {used})")),
+            TryEnd::NotJudged => {
+                pick(format!("手順 {step} 相手に届く前に終わった({used}回のまま)"), format!("`{step}` ended before it got there (still {used})"))
+            }
         },
-        EventBody::AttemptsCleared { by, account, reason, .. } => pick(format!("{by}({account})が消した: {reason}"), format!("cleared by {by} ({account}): {reason}")),
+        EventBody::AttemptsCleared { by, account, reason, .. } => {
+            pick(format!("{by}({account})が消した: {reason}"), format!("cleared by {by} ({account}): {reason}"))
+        }
         _ => String::new(),
     }
 }

@@ -83,7 +83,8 @@ fn summary(steps: &[Numbered<'_>], plan: &Plan, site: &Site, words: &Words) -> V
 /// Values with a limited number of tries: limit, left alone, in this run, recorded failures, on what.
 fn limited(plan: &Plan, words: &Words) -> Vec<String> {
     let label = words.pick("回数の決まった値", "limited tries");
-    let spending: Vec<&PlanStep> = plan.steps.iter().filter(|step| (may_act(step) || is_stuck(step)) && (step.spends_attempt || step.tries.is_some())).collect();
+    let spending: Vec<&PlanStep> =
+        plan.steps.iter().filter(|step| (may_act(step) || is_stuck(step)) && (step.spends_attempt || step.tries.is_some())).collect();
     if spending.is_empty() {
         return row(&label, &words.pick("使わない", "none spent"));
     }
