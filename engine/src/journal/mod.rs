@@ -1,6 +1,7 @@
 //! The journal: events of all runs in one SQLite file, hash-chained per run; claims, commitments, blobs (`runs.md` 8).
 //!
 //! May use: `run` events, `action` intents. Must not: decide anything; hold a secret.
+#![expect(clippy::disallowed_methods, reason = "the state folder is files, and the journal is what keeps them")]
 
 mod attempts;
 pub(crate) mod blob;
@@ -14,6 +15,6 @@ pub use attempts::{AttemptLock, AttemptRow};
 pub use chain::{ChainFault, STATE_RUN, link};
 pub use db::{Commitment, Journal, JournalError, RunRow, Verified};
 pub use lock::{DayLock, RunLock};
-pub use place::{PlaceError, check_place, reserve};
+pub use place::{PlaceError, check_place, release, reserve};
 #[cfg(feature = "testing")]
 pub use power::Cut;

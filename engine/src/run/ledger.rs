@@ -169,18 +169,4 @@ mod tests {
         let told = begun(home.path(), 3).unwrap().told(BackendError::new("PIN.INCORRECT", Text::plain("-")));
         assert_eq!((told.data["used"].as_str(), told.data["left"].as_str(), told.data["device"].as_str()), ("4", "1", "token:1"));
     }
-
-    #[test]
-    fn nobody_else_tries_meanwhile() {
-        let home = tempfile::tempdir().unwrap();
-        let first = begun(home.path(), 0).unwrap();
-        let other = std::thread::scope(|scope| {
-            let other = scope.spawn(|| begun(home.path(), 0).map(|_| std::time::Instant::now()));
-            std::thread::sleep(std::time::Duration::from_millis(200));
-            let freed = std::time::Instant::now();
-            drop(first);
-            other.join().unwrap().unwrap() >= freed
-        });
-        assert!(other, "the second one waited for the first");
-    }
 }

@@ -5,7 +5,6 @@
 //! May use: the journal, the clock. Must not: decide, touch backends.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +15,7 @@ use super::event::{Event, EventBody};
 use super::state::{State, apply};
 use crate::backend::BackendError;
 use crate::clock::Clock;
-use crate::journal::{Journal, reserve};
+use crate::journal::{Journal, release, reserve};
 use crate::plan::Tally;
 
 /// A step back of the wall clock that is not worth an event.
@@ -137,9 +136,9 @@ impl<'a> Log<'a> {
         self.journal.refuses_counting()
     }
 
-    /// The state folder.
-    pub(super) fn folder(&self) -> &Path {
-        self.journal.folder()
+    /// Gives the room back that was kept for the journal.
+    pub(super) fn release(&self) {
+        release(self.journal.folder());
     }
 
     /// The hash of the last event on disk, hex.
