@@ -49,7 +49,7 @@ enum Command {
     Show(commands::show::Args),
     /// Check the hash chains of the journal
     Verify(commands::verify::Args),
-    /// List or show secrets of the vault
+    /// List, show, keep and erase secrets of the vault; recovery keys
     Secrets(commands::secrets::Args),
     /// Show how often limited tries failed, or start a count anew
     Attempts(commands::attempts::Args),

@@ -1,9 +1,8 @@
-//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first. They belong to the main loop, which asks for
-//! them one at a time.
+//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first. What is known of them can be
+//! asked for from several threads; one source is read, and one person asked, at a time.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
@@ -57,13 +56,26 @@ pub struct RunSecrets<'a> {
     run: String,
     playbook: String,
     at: Timestamp,
-    references: RefCell<BTreeMap<String, SecretRef>>,
-    subjects: RefCell<BTreeMap<String, String>>,
-    fetched: RefCell<BTreeMap<String, Secret>>,
-    escrowed: RefCell<Vec<(String, SecretRef)>>,
-    asked_again: RefCell<BTreeSet<String>>,
+    known: Mutex<Known>,
+    /// Held while a source is read or a person is asked: who needs the same value meanwhile finds it known.
+    fetching: Mutex<()>,
+}
+
+/// What is known of secrets so far.
+#[derive(Default)]
+struct Known {
+    references: BTreeMap<String, SecretRef>,
+    subjects: BTreeMap<String, String>,
+    fetched: BTreeMap<String, Secret>,
+    escrowed: Vec<(String, SecretRef)>,
+    asked_again: BTreeSet<String>,
     /// Sources of the values at hand; of one that a person typed there is none.
-    origins: RefCell<BTreeMap<String, SourceVersion>>,
+    origins: BTreeMap<String, SourceVersion>,
+}
+
+/// A lock whose holder panicked is as good: every change under these locks is one insertion or removal.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'a> RunSecrets<'a> {
@@ -84,76 +96,85 @@ impl<'a> RunSecrets<'a> {
             run: run.to_owned(),
             playbook: playbook.to_owned(),
             at,
-            references: RefCell::new(references),
-            subjects: RefCell::default(),
-            fetched: RefCell::default(),
-            escrowed: RefCell::default(),
-            asked_again: RefCell::default(),
-            origins: RefCell::default(),
+            known: Mutex::new(Known { references, ..Known::default() }),
+            fetching: Mutex::default(),
         }
     }
 
     /// Forgets these values: they were wrong. A person is asked for them, and only where nobody is there their source is read once
     /// more. A newly chosen value is chosen anew.
     pub fn ask_again<'n>(&self, names: impl IntoIterator<Item = &'n String>) {
+        let mut known = locked(&self.known);
         for name in names {
-            self.fetched.borrow_mut().remove(name);
-            self.references.borrow_mut().remove(name);
-            self.asked_again.borrow_mut().insert(name.clone());
+            known.fetched.remove(name);
+            known.references.remove(name);
+            known.asked_again.insert(name.clone());
         }
     }
 
     /// The source that a value at hand came from; `None` if a person typed it.
     pub(super) fn source_of(&self, of: &Value) -> Option<SourceVersion> {
-        match of {
-            Value::Secret(reference) => entry_version(&*self.vault, reference),
-            Value::DeclaredSecret(name) => match self.references.borrow().get(name) {
-                Some(reference) => entry_version(&*self.vault, reference),
-                None => self.origins.borrow().get(name).cloned(),
-            },
-            _ => None,
-        }
+        let reference = match of {
+            Value::Secret(reference) => reference.clone(),
+            Value::DeclaredSecret(name) => {
+                let known = locked(&self.known);
+                match known.references.get(name) {
+                    Some(reference) => reference.clone(),
+                    None => return known.origins.get(name).cloned(),
+                }
+            }
+            _ => return None,
+        };
+        self.vault.list().ok()?.iter().find(|entry| entry.reference == reference).map(version_of)
     }
 
     /// Declared secrets that nobody was asked for yet though the value of their source failed somewhere: a person is asked first.
     pub(super) fn distrust(&self, failed: &dyn Fn(&SourceVersion) -> bool) {
-        let known = |name: &String| self.asked_again.borrow().contains(name) || self.fetched.borrow().contains_key(name);
-        let doubtful = self.declared.iter().filter(|secret| !secret.new && !known(&secret.name));
+        let at_hand = |name: &String| {
+            let known = locked(&self.known);
+            known.asked_again.contains(name) || known.fetched.contains_key(name)
+        };
+        let doubtful = self.declared.iter().filter(|secret| !secret.new && !at_hand(&secret.name));
         let failed: Vec<String> =
             doubtful.filter(|secret| self.sources.version(secret).is_some_and(|source| failed(&source))).map(|secret| secret.name.clone()).collect();
-        self.asked_again.borrow_mut().extend(failed);
+        locked(&self.known).asked_again.extend(failed);
     }
 
     /// Forgets values that were refused. A newly chosen one is kept: it is the one that was set.
     pub(super) fn refused(&self, names: &[String]) {
-        let asked = names.iter().filter(|name| self.declared.iter().any(|secret| secret.name == **name && !secret.new));
-        for name in asked {
-            self.fetched.borrow_mut().remove(name);
-            self.asked_again.borrow_mut().insert(name.clone());
+        let mut known = locked(&self.known);
+        for name in names.iter().filter(|name| self.declared.iter().any(|secret| secret.name == **name && !secret.new)) {
+            known.fetched.remove(name);
+            known.asked_again.insert(name.clone());
         }
     }
 
     /// Whether a person is asked for it before its source is.
     pub(super) fn asks_first(&self, of: &Value) -> bool {
-        matches!(of, Value::DeclaredSecret(name) if self.asked_again.borrow().contains(name) && !self.fetched.borrow().contains_key(name))
+        let known = locked(&self.known);
+        matches!(of, Value::DeclaredSecret(name) if known.asked_again.contains(name) && !known.fetched.contains_key(name))
     }
 
     /// What a kept secret is about, told by the run before the first step that uses it.
     pub fn is_about(&self, name: &str, subject: String) {
-        self.subjects.borrow_mut().insert(name.to_owned(), subject);
+        locked(&self.known).subjects.insert(name.to_owned(), subject);
     }
 
     /// A secret kept from before: the newest entry of its name about its subject.
     fn kept(&self, secret: &SecretDecl) -> Result<Option<(Secret, SourceVersion)>, BackendError> {
-        match (&secret.kept, self.subjects.borrow().get(&secret.name)) {
-            (Some((name, _)), Some(about)) => newest_kept(&*self.vault, name, about),
+        match (&secret.kept, self.subject(&secret.name)) {
+            (Some((name, _)), Some(about)) => newest_kept(&*self.vault, name, &about),
             _ => Ok(None),
         }
     }
 
+    fn subject(&self, name: &str) -> Option<String> {
+        locked(&self.known).subjects.get(name).cloned()
+    }
+
     /// Nobody has it. For a kept one the error says what was looked for in the vault.
     fn missing(&self, secret: &SecretDecl) -> BackendError {
-        let (Some((name, _)), Some(about)) = (&secret.kept, self.subjects.borrow().get(&secret.name).cloned()) else { return missing(&secret.name) };
+        let (Some((name, _)), Some(about)) = (&secret.kept, self.subject(&secret.name)) else { return missing(&secret.name) };
         BackendError::new(
             "SECRET.MISSING",
             Text::new(
@@ -165,7 +186,7 @@ impl<'a> RunSecrets<'a> {
 
     /// Secrets that went into the vault since the last call: name and reference.
     pub fn take_escrowed(&self) -> Vec<(String, SecretRef)> {
-        self.escrowed.borrow_mut().drain(..).collect()
+        std::mem::take(&mut locked(&self.known).escrowed)
     }
 
     fn declaration(&self, name: &str) -> Result<&SecretDecl, BackendError> {
@@ -173,12 +194,11 @@ impl<'a> RunSecrets<'a> {
     }
 
     fn known(&self, name: &str) -> Result<Option<Secret>, BackendError> {
-        if let Some(value) = self.fetched.borrow().get(name) {
-            return Ok(Some(value.clone()));
-        }
-        match self.references.borrow().get(name) {
-            Some(reference) => self.vault.get(reference),
-            None => Ok(None),
+        let known = locked(&self.known);
+        match (known.fetched.get(name), known.references.get(name)) {
+            (Some(value), _) => Ok(Some(value.clone())),
+            (None, Some(reference)) => self.vault.get(reference),
+            (None, None) => Ok(None),
         }
     }
 
@@ -190,20 +210,53 @@ impl<'a> RunSecrets<'a> {
             let labels = BTreeMap::from([("run".to_owned(), self.run.clone()), ("playbook".to_owned(), self.playbook.clone())]);
             let info = EntryInfo { reference: reference.clone(), name: secret.name.clone(), about: self.run.clone(), written_at: self.at, labels };
             self.vault.put(&info, &value)?;
-            self.references.borrow_mut().insert(secret.name.clone(), reference.clone());
-            self.escrowed.borrow_mut().push((secret.name.clone(), reference));
+            let mut known = locked(&self.known);
+            known.references.insert(secret.name.clone(), reference.clone());
+            known.escrowed.push((secret.name.clone(), reference));
         }
-        self.fetched.borrow_mut().insert(secret.name.clone(), value.clone());
+        locked(&self.known).fetched.insert(secret.name.clone(), value.clone());
         Ok(value)
+    }
+
+    /// From what is known, a source that asks nobody, or the vault.
+    fn without_asking(&self, name: &str) -> Result<Option<Secret>, BackendError> {
+        if let Some(value) = self.known(name)? {
+            return Ok(Some(value));
+        }
+        let secret = self.declaration(name)?;
+        let again = {
+            let mut known = locked(&self.known);
+            known.origins.remove(name);
+            known.asked_again.contains(name)
+        };
+        if !secret.new
+            && again
+            && let Some(value) = self.sources.ask(secret)?
+        {
+            return self.accept(secret, value).map(Some);
+        }
+        // The version before the value: a change between the two is found, and costs one try at most.
+        let version = self.sources.version(secret);
+        let (value, version) = match (self.sources.unattended(secret)?, version) {
+            (Some(value), version) => (Some(value), version),
+            (None, _) => self.kept(secret)?.unzip(),
+        };
+        locked(&self.known).origins.extend(version.map(|version| (name.to_owned(), version)));
+        value.map(|value| self.accept(secret, value)).transpose()
     }
 }
 
 impl Secrets for RunSecrets<'_> {
     fn value(&self, of: &Value) -> Result<Secret, BackendError> {
-        if let Some(value) = self.unattended(of)? {
+        let name = match of {
+            Value::Secret(reference) => return self.vault.get(reference)?.ok_or_else(|| missing(reference.as_str())),
+            Value::DeclaredSecret(name) => name,
+            _ => return Err(missing(&describe(of))),
+        };
+        let _one_at_a_time = locked(&self.fetching);
+        if let Some(value) = self.without_asking(name)? {
             return Ok(value);
         }
-        let Value::DeclaredSecret(name) = of else { return Err(missing(&describe(of))) };
         let secret = self.declaration(name)?;
         match self.sources.ask(secret)? {
             Some(value) => self.accept(secret, value),
@@ -215,25 +268,8 @@ impl Secrets for RunSecrets<'_> {
         match of {
             Value::Secret(reference) => self.vault.get(reference),
             Value::DeclaredSecret(name) => {
-                if let Some(value) = self.known(name)? {
-                    return Ok(Some(value));
-                }
-                let secret = self.declaration(name)?;
-                self.origins.borrow_mut().remove(name);
-                if !secret.new
-                    && self.asked_again.borrow().contains(name)
-                    && let Some(value) = self.sources.ask(secret)?
-                {
-                    return self.accept(secret, value).map(Some);
-                }
-                // The version before the value: a change between the two is found, and costs one try at most.
-                let version = self.sources.version(secret);
-                let (value, version) = match (self.sources.unattended(secret)?, version) {
-                    (Some(value), version) => (Some(value), version),
-                    (None, _) => self.kept(secret)?.unzip(),
-                };
-                self.origins.borrow_mut().extend(version.map(|version| (name.clone(), version)));
-                value.map(|value| self.accept(secret, value)).transpose()
+                let _one_at_a_time = locked(&self.fetching);
+                self.without_asking(name)
             }
             _ => Err(missing(&describe(of))),
         }
@@ -250,10 +286,6 @@ fn newest_kept(vault: &dyn Vault, name: &str, about: &str) -> Result<Option<(Sec
 
 fn version_of(entry: &EntryInfo) -> SourceVersion {
     SourceVersion { source: entry.reference.as_str().to_owned(), version: entry.written_at.to_string() }
-}
-
-fn entry_version(vault: &dyn Vault, reference: &SecretRef) -> Option<SourceVersion> {
-    vault.list().ok()?.iter().find(|entry| entry.reference == *reference).map(version_of)
 }
 
 /// Keeps what a page shows: vault first, the event after.

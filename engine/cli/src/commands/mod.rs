@@ -20,6 +20,7 @@ pub mod plan;
 pub mod rehearse;
 pub mod resume;
 pub mod runs;
+pub mod saved;
 pub mod schema;
 pub mod secrets;
 pub mod show;
