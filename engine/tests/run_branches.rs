@@ -508,8 +508,8 @@ fn a_secret_is_asked_for_only_when_nothing_else_is_under_way() {
     let desk = desk();
     let file = desk.world.p12.make("0417", &certificate("0110119153", 2, "2026-11-01", "2030-02-01"), &[]);
     desk.world.folder.put("new.p12", file.expose());
-    desk.typist.typed.borrow_mut().push_back("0417");
-    desk.typist.typing.set(Duration::from_hours(1));
+    desk.typist.typed.lock().unwrap().push_back("0417");
+    *desk.typist.typing.lock().unwrap() = Duration::from_hours(1);
     let inspect = "\n  inside:\n    title: 中を見る\n    needs: [file]\n    uses: p12.inspect@1\n    with: { file: \"${{ steps.file.file }}\", password: \"${{ secrets.pin }}\" }\n";
     let program = desk.program(&format!("{}{inspect}{}", find("file", "backup", "new.p12"), tell("told", "")));
     let gate = Gate::shut();
