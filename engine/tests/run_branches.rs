@@ -4,15 +4,19 @@
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kirikae_engine::action::registry;
 use kirikae_engine::backend::profile::Operation;
 use kirikae_engine::backend::{BackendError, BackendSet, CancelToken, FolderWrite};
+use kirikae_engine::check::Checked;
+use kirikae_engine::dsl::decode_site;
 use kirikae_engine::journal::Journal;
-use kirikae_engine::run::{Doing, Driver, Event, EventBody, Observer, Outcome, ParkCause, Pauser, Phase, Program, RunContext, RunEnd, State};
-use kirikae_engine::testing::{Fault, FixedClock, Gate, HeldFolder, HeldNotifier, HeldPortal, World, certificate};
+use kirikae_engine::run::{Doing, Driver, Event, EventBody, Observer, Outcome, ParkCause, Pauser, Phase, Program, RunContext, RunEnd, RunError, State};
+use kirikae_engine::testing::{CrashCase, Drive, Fault, FixedClock, Gate, HeldFolder, HeldNotifier, HeldPortal, Willing, World, certificate, crash_matrix};
+use kirikae_engine::text::Source;
 use support::{CURRENT, Desk, REQUEST, RUN};
 
 /// A step that reads a folder, in a branch of its own.
@@ -532,4 +536,58 @@ fn a_secret_is_asked_for_only_when_nothing_else_is_under_way() {
     assert_eq!(state.phase, Phase::Ended(RunEnd::Done));
     let at = at.into_inner().unwrap();
     assert!(at["told"] < at["inside"], "the notice that was in flight did not wait for an hour of typing: {at:?}");
+}
+
+/// A renewal beside a branch that reads and tells.
+struct Beside;
+
+impl Beside {
+    fn checked() -> Checked {
+        support::checked(&format!("{}{}{}", find("found", "backup", "a.txt"), tell("told", "found"), request("current")))
+    }
+}
+
+impl CrashCase for Beside {
+    type World = Desk;
+
+    fn world(&self) -> Desk {
+        let desk = desk();
+        desk.world.portal.absent_after(Duration::from_secs(60));
+        desk
+    }
+
+    fn folder<'w>(&self, desk: &'w Desk) -> &'w Path {
+        desk.state.path()
+    }
+
+    fn process(&self, desk: &Desk, journal: &mut Journal) -> Result<State, RunError> {
+        let site = decode_site(&Source::new("site.yaml", "kirikae: site/1\nid: clinic\ntitle: 医院\n")).unwrap();
+        let backends = desk.world.backends();
+        let drive = Drive { site: &site, backends: &backends, clock: &*desk.world.clock, pauser: &*desk.world.clock, person: &Willing };
+        let end = if journal.runs().unwrap().is_empty() {
+            let checked = Self::checked();
+            drive.begin(journal, RUN, desk.plan(&checked), &checked)
+        } else {
+            drive.resume(journal, RUN)
+        };
+        Ok(end?.state)
+    }
+
+    fn holds(&self, desk: &Desk) -> Result<(), String> {
+        // A notice may come twice after a crash, a request never.
+        if desk.world.portal.issued() > 1 { Err("issued twice".to_owned()) } else { Ok(()) }
+    }
+
+    fn effects(&self, desk: &Desk) -> Vec<(String, u64)> {
+        vec![("issuances".to_owned(), u64::from(desk.world.portal.issued())), ("told".to_owned(), u64::from(!desk.world.notifier.sent().is_empty()))]
+    }
+}
+
+#[test]
+fn branches_survive_a_crash_at_every_write() {
+    let report = crash_matrix(&Beside).unwrap();
+    assert_eq!(report.phase, Phase::Ended(RunEnd::Done));
+    assert!(report.cuts > 10, "{}", report.cuts);
+    let faults: Vec<String> = report.faults.iter().map(ToString::to_string).collect();
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
