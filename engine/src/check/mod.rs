@@ -19,6 +19,7 @@ mod live;
 mod lock;
 mod lost;
 mod origins;
+mod private;
 mod proofs;
 mod rescue;
 mod rows;
