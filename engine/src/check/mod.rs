@@ -19,6 +19,7 @@ mod live;
 mod lock;
 mod lost;
 mod origins;
+mod playbook_test;
 mod private;
 mod proofs;
 mod rescue;
@@ -35,6 +36,7 @@ pub use checked::{
 };
 pub use coverage::{CitingStep, Coverage, ManualCoverage, SectionCoverage, coverage};
 pub use lock::{Lock, Locked};
+pub use playbook_test::{TestOutcome, TestSuite, check_test, status_words};
 pub use rows::RescueRow;
 
 pub(crate) use closure::{FURTHER_SOURCES, SOURCES};

@@ -20,9 +20,14 @@ pub mod rehearse;
 pub mod restore;
 pub mod resume;
 pub mod runs;
+pub mod saved;
 pub mod schema;
 pub mod secrets;
 pub mod show;
 mod take_up;
+#[cfg(feature = "playbook-tests")]
+pub mod test;
+#[cfg(feature = "playbook-tests")]
+mod test_snapshot;
 pub mod verify;
 mod write_lock;

@@ -4,12 +4,15 @@ pub mod actions;
 pub mod certs;
 pub mod coverage;
 pub mod diagnostic;
+pub mod drift;
 pub mod graph;
 pub mod plan;
 mod plan_errors;
 pub mod restore;
 pub mod run;
 pub mod sarif;
+#[cfg(feature = "playbook-tests")]
+pub mod test;
 
 use std::io::Write;
 use std::path::Path;
