@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::decide::Program;
 use super::driver::{Observer, RunError};
@@ -14,12 +14,9 @@ use super::event::{Event, EventBody};
 use super::private;
 use super::state::{State, apply};
 use crate::backend::BackendError;
-use crate::clock::Clock;
+use crate::clock::{Clock, stepped_back};
 use crate::journal::{Journal, is_reserved, release, reserve};
 use crate::plan::Private;
-
-/// A step back of the wall clock that is not worth an event.
-pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
 
 /// Journal and state of one run.
 pub(super) struct Log<'a> {
@@ -58,10 +55,7 @@ impl<'a> Log<'a> {
     /// Stamps an event and changes the state by it. A step back of the clock is an event before it.
     pub(super) fn stage(&mut self, body: EventBody) {
         let wall = self.clock.now();
-        if let Some(last) = self.state.at
-            && last.duration_since(wall) > STEP_BACK
-        {
-            let back_ms = i64::try_from(last.duration_since(wall).as_millis()).unwrap_or(i64::MAX);
+        if let Some(back_ms) = stepped_back(self.state.at, wall) {
             self.stage_one(wall, EventBody::ClockStepped { back_ms });
         }
         self.stage_one(wall, body);

@@ -256,7 +256,7 @@ impl Desk {
         Answer { yes, fields: BTreeMap::new(), evidence: None, by: name.clone(), account: name, at: self.world.clock.now() }
     }
 
-    fn with<T>(&self, program: &Program, work: impl FnOnce(RunContext<'_>, &mut Journal) -> T) -> T {
+    pub fn with<T>(&self, program: &Program, work: impl FnOnce(RunContext<'_>, &mut Journal) -> T) -> T {
         let backends = self.world.backends();
         let waits = Waits { desk: self, clock: &self.world.clock };
         let context = RunContext {
@@ -328,7 +328,7 @@ impl Pauser for Waits<'_> {
     }
 }
 
-struct Silent;
+pub struct Silent;
 
 impl Observer for Silent {
     fn event(&mut self, _program: &Program, _state: &State, _event: &Event) {}
