@@ -32,8 +32,10 @@ mod web_probe;
 mod web_sign_in;
 
 pub use context::{Answer, Blobs, Intent, IntentOnDisk, Look, Observed, Question, QuestionField, ReadCx, Secrets, WriteCx};
+pub(crate) use file_find::{LARGEST as LARGEST_FILE, WRAPPED};
 pub use inputs::{Inputs, NOT_KNOWN, Outputs};
 pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
+pub(crate) use received::is_whole_pkcs12;
 pub use registry::{Registry, registry};
 pub use sessions::{Live, Sessions};
 

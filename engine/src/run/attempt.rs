@@ -236,7 +236,10 @@ impl<'a> Attempt<'a> {
         let sessions = Sessions::beside(&self.context.live);
         Ok(vec![match ask.question(&self.read_cx(1, &sessions, &[]), inputs) {
             Ok(question) => EventBody::HumanAsked { step: self.address.clone(), question },
-            Err(error) => self.observed(1, Seen::Failed { error: error.into() }),
+            Err(error) => {
+                let attempt = self.state().step(&self.address).map_or(1, |step| step.attempt + 1);
+                self.observed(attempt, Seen::Failed { error: error.into() })
+            }
         }])
     }
 
