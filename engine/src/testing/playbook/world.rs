@@ -126,7 +126,6 @@ impl SimWorld {
     pub(super) fn backends(&self) -> BackendSet {
         let (stores, portals, folders) = (self.stores.iter(), self.portals.iter(), self.folders.iter());
         BackendSet {
-            tokens: BTreeMap::new(),
             stores: stores.map(|(role, store)| (role.clone(), store.clone() as Arc<dyn StoreWrite>)).collect(),
             cas: portals.map(|(role, portal)| (role.clone(), portal.clone() as Arc<dyn CaWrite>)).collect(),
             tokens: BTreeMap::new(),
