@@ -97,7 +97,7 @@ struct Clinic {
 }
 
 impl Clinic {
-    /// A lab where the account's password is `himitsu`.
+    /// A lab where the account's password is `himitsu`. The first sign-in, by hand, takes the first strike of a fault.
     fn new(faults: &[&str]) -> Self {
         let lab_dir = tempfile::tempdir().unwrap();
         let faults = faults.iter().map(|fault| fault.parse::<Fault>().unwrap()).collect();
@@ -161,8 +161,10 @@ fn a_lost_answer_counts_and_is_not_sent_again_from_a_file() {
     let playbook = playbook("limit: 10, leave: 5, per_run: 2", "");
     clinic.desk.file("himitsu");
     let sent = count(clinic.dir(), "received");
-    let state = clinic.desk.night(&playbook);
-    assert!(count(clinic.dir(), "received") - sent <= 1, "{:?}", state.phase);
+    // The answer is lost, the look afterwards finds nothing to look at, and the value of the file is not tried again.
+    assert_eq!(failure(&clinic.desk.night(&playbook), "login").0, "LOGIN.STOPPED");
+    assert_eq!((count(clinic.dir(), "received") - sent, clinic.used()), (1, 1));
+    assert_eq!(clinic.desk.count("Uncertain"), 1);
 }
 
 #[test]
