@@ -49,7 +49,7 @@ pub struct RunContext<'a> {
     pub site: String,
 }
 
-/// The person at the terminal.
+/// The person at the terminal. Asked one thing at a time, by the thread that called [`Driver::run`], when no step is under way.
 pub trait Person {
     /// Answers a question; `None`: nobody is there.
     fn answer(&self, step: &str, question: &Question) -> Option<Answer>;
@@ -60,7 +60,7 @@ pub trait Person {
     }
 }
 
-/// Waits for a time.
+/// Waits for a time, while no step is under way.
 pub trait Pauser {
     /// Waits until then, or until cancelled. `false`: it is too long to wait in this process, the run parks.
     fn wait(&self, now: Timestamp, until: Timestamp, cancel: &CancelToken) -> bool;
