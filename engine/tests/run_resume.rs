@@ -128,6 +128,17 @@ fn a_run_whose_steps_would_do_more_is_refused_with_what_differs() {
     insta::assert_snapshot!("resume-other-steps", texts(&error));
 }
 
+#[test]
+fn a_run_that_a_newer_version_went_on_with_is_left_to_it() {
+    let desk = desk(Some(Fault::Before("PORTAL.BUSY")));
+    begin(&desk, &desk.program(&request()));
+    let connection = rusqlite::Connection::open(desk.state.path().join("journal.db")).unwrap();
+    connection
+        .execute("INSERT INTO events SELECT run, seq + 1, at, 'FromTheFuture', '{}', hash FROM events WHERE run=?1 ORDER BY seq DESC LIMIT 1", [RUN])
+        .unwrap();
+    assert_eq!(journal(&desk).events(RUN).unwrap_err().code, "JOURNAL.NEWER");
+}
+
 fn texts(error: &BackendError) -> String {
     format!("{}\n{}\n{}\n{}", error.cause.ja, error.cure.ja, error.cause.get(Lang::En), error.cure.get(Lang::En))
         .replace(&format!("({})", env!("CARGO_PKG_VERSION")), "(VERSION)")

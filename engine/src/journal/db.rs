@@ -340,6 +340,16 @@ impl Journal {
         let rows = statement.query_map([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?)))?;
         rows.map(|row| {
             let (seq, at, kind, body) = row?;
+            if !EventBody::knows(&kind) {
+                return Err(JournalError {
+                    code: "JOURNAL.NEWER",
+                    cause: Text::new(
+                        format!("実行 {run} の記録 {seq}({kind})は、新しい版の kirikae のものです。"),
+                        format!("event {seq} ({kind}) of run {run} is of a newer kirikae."),
+                    ),
+                    cure: Text::new("新しい版の kirikae を使ってください。", "use a newer kirikae."),
+                });
+            }
             read_event(seq, at, &kind, &body).ok_or_else(|| JournalError {
                 code: "JOURNAL.CORRUPT",
                 cause: Text::new(format!("実行 {run} の記録 {seq} が読めません。"), format!("event {seq} of run {run} cannot be read.")),

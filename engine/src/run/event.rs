@@ -430,7 +430,40 @@ pub enum Settled {
 /// Steps by outcome, for summaries.
 pub type Counts = BTreeMap<super::Outcome, u32>;
 
+/// Kinds that this version knows, in the order of [`EventBody`].
+const KINDS: &[&str] = &[
+    "RunStarted",
+    "RunResumed",
+    "Observed",
+    "Decided",
+    "ApprovalGiven",
+    "IntentRecorded",
+    "SecretEscrowed",
+    "AttemptCounted",
+    "EffectEnded",
+    "StepEnded",
+    "Uncertain",
+    "Reconciled",
+    "TimerArmed",
+    "TimerFired",
+    "HumanAsked",
+    "HumanAnswered",
+    "ProfileReplaced",
+    "ClockStepped",
+    "CancelRequested",
+    "RunParked",
+    "RunAbandoned",
+    "RunEnded",
+    "SecretShown",
+    "AttemptsCleared",
+];
+
 impl EventBody {
+    /// Whether this version knows a kind; later ones add kinds.
+    pub fn knows(kind: &str) -> bool {
+        KINDS.contains(&kind)
+    }
+
     /// The kind's name, as in the journal's `kind` column.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -485,5 +518,20 @@ impl EventBody {
             | Self::HumanAnswered { step, .. } => Some(step),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod kinds {
+    #![allow(clippy::expect_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_known_kinds_are_those_that_can_be_read() {
+        let error = serde_json::from_value::<EventBody>(serde_json::json!({ "kind": "FromTheFuture" })).expect_err("no such kind").to_string();
+        let listed: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(listed, KINDS, "{error}");
+        assert!(!EventBody::knows("FromTheFuture"));
     }
 }
