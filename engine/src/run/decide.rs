@@ -214,9 +214,10 @@ pub fn decide(program: &Program, state: &State) -> Vec<Command> {
         return vec![Command::Record(moved)];
     }
     let facts = StateFacts(state, program);
+    let in_trouble = state.is_in_trouble();
     let (mut commands, mut parks) = (vec![], vec![]);
     for step in &program.checked.steps {
-        match (Judge { program, state, facts: &facts, step }).next() {
+        match (Judge { program, state, facts: &facts, step, in_trouble }).next() {
             Some(Next::Do(command)) => commands.push(command),
             Some(Next::Park(cause)) => parks.push((cause, &step.address)),
             None => {}
@@ -231,19 +232,20 @@ pub fn decide(program: &Program, state: &State) -> Vec<Command> {
 /// Whether the effect of a step that was started may begin now: nobody has asked the run to stop, and nothing went wrong elsewhere
 /// since that holds it up. A driver asks just before it writes the intent down.
 pub fn may_begin(program: &Program, state: &State, address: &str) -> bool {
-    let facts = StateFacts(state, program);
+    let (facts, in_trouble) = (StateFacts(state, program), state.is_in_trouble());
     let step = program.index(address).map(|index| &program.checked.steps[index]);
-    state.phase == Phase::Active && !state.cancelled && step.is_some_and(|step| !(Judge { program, state, facts: &facts, step }).is_held_up())
+    let held_up = |step| (Judge { program, state, facts: &facts, step, in_trouble }).is_held_up();
+    state.phase == Phase::Active && !state.cancelled && step.is_some_and(|step| !held_up(step))
 }
 
 /// How a run parks when a driver can carry out none of its commands: `alone` are steps that wait for a person who is not there,
 /// `timers` those that wait for a time too far away.
 pub fn park(state: &State, alone: Vec<String>, timers: &[(Timestamp, String)]) -> EventBody {
     let until = timers.iter().map(|(due, _)| *due).min();
-    let uncertain = state.uncertain().filter(|(_, uncertain)| uncertain.needs_person);
+    let uncertain = state.steps.iter().find(|(_, step)| matches!(&step.doing, Doing::Uncertain(uncertain) if uncertain.needs_person));
     let (cause, steps, until) = match (state.failed(), uncertain) {
         (Some((address, _)), _) => (ParkCause::Failed, vec![address.to_owned()], None),
-        (None, Some((address, _))) => (ParkCause::Uncertain, vec![address.to_owned()], None),
+        (None, Some((address, _))) => (ParkCause::Uncertain, vec![address.clone()], None),
         _ if !alone.is_empty() => (ParkCause::Person, alone, None),
         _ => (ParkCause::Time, timers.iter().map(|(_, step)| step.clone()).collect(), until),
     };
@@ -292,6 +294,7 @@ pub(super) struct Judge<'a> {
     pub(super) state: &'a State,
     pub(super) facts: &'a StateFacts<'a>,
     pub(super) step: &'a Step,
+    in_trouble: bool,
 }
 
 impl Judge<'_> {
@@ -333,9 +336,8 @@ impl Judge<'_> {
 
     /// Whether what happened elsewhere in the run keeps this step from beginning, or from beginning anew.
     fn is_held_up(&self) -> bool {
-        let in_trouble = self.state.failed().is_some() || self.state.uncertain().is_some_and(|(_, uncertain)| uncertain.needs_person);
-        let irreversible = self.action().is_some_and(|action| action.manifest.effect == Effect::Irreversible);
-        self.state.finish.is_some() || in_trouble && (!self.state.wrote || irreversible)
+        let irreversible = || self.action().is_some_and(|action| action.manifest.effect == Effect::Irreversible);
+        self.state.finish.is_some() || self.in_trouble && (!self.state.wrote || irreversible())
     }
 
     pub(super) fn action(&self) -> Option<&BoundAction> {

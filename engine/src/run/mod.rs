@@ -20,6 +20,7 @@ mod log;
 mod private;
 mod replace;
 mod rescue;
+mod restore;
 mod retention;
 mod retry;
 mod secrets;
@@ -40,6 +41,7 @@ pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json, k
 pub use load::{LoadError, RunBlobs, absent_after, load_program, same_bindings, store_closure};
 pub use private::{hide as hide_private, show as show_private};
 pub use replace::{NotReplaced, Replaced, replace_profile};
+pub use restore::{Backup, Holds, Keys, Opened, Present, backups, bring_back, open as open_backup, present};
 pub use retention::{Retention, SiteNeeds, Standing};
 pub use retry::{longest_wait, wait};
 pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources};

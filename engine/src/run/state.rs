@@ -268,6 +268,15 @@ impl State {
         self.steps.values().any(|step| matches!(step.doing, Doing::InFlight(_)))
     }
 
+    /// A step has failed, or it is uncertain and only a person can tell.
+    pub fn is_in_trouble(&self) -> bool {
+        self.steps.values().any(|step| match &step.doing {
+            Doing::Ended(ended) => ended.outcome == Outcome::Failed,
+            Doing::Uncertain(uncertain) => uncertain.needs_person,
+            _ => false,
+        })
+    }
+
     /// The step whose effect is not known, if any.
     pub fn uncertain(&self) -> Option<(&str, &UncertainStep)> {
         self.steps.iter().find_map(|(address, step)| match &step.doing {
@@ -394,6 +403,7 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
         // A row that lets the step run again: it begins anew, with its deadline and all that must hold before a write.
         EventBody::Decided { run: true, .. } if matches!(step.doing, Doing::Rescuing { .. }) => step.doing = Doing::Waiting,
         EventBody::Decided { run: true, .. } => step.doing = Doing::Ready,
+        EventBody::Observed { attempt, .. } if !is_awaited(step, *attempt) => {}
         EventBody::Observed { attempt, seen, .. } => {
             step.attempt = step.attempt.max(*attempt);
             let writes = program.writes(address);
@@ -410,18 +420,13 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             }
         }
         EventBody::EffectEnded { attempt, result, .. } => {
-            if *attempt < step.attempt {
-                return;
-            }
-            let intent = match &step.doing {
-                Doing::InFlight(intent) | Doing::Pending { intent, .. } => Some(intent.clone()),
-                _ => None,
-            };
-            match (result, intent) {
-                (EffectResult::Done { outputs }, _) => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
-                (EffectResult::Failed { error }, _) if error.class != crate::backend::Class::Ambiguous => step.doing = Doing::Erred(error.clone()),
-                (EffectResult::Pending { due, cookie }, Some(intent)) => step.doing = Doing::Pending { intent, due: *due, cookie: cookie.clone() },
-                _ => {}
+            // Of an effect that nobody waits for any more nothing is taken.
+            let Some(intent) = intent_of(&step.doing).filter(|intent| intent.attempt == *attempt).cloned() else { return };
+            match result {
+                EffectResult::Done { outputs } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
+                EffectResult::Failed { error } if error.class != crate::backend::Class::Ambiguous => step.doing = Doing::Erred(error.clone()),
+                EffectResult::Pending { due, cookie } => step.doing = Doing::Pending { intent, due: *due, cookie: cookie.clone() },
+                EffectResult::Failed { .. } => {}
             }
         }
         EventBody::Uncertain { code, why, .. } => {
@@ -477,6 +482,24 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             _ => {}
         },
         _ => {}
+    }
+}
+
+/// Whether a look is waited for: what comes twice, or of an earlier attempt, changes nothing. A person's answer is looked at once.
+fn is_awaited(step: &StepState, attempt: u32) -> bool {
+    match &step.doing {
+        Doing::Ready => attempt > step.attempt,
+        Doing::Answered(..) => true,
+        _ => false,
+    }
+}
+
+/// The intent of an effect whose end is not known yet. An answer that comes late, when a look was asked for already, still counts.
+fn intent_of(doing: &Doing) -> Option<&Intent> {
+    match doing {
+        Doing::InFlight(intent) | Doing::Pending { intent, .. } => Some(intent),
+        Doing::Uncertain(uncertain) => uncertain.intent.as_ref(),
+        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::{FakeP12, FixedClock, certificate, locked};
-use crate::backend::profile::{Operation, Profile};
+use crate::backend::profile::{ObserveBy, Operation, Profile};
 use crate::backend::{
     BackendError, CaRead, CaWrite, Call, Capabilities, Class, Gives, IdempotencyKey, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb,
     code_info,
@@ -203,6 +203,11 @@ impl FakePortal {
     fn judge(&self, client: &CertInfo) {
         let state = locked(&self.state);
         let Some(sent) = state.unsettled.get(&client.sha1) else { return };
+        // Without a list only a person can settle it.
+        let listed = self.profile.operations.get(&Operation::Renew).is_some_and(|spec| spec.observe != ObserveBy::Nothing);
+        if !listed {
+            return;
+        }
         assert!(!sent.answered, "a second renewal of {} after an answered one", client.sha1);
         let apart = state.absent_after.and_then(|after| SignedDuration::try_from(after).ok());
         let (first, last) = (sent.looks.first(), sent.looks.last());
@@ -351,7 +356,8 @@ impl CaWrite for FakePortal {
         let gives = match operation {
             Operation::Renew => {
                 let looked = session.as_any_mut().downcast_mut::<FakeSession>().expect("a session").looked;
-                assert!(looked, "a committing request without a look in its session");
+                let listed = self.profile.operations.get(&operation).is_some_and(|spec| spec.observe != ObserveBy::Nothing);
+                assert!(looked || !listed, "a committing request without a look in its session");
                 self.renew(&client.expect("a client certificate"), fault, sink)?
             }
             Operation::Fetch => {

@@ -17,6 +17,7 @@ pub mod new;
 pub mod plan;
 #[cfg(feature = "lab")]
 pub mod rehearse;
+pub mod restore;
 pub mod resume;
 pub mod runs;
 pub mod saved;

@@ -311,3 +311,23 @@ pub fn dry_run(dry: &DryRun, lang: Lang) -> String {
     }
     veil(&lines.join("\n"), lang) + "\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use kirikae_engine::text::Text;
+
+    use super::*;
+
+    #[test]
+    fn a_stuck_step_is_told_to_people_with_what_they_can_do_and_to_machines_with_the_facts() {
+        let stuck = BackendError::new("STEP.STUCK", Text::new("手順 request は動きません。", "step `request` is stuck."))
+            .with("step", "request")
+            .with("seconds", "600");
+        let text = stuck_text(&stuck, Lang::Ja);
+        assert!(text.contains("STEP.STUCK 手順 request は動きません。") && text.contains("Ctrl-C を2回") && text.contains("kirikae resume"), "{text}");
+        let text = stuck_text(&stuck, Lang::En);
+        assert!(text.contains("step `request` is stuck.") && text.contains("Ctrl-C twice"), "{text}");
+        let json = stuck_json(&stuck);
+        assert_eq!((&json["stuck"], &json["code"], &json["data"]["seconds"]), (&json!("request"), &json!("STEP.STUCK"), &json!("600")));
+    }
+}
