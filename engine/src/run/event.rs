@@ -430,38 +430,12 @@ pub enum Settled {
 /// Steps by outcome, for summaries.
 pub type Counts = BTreeMap<super::Outcome, u32>;
 
-/// Kinds that this version knows, in the order of [`EventBody`].
-const KINDS: &[&str] = &[
-    "RunStarted",
-    "RunResumed",
-    "Observed",
-    "Decided",
-    "ApprovalGiven",
-    "IntentRecorded",
-    "SecretEscrowed",
-    "AttemptCounted",
-    "EffectEnded",
-    "StepEnded",
-    "Uncertain",
-    "Reconciled",
-    "TimerArmed",
-    "TimerFired",
-    "HumanAsked",
-    "HumanAnswered",
-    "ProfileReplaced",
-    "ClockStepped",
-    "CancelRequested",
-    "RunParked",
-    "RunAbandoned",
-    "RunEnded",
-    "SecretShown",
-    "AttemptsCleared",
-];
-
 impl EventBody {
     /// Whether this version knows a kind; later ones add kinds.
     pub fn knows(kind: &str) -> bool {
-        KINDS.contains(&kind)
+        // Without a body every kind is refused; only one that is none is refused for its name.
+        let refused = serde_json::from_value::<Self>(serde_json::json!({ "kind": kind })).err();
+        refused.is_none_or(|error| !error.to_string().starts_with("unknown variant"))
     }
 
     /// The kind's name, as in the journal's `kind` column.
@@ -523,15 +497,13 @@ impl EventBody {
 
 #[cfg(test)]
 mod kinds {
-    #![allow(clippy::expect_used)]
-
     use super::*;
 
     #[test]
-    fn the_known_kinds_are_those_that_can_be_read() {
-        let error = serde_json::from_value::<EventBody>(serde_json::json!({ "kind": "FromTheFuture" })).expect_err("no such kind").to_string();
-        let listed: Vec<&str> = error.split('`').skip(3).step_by(2).collect();
-        assert_eq!(listed, KINDS, "{error}");
+    fn a_kind_of_a_later_version_is_told_from_a_body_that_is_damaged() {
+        for body in [EventBody::ClockStepped { back_ms: 1 }, EventBody::CancelRequested { by: String::new() }] {
+            assert!(EventBody::knows(body.kind()), "{}", body.kind());
+        }
         assert!(!EventBody::knows("FromTheFuture"));
     }
 }
