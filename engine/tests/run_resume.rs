@@ -33,6 +33,8 @@ fn request() -> String {
 
 /// Begins the run with everything it embeds.
 fn begin(desk: &Desk, program: &Program) -> State {
+    // As `apply` does: the journal is there before the first blob.
+    drop(journal(desk));
     let blobs = store_closure(desk.state.path(), &program.plan, &program.checked).unwrap();
     let started = EventBody::RunStarted {
         plan: program.plan.plan_id.clone(),
