@@ -12,7 +12,7 @@ use kirikae_backends::store::p12::Pkcs12Files;
 use kirikae_backends::vault::age::AgeVault;
 use kirikae_backends::{StoreSettings, builtin};
 use kirikae_engine::backend::profile::Profile;
-use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, Vault};
+use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, FolderRead, Vault};
 use kirikae_engine::check::Checked;
 use kirikae_engine::dsl::site::{BackendPort, BackendSite, PortalSite, RootsAt, SecretSource, Site};
 use kirikae_engine::dsl::{RoleKind, Type, decode_site};
@@ -65,6 +65,7 @@ pub fn open_backends(open: &OpenSite, checked: &Checked, vault: &Arc<dyn Vault>,
         stores: BTreeMap::new(),
         cas: BTreeMap::new(),
         folders: BTreeMap::new(),
+        downloads: downloads(open)?,
         p12: Arc::new(Pkcs12Files),
         vault: vault.clone(),
         notifier: Arc::new(ScreenNotifier::new(Box::new(move |notice| {
@@ -91,6 +92,13 @@ pub fn open_backends(open: &OpenSite, checked: &Checked, vault: &Arc<dyn Vault>,
         }
     }
     Ok(set)
+}
+
+/// Where a person's browser saves, if the site says so.
+fn downloads(open: &OpenSite) -> Result<Option<Arc<dyn FolderRead>>, Failure> {
+    let Some(path) = &open.site.downloads else { return Ok(None) };
+    let settings = FolderSettings { path: open.base.join(path), removable: false, plain: true };
+    Ok(Some((builtin().folder("dir")?.open)(&settings)?))
 }
 
 fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn Vault>) -> Result<(), Failure> {

@@ -1,7 +1,7 @@
 //! What an action is handed: read handles or write handles, the call, the clock, secrets, files, Web sessions.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,9 +9,10 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::question::{Answered, Question};
 use super::{Inputs, Outputs};
 use crate::backend::{BackendError, CaRead, Call, ReadBackends, SecretSink, Session, WriteBackends};
-use crate::dsl::{CertInfo, FileRef, Type, Value};
+use crate::dsl::{CertInfo, FileRef, Value};
 use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
 
@@ -27,6 +28,13 @@ pub trait Secrets {
     /// # Errors
     /// As [`Secrets::value`].
     fn unattended(&self, of: &Value) -> Result<Option<Secret>, BackendError>;
+    /// Where the vault has it, if it lies there; nothing is fetched.
+    fn reference(&self, of: &Value) -> Option<SecretRef> {
+        match of {
+            Value::Secret(reference) => Some(reference.clone()),
+            _ => None,
+        }
+    }
 }
 
 /// Files the engine holds for runs.
@@ -43,14 +51,45 @@ pub trait Blobs {
     fn keep(&self, name: &str, content: &Secret, may_hold_key: bool) -> Result<FileRef, BackendError>;
 }
 
-/// The Web sessions of one attempt of one step, so that a look and the sending after it share one.
+/// What one attempt of one step shares: Web sessions, so that a look and the sending after it have the same one, and what people
+/// answered whose hands carry it out.
 #[derive(Default)]
 pub struct Sessions {
     open: RefCell<BTreeMap<(String, String), Box<dyn Session>>>,
     date: Cell<Option<Timestamp>>,
+    answered: RefCell<VecDeque<Answered>>,
+    asked: RefCell<Option<Question>>,
 }
 
 impl Sessions {
+    /// Of an attempt that is taken up again with the answers to what it asked, in the order asked.
+    pub fn with_answers(answered: Vec<Answered>) -> Self {
+        Self { answered: RefCell::new(answered.into()), ..Self::default() }
+    }
+
+    /// Whether the next question has its answer already.
+    pub fn is_answered(&self) -> bool {
+        !self.answered.borrow().is_empty()
+    }
+
+    /// Asks a person. The action is left with the error; whoever drives it puts the question and calls the action once more, with the answer.
+    ///
+    /// # Errors
+    /// `PORTAL.NEEDS_PERSON` as long as nobody has answered; then `HUMAN.DECLINED` and the codes of the question's problems.
+    pub fn ask(&self, question: Question) -> Result<Answered, BackendError> {
+        if let Some(answered) = self.answered.borrow_mut().pop_front() {
+            return answered.done().map(|()| answered);
+        }
+        let cause = Text::new(format!("人に尋ねます: {}", question.ask.ja), format!("a person is asked: {}", question.ask.get(crate::text::Lang::En)));
+        *self.asked.borrow_mut() = Some(question);
+        Err(BackendError::new("PORTAL.NEEDS_PERSON", cause))
+    }
+
+    /// The question that the action was left with; once.
+    pub fn asked(&self) -> Option<Question> {
+        self.asked.borrow_mut().take()
+    }
+
     /// Runs `work` in the session of this portal and certificate, opening it first if needed.
     /// The key is taken from the certificate's holder.
     ///
@@ -181,91 +220,6 @@ pub struct Look {
     pub at: Timestamp,
     /// What was seen.
     pub baseline: Json,
-}
-
-/// A question to a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Question {
-    /// What is asked.
-    pub ask: Text,
-    /// Role of the person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub who: Option<String>,
-    /// Where it is done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Text>,
-    /// Checklist.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub items: Vec<Text>,
-    /// Values to give with the answer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fields: Vec<QuestionField>,
-    /// Evidence must be given (a sentence, a file).
-    #[serde(default)]
-    pub evidence: bool,
-}
-
-/// A value that an answer holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct QuestionField {
-    /// Its name.
-    pub name: String,
-    /// Its type as written in documents.
-    #[serde(rename = "type")]
-    pub ty: String,
-    /// Its title.
-    pub title: Text,
-    /// A value that fits, for rehearsals.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub example: Option<String>,
-}
-
-/// A person's answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
-    /// Yes, it is so; or no.
-    pub yes: bool,
-    /// Values by field name, as typed and folded.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, String>,
-    /// Evidence in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<String>,
-    /// Who answered: the name given (a claim) and the OS account.
-    pub by: String,
-    /// The OS account.
-    pub account: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl Question {
-    /// Whether an answer fits: every field there and of its type, evidence where it is asked for.
-    ///
-    /// # Errors
-    /// What does not fit, one sentence.
-    pub fn accepts(&self, answer: &Answer) -> Result<(), Text> {
-        if !answer.yes {
-            return Ok(());
-        }
-        if self.evidence && answer.evidence.as_deref().is_none_or(|words| words.trim().is_empty()) {
-            return Err(Text::new("証拠(見たもの)を書いてください。", "say what was seen, as evidence."));
-        }
-        for field in &self.fields {
-            let given = answer
-                .fields
-                .get(&field.name)
-                .ok_or_else(|| Text::new(format!("{}({})が入力されていません。", field.title.ja, field.name), format!("field `{}` is missing.", field.name)))?;
-            let fits = Type::parse(&field.ty).is_some_and(|ty| crate::dsl::read_scalar(&ty, given).is_ok());
-            if !fits {
-                return Err(Text::new(
-                    format!("{}({})は {} の形で入れてください。", field.title.ja, field.name, field.ty),
-                    format!("field `{}` must be {}.", field.name, field.ty),
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl ReadCx<'_> {

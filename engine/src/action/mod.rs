@@ -15,21 +15,30 @@ mod context;
 mod example;
 mod file_find;
 mod file_save;
+mod hands;
+mod human;
+mod human_commit;
 mod human_confirm;
+mod human_destroy;
+mod human_perform;
 mod inputs;
 mod manifest;
 mod notify_send;
 mod p12_inspect;
 mod portal;
+mod proved;
+mod question;
 mod received;
 mod registry;
 mod rows;
 mod secret_keep;
 mod web_probe;
 
-pub use context::{Answer, Blobs, Intent, IntentOnDisk, Look, Observed, Question, QuestionField, ReadCx, Secrets, Sessions, WriteCx};
+pub use context::{Blobs, Intent, IntentOnDisk, Look, Observed, ReadCx, Secrets, Sessions, WriteCx};
+pub(crate) use human::{problem_code, word_of};
 pub use inputs::{Inputs, NOT_KNOWN, Outputs};
 pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
+pub use question::{Answer, Answered, FileWanted, Problem, Question, QuestionField, Reveal};
 pub use registry::{Registry, registry};
 
 use crate::backend::{BackendError, Progress};
@@ -43,14 +52,12 @@ pub trait Action: Sync + Send {
     fn kind(&self) -> Kind<'_>;
 }
 
-/// The three ways of carrying out an action.
+/// The two ways of carrying out an action. Either may ask a person by [`Sessions::ask`].
 pub enum Kind<'a> {
     /// It reads.
     Read(&'a dyn ReadAction),
     /// It writes.
     Write(&'a dyn WriteAction),
-    /// It asks a person.
-    Ask(&'a dyn AskAction),
 }
 
 /// An action that only reads.
@@ -89,19 +96,4 @@ pub trait WriteAction: Sync {
     /// # Errors
     /// Why it would not work.
     fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError>;
-}
-
-/// An action whose work is done by a person's answer.
-pub trait AskAction: Sync {
-    /// The question.
-    ///
-    /// # Errors
-    /// Inputs that do not fit.
-    fn question(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Question, BackendError>;
-
-    /// The outputs of an answer that fits the question.
-    ///
-    /// # Errors
-    /// `HUMAN.DECLINED`.
-    fn answered(&self, cx: &ReadCx<'_>, inputs: &Inputs, answer: &Answer) -> Result<Outputs, BackendError>;
 }

@@ -2,8 +2,8 @@
 
 use super::manifest::{input, output};
 use super::rows::read_dates;
-use super::{InputSpec, Inputs, Manifest, OutputSpec, Outputs, ReadCx, WriteCx};
-use crate::backend::profile::{ObserveBy, Operation, OperationSpec, Profile};
+use super::{InputSpec, Inputs, Manifest, OutputSpec, Outputs, ReadCx, WriteCx, hands};
+use crate::backend::profile::{Hands, ObserveBy, Operation, OperationSpec, Profile};
 use crate::backend::{BackendError, CaRead, Gives, Progress, Request, Row};
 use crate::dsl::{CertInfo, RoleKind, Type, Value, fold, read_scalar};
 use crate::text::{Phrase, Text};
@@ -147,6 +147,9 @@ pub(super) fn spec(profile: &Profile, operation: Operation) -> Result<&Operation
 /// Carries out a reading operation in the session of this attempt.
 pub(super) fn look(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Result<Gives, BackendError> {
     let ca = ca(cx, inputs)?;
+    if ca.hands(operation) == Hands::Person {
+        return hands::work(cx, inputs, ca, operation);
+    }
     let spec = spec(ca.profile(), operation)?;
     let request = request(cx, inputs, spec)?;
     let gives = cx.sessions.with(cx, ca, client(inputs, spec)?, |session| ca.look(&cx.call, session, operation, &request))?;
@@ -158,6 +161,9 @@ pub(super) fn look(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Re
 pub(super) fn send(cx: &WriteCx<'_>, inputs: &Inputs, operation: Operation) -> Result<Progress<Gives>, BackendError> {
     let role = inputs.role("portal").ok_or_else(|| Inputs::unknown("portal"))?;
     let ca = cx.writes.ca(role)?;
+    if ca.hands(operation) == Hands::Person {
+        return hands::work(&cx.read, inputs, ca, operation).map(Progress::Done);
+    }
     let spec = spec(ca.profile(), operation)?;
     let request = request(&cx.read, inputs, spec)?;
     cx.read.sessions.with(&cx.read, ca, client(inputs, spec)?, |session| ca.send(&cx.read.call, session, operation, &request, &mut *cx.sink.borrow_mut()))
@@ -175,7 +181,9 @@ pub(super) fn preflight(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) 
             fits(ty, name, value.expose_text().unwrap_or_default())?;
         }
     }
-    let Some(probe) = ca.profile().operations.get(&Operation::Probe).filter(|probe| own.client_cert || !probe.client_cert) else { return Ok(()) };
+    let by_engine = ca.hands(operation) == Hands::Engine && ca.hands(Operation::Probe) == Hands::Engine;
+    let probe = ca.profile().operations.get(&Operation::Probe);
+    let Some(probe) = probe.filter(|probe| by_engine && (own.client_cert || !probe.client_cert)) else { return Ok(()) };
     client(inputs, probe)?;
     let gives = look(cx, inputs, Operation::Probe)?;
     if gives.missing.is_empty() {
@@ -189,7 +197,7 @@ pub(super) fn preflight(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) 
 }
 
 /// The client certificate of an operation; `None` where it uses none.
-fn client<'a>(inputs: &'a Inputs, spec: &OperationSpec) -> Result<Option<&'a CertInfo>, BackendError> {
+pub(super) fn client<'a>(inputs: &'a Inputs, spec: &OperationSpec) -> Result<Option<&'a CertInfo>, BackendError> {
     match inputs.cert("client_cert") {
         None if spec.client_cert => Err(Inputs::unknown("client_cert")),
         given => Ok(given),
@@ -223,7 +231,7 @@ fn fits(ty: &Type, name: &str, value: &str) -> Result<(), BackendError> {
     })
 }
 
-fn typed(value: &Value) -> Option<String> {
+pub(super) fn typed(value: &Value) -> Option<String> {
     match value {
         Value::Str(text) => Some(text.clone()),
         Value::Text(text) => Some(text.ja.clone()),

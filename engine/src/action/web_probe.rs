@@ -45,8 +45,8 @@ impl Action for WebProbe {
 
 impl ReadAction for WebProbe {
     fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
-        let profile = portal::ca(cx, inputs)?.profile();
-        let spec = portal::spec(profile, Operation::Probe)?;
+        let ca = portal::ca(cx, inputs)?;
+        let spec = portal::spec(ca.profile(), Operation::Probe)?;
         let gives = portal::look(cx, inputs, Operation::Probe)?;
         let mut outputs = portal::outputs(spec, &gives, "PORTAL.PAGE_UNKNOWN")?;
         let missing = gives.missing.into_iter().map(Value::Str).collect();
@@ -54,9 +54,9 @@ impl ReadAction for WebProbe {
         let marked = spec.pages.iter().any(|page| page.signed_in.is_some());
         match (inputs.cert("client_cert"), gives.signed_in) {
             (Some(cert), Some(marker)) => {
-                let by = match profile.hands_of(Operation::Probe) {
-                    Hands::Engine => ProofBy::Engine,
-                    Hands::Person => ProofBy::Person,
+                let (by, at) = match ca.hands(Operation::Probe) {
+                    Hands::Engine => (ProofBy::Engine, cx.wall),
+                    Hands::Person => (ProofBy::Person, gives.date.unwrap_or(cx.wall)),
                 };
                 // The key came from the certificate's holder: `Sessions` takes it nowhere else.
                 let proof = Proof {
@@ -66,7 +66,7 @@ impl ReadAction for WebProbe {
                     kind: ProofKind::Accepted,
                     by,
                     evidence: marker,
-                    at: cx.wall,
+                    at,
                 };
                 outputs.insert("proof".to_owned(), Value::Proof(Box::new(proof)));
             }

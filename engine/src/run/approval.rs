@@ -47,7 +47,7 @@ pub fn settle(
             granted.push(grant("--approve".to_owned()));
             continue;
         }
-        match by_rule(step, checked, rules, done_today) {
+        match by_rule(step, plan, checked, rules, done_today) {
             Ok(rule) => granted.push(grant(format!("rule {rule}"))),
             Err(refusal) => match approver(step) {
                 Some(true) => granted.push(grant("interactive".to_owned())),
@@ -64,7 +64,7 @@ pub fn rule_notices(plan: &Plan, checked: &Checked, rules: &[ApprovalRule]) -> V
     let steps = plan.approvals_required.iter().filter_map(|address| plan.step(address));
     let said = steps.filter_map(|step| {
         let address = &step.address;
-        let message = match by_rule(step, checked, rules, &|_| 0) {
+        let message = match by_rule(step, plan, checked, rules, &|_| 0) {
             Ok(rule) => {
                 let (ja, en) = match rules[rule - 1].per_day {
                     Some(most) => (format!("(1日{most}件まで)"), format!(" (at most {most} a day)")),
@@ -109,7 +109,7 @@ fn refusal_words(why: &str) -> Text {
 type Refusal = (usize, &'static str);
 
 /// The number of the rule that approves a step by itself. The first rule that matches action and program decides.
-fn by_rule(step: &PlanStep, checked: &Checked, rules: &[ApprovalRule], done_today: &dyn Fn(&str) -> u32) -> Result<usize, Option<Refusal>> {
+fn by_rule(step: &PlanStep, plan: &Plan, checked: &Checked, rules: &[ApprovalRule], done_today: &dyn Fn(&str) -> u32) -> Result<usize, Option<Refusal>> {
     let action = step.uses.split('@').next().unwrap_or_default();
     let matching = |rule: &&ApprovalRule| rule.action == action && rule.program.as_ref().is_none_or(|program| *program == checked.program);
     let Some(rule) = rules.iter().find(matching) else { return Err(None) };
@@ -128,7 +128,7 @@ fn by_rule(step: &PlanStep, checked: &Checked, rules: &[ApprovalRule], done_toda
     {
         return Err(Some((number, "max_fee_jpy")));
     }
-    if !rule.person_proof && rests_on_person(step, checked) {
+    if !rule.person_proof && rests_on_person(step, plan, checked) {
         return Err(Some((number, "person_proof")));
     }
     if let Some(most) = rule.per_day
@@ -139,10 +139,16 @@ fn by_rule(step: &PlanStep, checked: &Checked, rules: &[ApprovalRule], done_toda
     Ok(number)
 }
 
-/// Whether a proof that the step takes comes from a person.
-fn rests_on_person(step: &PlanStep, checked: &Checked) -> bool {
-    let sources = step.depends_on.iter().filter_map(|on| checked.steps.iter().find(|step| step.address == on.step));
-    sources
-        .filter_map(|source| if let What::Action(action) = &source.what { Some(action) } else { None })
-        .any(|action| action.manifest.person && action.manifest.outputs.iter().any(|output| *output.ty.required() == crate::dsl::Type::Proof))
+/// Whether a proof that the step takes comes from a person: from an action of people, or from pages that a person does.
+fn rests_on_person(step: &PlanStep, plan: &Plan, checked: &Checked) -> bool {
+    step.depends_on.iter().any(|on| plan.step(&on.step).is_some_and(|source| source.person.is_some()) && proves(checked, &on.step))
+}
+
+/// Whether a step's action makes proofs.
+fn proves(checked: &Checked, address: &str) -> bool {
+    let action = checked.steps.iter().find(|step| step.address == address).and_then(|step| match &step.what {
+        What::Action(action) => Some(action),
+        What::Call { .. } => None,
+    });
+    action.is_some_and(|action| action.manifest.outputs.iter().any(|output| *output.ty.required() == crate::dsl::Type::Proof))
 }

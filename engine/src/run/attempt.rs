@@ -32,18 +32,20 @@ impl Driver<'_> {
         self.record_escrowed(address)?;
         match kind {
             Kind::Read(read) => {
-                let sessions = Sessions::default();
+                let sessions = self.sessions(address);
                 let seen = seen_read(read.read(&self.read_cx(address, attempt, &sessions, &[]), &inputs));
                 self.record_escrowed(address)?;
+                if self.put(address, &sessions)? {
+                    return Ok(());
+                }
                 self.append(EventBody::Observed { step: address.to_owned(), attempt, seen })
             }
             Kind::Write(write) => self.start_write(address, attempt, &inputs, write),
-            Kind::Ask(_) => Ok(()),
         }
     }
 
     fn start_write(&mut self, address: &str, attempt: u32, inputs: &Inputs, write: &dyn WriteAction) -> Result<(), RunError> {
-        let sessions = Sessions::default();
+        let sessions = self.sessions(address);
         let ready = self.before_write(address, inputs).and_then(|committed| {
             let observed = write.observe(&self.read_cx(address, attempt, &sessions, &committed), inputs, None)?;
             self.clock_is_right(address, &sessions)?;
@@ -51,6 +53,7 @@ impl Driver<'_> {
         });
         let (observed, committed) = match ready {
             Ok(ready) => ready,
+            Err(_) if self.put(address, &sessions)? => return Ok(()),
             Err(error) => return self.append(EventBody::Observed { step: address.to_owned(), attempt, seen: Seen::Failed { error: error.into() } }),
         };
         let told_not_done = self.state().step(address).is_some_and(|step| step.told_not_done);
@@ -75,6 +78,30 @@ impl Driver<'_> {
         };
         let sessions = Sessions::default();
         self.perform(address, &inputs, write, Intent { attempt, ..intent }, &sessions, &[], hex::decode(cookie).ok())
+    }
+
+    /// Takes what a person's hands gave, in an act whose intent is on disk.
+    pub(super) fn conclude(&mut self, address: &str, attempt: u32) -> Result<(), RunError> {
+        let (inputs, kind) = self.prepared(address)?;
+        let (Kind::Write(write), Some(Doing::InFlight(intent))) = (kind, self.state().step(address).map(|step| step.doing.clone())) else { return Ok(()) };
+        let sessions = self.sessions(address);
+        self.perform(address, &inputs, write, Intent { attempt, ..intent }, &sessions, &[], None)
+    }
+
+    /// What the attempt of a step shares, with what people answered in it.
+    fn sessions(&self, address: &str) -> Sessions {
+        Sessions::with_answers(self.state().step(address).map(|step| step.answered.clone()).unwrap_or_default())
+    }
+
+    /// Puts the question that an action was left with. `false`: it asked nobody.
+    fn put(&mut self, address: &str, sessions: &Sessions) -> Result<bool, RunError> {
+        let Some(mut question) = sessions.asked() else { return Ok(false) };
+        if question.ask == Text::default() {
+            let step = self.context.program.index(address).map(|index| &self.context.program.checked.steps[index]);
+            question.ask = step.map(|step| step.title.clone()).unwrap_or_default();
+        }
+        self.append(EventBody::HumanAsked { step: address.to_owned(), question })?;
+        Ok(true)
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything here belongs to one attempt")]
@@ -104,6 +131,9 @@ impl Driver<'_> {
         for (name, reference) in kept {
             self.append(EventBody::SecretEscrowed { step: address.to_owned(), name: format!("{address}.{name}"), reference: reference.as_str().to_owned() })?;
         }
+        if result.is_err() && self.put(address, sessions)? {
+            return Ok(());
+        }
         let step = address.to_owned();
         match result {
             Ok(Progress::Done(outputs)) => {
@@ -126,13 +156,14 @@ impl Driver<'_> {
         let (inputs, kind) = self.prepared(address)?;
         let Some(Doing::Uncertain(uncertain)) = self.state().step(address).map(|step| step.doing.clone()) else { return Ok(()) };
         let (Kind::Write(write), Some(intent)) = (kind, uncertain.intent) else { return Ok(()) };
-        let sessions = Sessions::default();
+        let sessions = self.sessions(address);
         let seen = match write.observe(&self.read_cx(address, intent.attempt, &sessions, &[]), &inputs, Some(&intent)) {
             Ok(Observed::Done { mut outputs, evidence }) => {
                 self.add_shown(address, &mut outputs);
                 Seen::Done { outputs: outputs_to_json(&outputs), evidence: Some(evidence) }
             }
             Ok(observed) => seen_look(observed),
+            Err(_) if self.put(address, &sessions)? => return Ok(()),
             Err(error) => Seen::Failed { error: error.into() },
         };
         self.append(EventBody::Reconciled { step: address.to_owned(), seen })
@@ -146,27 +177,6 @@ impl Driver<'_> {
                 outputs.insert(output.name.clone(), Value::Secret(reference));
             }
         }
-    }
-
-    /// Puts the question of a step.
-    pub(super) fn ask(&mut self, address: &str) -> Result<(), RunError> {
-        let (inputs, kind) = self.prepared(address)?;
-        let Kind::Ask(ask) = kind else { return Ok(()) };
-        let sessions = Sessions::default();
-        let body = match ask.question(&self.read_cx(address, 1, &sessions, &[]), &inputs) {
-            Ok(question) => EventBody::HumanAsked { step: address.to_owned(), question },
-            Err(error) => EventBody::Observed { step: address.to_owned(), attempt: 1, seen: Seen::Failed { error: error.into() } },
-        };
-        self.append(body)
-    }
-
-    /// Turns a person's answer into outputs.
-    pub(super) fn take_answer(&mut self, address: &str) -> Result<(), RunError> {
-        let (inputs, kind) = self.prepared(address)?;
-        let (Kind::Ask(ask), Some(Doing::Answered(_, answer))) = (kind, self.state().step(address).map(|step| step.doing.clone())) else { return Ok(()) };
-        let sessions = Sessions::default();
-        let seen = seen_read(ask.answered(&self.read_cx(address, 1, &sessions, &[]), &inputs, &answer));
-        self.append(EventBody::Observed { step: address.to_owned(), attempt: 1, seen })
     }
 
     /// The inputs of a step, all known now, and how its action is carried out.
@@ -232,7 +242,8 @@ impl Driver<'_> {
             self.reserve()?;
             self.backup_places()?;
         }
-        if action.manifest.effect == Effect::Irreversible {
+        // What a person destroys is a thing; its certificate may be gone from the store it was found in.
+        if action.manifest.effect == Effect::Irreversible && !action.manifest.person {
             self.read_pinned_again(address, action, inputs)?;
         }
         credential.map_or_else(|| Ok(vec![]), |key| self.committed(&key))

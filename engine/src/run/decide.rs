@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::conform::conform;
-use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, StepEnd};
+use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, Seen, StepEnd};
 use super::rescue::error_at;
-use super::state::{Doing, Outcome, Phase, State, UncertainStep};
-use crate::action::{Effect, Outputs};
+use super::state::{Doing, Outcome, Phase, State, StepState, UncertainStep};
+use crate::action::{Answer, Effect, Outputs, word_of};
 use crate::backend::{BackendError, Class};
 use crate::check::{BoundAction, Checked, EndsAs, Guard, Repeat, Step, What};
 use crate::dsl::Value;
@@ -60,18 +60,15 @@ pub enum Command {
         /// Address.
         step: String,
     },
-    /// Put the step's question.
-    Ask {
+    /// Take what a person's hands gave in an act whose intent is on disk.
+    Conclude {
         /// Address.
         step: String,
+        /// Attempt.
+        attempt: u32,
     },
     /// Get an answer, or park.
     AwaitAnswer {
-        /// Address.
-        step: String,
-    },
-    /// Turn an answer into outputs.
-    TakeAnswer {
         /// Address.
         step: String,
     },
@@ -123,6 +120,15 @@ impl Program {
             });
             action.manifest.observe.is_some() && nothing != Some(true)
         })
+    }
+
+    /// The outputs of a step that a person says was done: the values they gave, of an action of people with who said so.
+    pub(super) fn outputs_of_word(&self, address: &str, answer: &Answer) -> BTreeMap<String, serde_json::Value> {
+        if self.action(address).is_some_and(|action| action.manifest.person) {
+            let fields = answer.fields.iter().map(|(name, value)| (name.clone(), Value::Str(value.clone()))).collect();
+            return outputs_to_json(&word_of(&answer.by, answer.at, fields));
+        }
+        answer.fields.iter().map(|(name, value)| (name.clone(), serde_json::Value::String(value.clone()))).collect()
     }
 
     /// How long until "not in the list" is conclusive.
@@ -209,8 +215,7 @@ impl Judge<'_> {
                 if stopping {
                     return None;
                 }
-                let person = self.action().is_some_and(|action| action.manifest.person);
-                Some(if person { Command::Ask { step: address() } } else { Command::Start { step: address(), attempt: attempt + 1 } })
+                Some(Command::Start { step: address(), attempt: attempt + 1 })
             }
             Some(Doing::Seen(outputs)) => Some(self.judge_look(outputs, attempt)),
             Some(Doing::Polling(due) | Doing::Retrying { due, .. }) => (!stopping).then(|| Command::AwaitTimer { step: address(), due: *due }),
@@ -225,11 +230,24 @@ impl Judge<'_> {
                     Command::AwaitTimer { step: address(), due: *due }
                 })
             }
-            Some(Doing::Asked(_)) => (!stopping).then(|| Command::AwaitAnswer { step: address() }),
-            Some(Doing::Answered(..)) => Some(Command::TakeAnswer { step: address() }),
+            Some(Doing::Asked(question)) => match question.until {
+                Some(until) if self.state.at.is_some_and(|at| at > until) => Some(Command::Record(self.lapsed(known?, until, attempt))),
+                _ => (!stopping).then(|| Command::AwaitAnswer { step: address() }),
+            },
+            Some(Doing::InFlight(_)) if known.is_some_and(|step| !step.answered.is_empty()) => Some(Command::Conclude { step: address(), attempt }),
             Some(Doing::Uncertain(uncertain)) => Some(self.settle(uncertain)),
             Some(Doing::InFlight(_) | Doing::Rescuing { .. } | Doing::Ended(_)) => None,
         }
+    }
+
+    /// Nobody answered in time. Lapsing is no approval, and whoever was asked to act may have acted.
+    fn lapsed(&self, known: &StepState, until: Timestamp, attempt: u32) -> EventBody {
+        let why = Text::new(format!("期限({until})までに答えがありませんでした。"), format!("nobody answered until {until}."));
+        let step = self.step.address.clone();
+        if known.in_doubt() {
+            return EventBody::Uncertain { step, code: "HUMAN.LAPSED".to_owned(), why };
+        }
+        EventBody::Observed { step, attempt: attempt + 1, seen: Seen::Failed { error: BackendError::new("HUMAN.LAPSED", why).into() } }
     }
 
     pub(super) fn action(&self) -> Option<&BoundAction> {

@@ -11,12 +11,12 @@ use super::event::{Event, EventBody, ParkCause};
 use super::files::StateBlobs;
 use super::secrets::{RunSecrets, SecretSources};
 use super::state::{Phase, State, apply};
-use crate::action::{Answer, Question, Registry};
+use crate::action::{Answer, Question, QuestionField, Registry, Reveal};
 use crate::backend::{BackendError, BackendSet, CancelToken, Class};
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, PlaceError, RunLock, reserve};
 use crate::plan::site_key;
-use crate::secret::SecretRef;
+use crate::secret::{Secret, SecretRef};
 use crate::text::{Lang, Text};
 
 /// Everything a run is carried out with.
@@ -51,6 +51,24 @@ pub trait Person {
     /// Answers what a row of `rescue` hands off. By default as any question; who only plays a person has nothing to say to it.
     fn take_over(&self, step: &str, question: &Question) -> Option<Answer> {
         self.answer(step, question)
+    }
+
+    /// The OS account of the person, where secrets can be shown to them; `None`: nowhere.
+    fn reader(&self) -> Option<String> {
+        None
+    }
+
+    /// Shows a secret that the person types into a page.
+    fn reveal(&self, _reveal: &Reveal, _value: &Secret) {}
+
+    /// A secret that the page shows, typed by the person; `None`: it is not given.
+    fn secret_shown(&self, _field: &QuestionField) -> Option<Secret> {
+        None
+    }
+
+    /// A file of evidence: its name and content; `None`: no more.
+    fn evidence(&self) -> Option<(String, Secret)> {
+        None
     }
 }
 
@@ -241,23 +259,9 @@ impl<'a> Driver<'a> {
             Command::Start { step, attempt } => self.start(&step, attempt),
             Command::Continue { step, attempt, cookie } => self.go_on(&step, attempt, &cookie),
             Command::Look { step } => self.reconcile(&step),
-            Command::Ask { step } => self.ask(&step),
-            Command::TakeAnswer { step } => self.take_answer(&step),
+            Command::Conclude { step, attempt } => self.conclude(&step, attempt),
             Command::AwaitAnswer { step } => self.await_answer(step),
             Command::AwaitTimer { step, due } => self.await_timer(step, due),
-        }
-    }
-
-    fn await_answer(&mut self, step: String) -> Result<(), RunError> {
-        let Some(known) = self.state.step(&step) else { return Ok(()) };
-        let super::Doing::Asked(question) = &known.doing else { return Ok(()) };
-        let answer = match known.handed_off {
-            Some(_) => self.context.person.take_over(&step, question),
-            None => self.context.person.answer(&step, question),
-        };
-        match answer {
-            Some(answer) if question.accepts(&answer).is_ok() => self.append(EventBody::HumanAnswered { step, answer, settled: None }),
-            _ => self.append(EventBody::RunParked { cause: ParkCause::Person, steps: vec![step], until: None }),
         }
     }
 
@@ -311,11 +315,10 @@ fn remove_reserve(folder: &Path) {
 fn urgency(command: &Command) -> (u8, Option<Timestamp>) {
     match command {
         Command::Record(_) => (0, None),
-        Command::TakeAnswer { .. } => (1, None),
+        Command::Conclude { .. } => (1, None),
         Command::Continue { .. } => (2, None),
         Command::Look { .. } => (3, None),
         Command::Start { .. } => (4, None),
-        Command::Ask { .. } => (5, None),
         Command::AwaitAnswer { .. } => (6, None),
         Command::AwaitTimer { due, .. } => (7, Some(*due)),
     }

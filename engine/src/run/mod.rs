@@ -12,6 +12,7 @@ mod event;
 mod files;
 mod inputs;
 mod load;
+mod people;
 mod rescue;
 mod retry;
 mod secrets;
@@ -25,6 +26,7 @@ pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, Ru
 pub use files::{MemoryBlobs, StateBlobs};
 pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json};
 pub use load::{LoadError, RunBlobs, absent_after, load_program, store_closure};
+pub use people::{keep_shown, secret_field};
 pub use retry::{longest_wait, wait};
 pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources};
 pub use state::{Doing, Ended, Outcome, Phase, State, StepState, UncertainStep, apply};

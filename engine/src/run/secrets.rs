@@ -153,6 +153,14 @@ impl<'a> RunSecrets<'a> {
 }
 
 impl Secrets for RunSecrets<'_> {
+    fn reference(&self, of: &Value) -> Option<SecretRef> {
+        match of {
+            Value::Secret(reference) => Some(reference.clone()),
+            Value::DeclaredSecret(name) => self.references.borrow().get(name).cloned(),
+            _ => None,
+        }
+    }
+
     fn value(&self, of: &Value) -> Result<Secret, BackendError> {
         if let Some(value) = self.unattended(of)? {
             return Ok(value);

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 
 use super::decide::Program;
 use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, Taken};
-use crate::action::{Answer, Intent, Look, Question};
+use crate::action::{Answer, Answered, Intent, Look, Question};
 use crate::backend::profile::Then;
 use crate::text::Text;
 
@@ -104,6 +104,12 @@ pub struct StepState {
     pub rescued: BTreeMap<String, u32>,
     /// The error that a person was handed.
     pub handed_off: Option<ErrorBody>,
+    /// What a question interrupted; with the answer it goes on from there.
+    #[serde(default)]
+    pub interrupted: Option<Box<Doing>>,
+    /// What people answered in the look or act that goes on, in the order asked.
+    #[serde(default)]
+    pub answered: Vec<Answered>,
 }
 
 /// What a step is doing.
@@ -159,8 +165,6 @@ pub enum Doing {
     },
     /// A person was asked.
     Asked(Question),
-    /// A person answered.
-    Answered(Question, Answer),
     /// Whether it happened is not known.
     Uncertain(UncertainStep),
     /// It ended.
@@ -230,12 +234,31 @@ impl State {
         })
     }
 
+    /// The first step, in address order, of which a person or a look has to tell whether it happened: it was about to act, or a person was
+    /// asked to.
+    pub fn in_doubt(&self) -> Option<&str> {
+        self.steps.iter().find(|(_, step)| step.in_doubt()).map(|(address, _)| address.as_str())
+    }
+
     /// The step whose effect is not known, if any.
     pub fn uncertain(&self) -> Option<(&str, &UncertainStep)> {
         self.steps.iter().find_map(|(address, step)| match &step.doing {
             Doing::Uncertain(uncertain) => Some((address.as_str(), uncertain)),
             _ => None,
         })
+    }
+}
+
+impl StepState {
+    /// Whether its intent is on disk and nothing says what became of it.
+    pub fn in_doubt(&self) -> bool {
+        let open = |doing: &Doing| matches!(doing, Doing::InFlight(_) | Doing::Pending { .. } | Doing::Uncertain(_));
+        open(&self.doing) || self.interrupted.as_deref().is_some_and(open)
+    }
+
+    /// Goes on with what the question interrupted.
+    fn uninterrupted(&mut self) {
+        self.doing = self.interrupted.take().map_or(Doing::Ready, |doing| *doing);
     }
 }
 
@@ -283,6 +306,7 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
             let entry = state.steps.entry(step.clone()).or_default();
             entry.attempt = entry.attempt.max(intent.attempt);
             entry.intended = true;
+            entry.answered.clear();
             entry.doing = Doing::InFlight(intent.clone());
         }
         body => {
@@ -295,9 +319,18 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
 }
 
 fn resume(state: &mut State) {
+    // A run that was not parked was cut off: whoever had been asked to act may have acted, and another person must not do it again.
+    let cut_off = state.phase == Phase::Active;
     state.phase = Phase::Active;
     state.cancelled = false;
     for step in state.steps.values_mut() {
+        let acting = matches!(step.interrupted.as_deref(), Some(Doing::InFlight(_)));
+        if cut_off && acting && matches!(step.doing, Doing::Asked(_)) {
+            step.uninterrupted();
+        }
+        if !step.answered.is_empty() {
+            continue;
+        }
         step.doing = match std::mem::take(&mut step.doing) {
             Doing::InFlight(intent) => Doing::Uncertain(UncertainStep {
                 needs_person: false,
@@ -354,6 +387,8 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
         EventBody::Decided { run: true, .. } => step.doing = Doing::Ready,
         EventBody::Observed { attempt, seen, .. } => {
             step.attempt = step.attempt.max(*attempt);
+            step.answered.clear();
+            step.interrupted = None;
             let writes = program.writes(address);
             match seen {
                 Seen::Done { outputs, .. } if writes => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: true },
@@ -371,6 +406,7 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             if *attempt < step.attempt {
                 return;
             }
+            step.answered.clear();
             let intent = match &step.doing {
                 Doing::InFlight(intent) | Doing::Pending { intent, .. } => Some(intent.clone()),
                 _ => None,
@@ -383,13 +419,19 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             }
         }
         EventBody::Uncertain { code, why, .. } => {
+            if matches!(step.doing, Doing::Asked(_)) {
+                step.uninterrupted();
+            }
             if let Doing::InFlight(intent) | Doing::Pending { intent, .. } = &step.doing {
                 let mut uncertain = asks_a_person(Some(intent.clone()), code, why);
                 uncertain.needs_person = !program.can_observe(address);
                 step.doing = Doing::Uncertain(uncertain);
             }
         }
-        EventBody::Reconciled { seen, .. } => reconcile(program, address, step, seen, at),
+        EventBody::Reconciled { seen, .. } => {
+            step.answered.clear();
+            reconcile(program, address, step, seen, at);
+        }
         EventBody::TimerArmed { due, .. } => match &mut step.doing {
             Doing::Uncertain(uncertain) => uncertain.timer = Some(*due),
             Doing::Seen(_) => step.doing = Doing::Polling(*due),
@@ -406,30 +448,40 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             _ => {}
         },
         EventBody::HumanAsked { question, .. } => {
-            step.handed_off = match std::mem::take(&mut step.doing) {
-                Doing::Rescuing { error, .. } => Some(error),
-                _ => None,
-            };
+            let before = std::mem::take(&mut step.doing);
+            step.handed_off = if let Doing::Rescuing { error, .. } = &before { Some(error.clone()) } else { None };
+            step.interrupted = Some(Box::new(before)).filter(|_| step.handed_off.is_none());
             step.doing = Doing::Asked(question.clone());
         }
-        EventBody::HumanAnswered { answer, settled, .. } => match (&step.doing, settled) {
-            (Doing::Asked(_), None) if step.handed_off.is_some() => {
-                step.doing = match step.handed_off.take() {
-                    Some(error) if !answer.yes => failed(error, at),
-                    _ => Doing::Waiting,
-                };
+        EventBody::HumanAnswered { answer, settled, .. } => {
+            if settled.is_some() && matches!(step.doing, Doing::Asked(_)) {
+                step.uninterrupted();
             }
-            (Doing::Asked(question), None) => step.doing = Doing::Answered(question.clone(), answer.clone()),
-            (Doing::Uncertain(_), Some(Settled::Done)) => {
-                let outputs = answer.fields.iter().map(|(name, value)| (name.clone(), Json::String(value.clone()))).collect();
-                step.doing = Doing::Effected { outputs, unchanged: false };
-            }
-            (Doing::Uncertain(_), Some(Settled::NotDone)) => {
-                step.told_not_done = true;
-                step.doing = Doing::Ready;
-            }
-            _ => {}
-        },
+            answer_step(program, address, step, answer, *settled, at);
+        }
+        _ => {}
+    }
+}
+
+fn answer_step(program: &Program, address: &str, step: &mut StepState, answer: &Answer, settled: Option<Settled>, at: Timestamp) {
+    match (&step.doing, settled) {
+        (Doing::Asked(_), None) if step.handed_off.is_some() => {
+            step.doing = match step.handed_off.take() {
+                Some(error) if !answer.yes => failed(error, at),
+                _ => Doing::Waiting,
+            };
+        }
+        (Doing::Asked(question), None) => {
+            step.answered.push(Answered { question: question.clone(), answer: answer.clone() });
+            step.uninterrupted();
+        }
+        (Doing::Uncertain(_) | Doing::InFlight(_), Some(Settled::Done)) => {
+            step.doing = Doing::Effected { outputs: program.outputs_of_word(address, answer), unchanged: false };
+        }
+        (Doing::Uncertain(_) | Doing::InFlight(_), Some(Settled::NotDone)) => {
+            step.told_not_done = true;
+            step.doing = Doing::Ready;
+        }
         _ => {}
     }
 }

@@ -227,7 +227,7 @@ impl Desk {
 
     fn word(&self, yes: bool) -> Answer {
         let name = "受付".to_owned();
-        Answer { yes, fields: BTreeMap::new(), evidence: None, by: name.clone(), account: name, at: self.world.clock.now() }
+        Answer { yes, by: name.clone(), account: name, at: self.world.clock.now(), ..Answer::default() }
     }
 
     fn with<T>(&self, program: &Program, work: impl FnOnce(RunContext<'_>, &mut Journal) -> T) -> T {

@@ -1,7 +1,5 @@
 //! `kirikae abandon RUN`
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use kirikae_engine::action::Answer;
 use kirikae_engine::journal::RunLock;
@@ -44,9 +42,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
             Text::default(),
         ));
     }
-    let in_flight =
-        old.state.steps.iter().find(|(_, step)| matches!(step.doing, kirikae_engine::run::Doing::InFlight(_) | kirikae_engine::run::Doing::Uncertain(_)));
-    if let Some((step, _)) = in_flight {
+    if let Some(step) = old.state.in_doubt() {
         let Some(word) = args.uncertain else {
             return Err(Failure::Coded {
                 code: "STEP.UNCERTAIN".to_owned(),
@@ -58,15 +54,8 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
                 exit: exit::FAILED,
             });
         };
-        let answer = Answer {
-            yes: matches!(word, Word::Done),
-            fields: BTreeMap::new(),
-            evidence: None,
-            by: args.by.clone(),
-            account: state::account(),
-            at: Timestamp::now(),
-        };
-        journal.append(&old.run, Timestamp::now(), EventBody::HumanAnswered { step: step.clone(), answer, settled: Some(word.into()) })?;
+        let answer = Answer { yes: matches!(word, Word::Done), by: args.by.clone(), account: state::account(), at: Timestamp::now(), ..Answer::default() };
+        journal.append(&old.run, Timestamp::now(), EventBody::HumanAnswered { step: step.to_owned(), answer, settled: Some(word.into()) })?;
     }
     journal.append(&old.run, Timestamp::now(), EventBody::RunAbandoned { by: args.by.clone(), reason: args.reason.clone() })?;
     let vault = site::vault(&folder, &site::load(globals)?.site)?;

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
-use kirikae_engine::backend::profile::Hands;
 use kirikae_engine::journal::Journal;
 use kirikae_engine::plan::{LookScope, Plan, PlanStep};
 use kirikae_engine::run::{EventBody, Granted, MissingInputs, Needed, Program, absent_after, settle, store_closure};
@@ -58,7 +57,6 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
             exit: exit::FAILED,
         }));
     }
-    refuse_person_hands(&plan, &job)?;
     for key in &plan.claims {
         if let Some(by) = journal.claimed_by(key)? {
             return Err(unfinished(&by));
@@ -157,26 +155,6 @@ fn still_fits(plan: Plan, job: &Job) -> Result<Plan, Failure> {
         return Err(refuse("PLAN.DRIFT", Text::new("計画のあとで、役割の結び先が変わりました。", "role bindings changed after the plan.")));
     }
     Ok(plan)
-}
-
-fn refuse_person_hands(plan: &Plan, job: &Job) -> Result<(), Failure> {
-    let named = |role: &str| job.checked.profiles.get(role).and_then(|profile| job.open.site.portals.get(&profile.id)).and_then(|portal| portal.hands);
-    let by_person = plan.steps.iter().find(|step| step.person.is_some() && step.remote);
-    match by_person {
-        Some(step) if job.checked.profiles.iter().any(|(role, profile)| named(role).unwrap_or(profile.hands) == Hands::Person) => Err(Failure::Coded {
-            code: "PORTAL.NEEDS_PERSON".to_owned(),
-            cause: Text::new(
-                format!("手順 {} は人がブラウザで行う設定(hands: person)です。", step.address),
-                format!("step `{}` is set to a person's hands.", step.address),
-            ),
-            cure: Text::new(
-                "この版では、人の操作による実行はまだできません。サイトファイルの hands を確かめてください。",
-                "this version cannot carry it out with a person's hands yet; see `hands` in the site file.",
-            ),
-            exit: exit::FAILED,
-        }),
-        _ => Ok(()),
-    }
 }
 
 fn unfinished(run: &str) -> Failure {

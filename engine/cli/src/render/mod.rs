@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod graph;
 pub mod plan;
 mod plan_errors;
+pub mod question;
 pub mod run;
 pub mod sarif;
 
