@@ -12,6 +12,7 @@ use serde_json::Value as Json;
 
 use super::chain::{ChainFault, STATE_RUN, link};
 use super::lock::OpeningLock;
+use super::power::Power;
 use crate::run::{EffectResult, Event, EventBody, Outcome};
 use crate::text::Text;
 
@@ -33,6 +34,7 @@ CREATE TABLE IF NOT EXISTS blobs(run TEXT NOT NULL, name TEXT NOT NULL, sha256 T
 pub struct Journal {
     connection: Connection,
     folder: PathBuf,
+    power: Power,
 }
 
 /// A run, for listings.
@@ -162,7 +164,19 @@ impl Journal {
                 });
             }
         }
-        Ok(Self { connection, folder: folder.to_owned() })
+        Ok(Self { connection, folder: folder.to_owned(), power: Power::default() })
+    }
+
+    /// The power fails at this write; writes are counted from here on.
+    #[cfg(feature = "testing")]
+    pub fn cut(&mut self, cut: super::power::Cut) {
+        self.power = Power { cut: Some(cut), writes: 0 };
+    }
+
+    /// Writes since the journal was opened, or since a cut was set.
+    #[cfg(feature = "testing")]
+    pub fn writes(&self) -> u64 {
+        self.power.writes
     }
 
     /// The state folder.
@@ -178,15 +192,24 @@ impl Journal {
     pub fn append(&mut self, run: &str, wall: Timestamp, body: EventBody) -> Result<Event, JournalError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let event = append_in(&transaction, run, wall, body)?;
-        transaction.commit()?;
+        self.power.commit(transaction)?;
         Ok(event)
     }
 
-    /// Begins a run: takes the plan (single use) and writes the first event.
+    /// Begins a run: takes the plan (single use) and writes the first event and the approvals that were given with it, all or
+    /// nothing: a run that began without its approvals could never get them.
     ///
     /// # Errors
     /// `PLAN.USED`, `JOURNAL.*`.
-    pub fn begin(&mut self, run: &str, wall: Timestamp, playbook: &str, target: &str, body: EventBody) -> Result<Event, JournalError> {
+    pub fn begin(
+        &mut self,
+        run: &str,
+        wall: Timestamp,
+        playbook: &str,
+        target: &str,
+        body: EventBody,
+        approvals: Vec<EventBody>,
+    ) -> Result<Vec<Event>, JournalError> {
         let EventBody::RunStarted { plan, digest, blobs, .. } = &body else {
             return Err(JournalError {
                 code: "JOURNAL.FAILED", cause: Text::new("最初の記録ではありません。", "not a first event."), cure: Text::default()
@@ -210,9 +233,10 @@ impl Journal {
         for (name, sha256) in &blobs {
             transaction.execute("INSERT INTO blobs VALUES(?1, ?2, ?3, 0)", params![run, name, sha256])?;
         }
-        let event = append_in(&transaction, run, wall, body)?;
-        transaction.commit()?;
-        Ok(event)
+        let bodies = std::iter::once(body).chain(approvals);
+        let events = bodies.map(|body| append_in(&transaction, run, wall, body)).collect::<Result<Vec<_>, _>>()?;
+        self.power.commit(transaction)?;
+        Ok(events)
     }
 
     /// Takes claims for a run, all or none.
@@ -231,7 +255,7 @@ impl Journal {
                 }
             }
         }
-        transaction.commit()?;
+        self.power.commit(transaction)?;
         Ok(())
     }
 

@@ -146,7 +146,7 @@ pub struct Driver<'a> {
 }
 
 impl<'a> Driver<'a> {
-    /// Begins a run: `started` is its first event, `approvals` follow it.
+    /// Begins a run: `started` is its first event, `approvals` follow it in the same transaction.
     ///
     /// # Errors
     /// `PLAN.USED`, `RUN.UNFINISHED`, `JOURNAL.*`.
@@ -160,15 +160,13 @@ impl<'a> Driver<'a> {
     ) -> Result<Self, RunError> {
         let lock = RunLock::take(journal.folder(), run)?;
         let now = context.clock.now();
-        let first = journal.begin(run, now, &context.program.checked.id, &context.site, started)?;
+        let events = journal.begin(run, now, &context.program.checked.id, &context.site, started, approvals)?;
         let mut state = State::new(run);
-        apply(context.program, &mut state, &first);
-        observer.event(context.program, &state, &first);
-        let mut driver = Self::assemble(context, journal, observer, state, lock);
-        for approval in approvals {
-            driver.append(approval)?;
+        for event in &events {
+            apply(context.program, &mut state, event);
+            observer.event(context.program, &state, event);
         }
-        Ok(driver)
+        Ok(Self::assemble(context, journal, observer, state, lock))
     }
 
     /// Takes up a run from its journal. `resumed` is appended when it is to go on.
