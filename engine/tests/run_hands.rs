@@ -75,17 +75,7 @@ fn a_renewal_looks_records_its_intent_and_only_then_has_the_button_pressed() {
     let state = desk.apply(&program);
     assert_eq!(state.phase, Phase::Ended(RunEnd::Done), "{state:?}");
     let kinds: Vec<_> = desk.events().iter().filter(|event| event.body.step() == Some("request")).map(|event| event.body.kind()).collect();
-    let expected = [
-        "Decided",
-        "HumanAsked",
-        "HumanAnswered",
-        "IntentRecorded",
-        "HumanAsked",
-        "SecretEscrowed",
-        "HumanAnswered",
-        "EffectEnded",
-        "StepEnded",
-    ];
+    let expected = ["Decided", "HumanAsked", "HumanAnswered", "IntentRecorded", "HumanAsked", "SecretEscrowed", "HumanAnswered", "EffectEnded", "StepEnded"];
     assert_eq!(kinds, expected);
     assert_eq!(
         words(&desk, 1)[1..],

@@ -59,7 +59,7 @@ impl Person for Practice {
 }
 
 impl Person for Terminal {
-    fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
+    fn answer(&self, _step: &str, question: &Question) -> Option<Answer> {
         render::out("");
         render::question::lines(question, self.lang).iter().for_each(|line| render::out(line));
         let mut answer = Answer { by: crate::state::account(), account: crate::state::account(), ..Answer::default() };
@@ -91,7 +91,7 @@ impl Person for Terminal {
             Err(_) if question.until.is_some_and(|until| answer.at > until) => None,
             Err(why) => {
                 render::err(why.get(self.lang));
-                self.answer(step, question)
+                self.answer(_step, question)
             }
         }
     }

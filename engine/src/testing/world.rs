@@ -207,7 +207,7 @@ impl Attempt<'_> {
     /// Of the action, when it asks nobody.
     pub fn question(&self, action: &str, inputs: &Inputs) -> Result<Question, BackendError> {
         let result = self.carry_out(action, inputs);
-        self.sessions.asked().map_or_else(|| Err(result.err().expect("a question")), Ok)
+        self.sessions.asked().map_or_else(|| Err(result.expect_err("a question")), Ok)
     }
 
     /// The outputs of an answer to its question.
