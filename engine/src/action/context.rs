@@ -28,13 +28,6 @@ pub trait Secrets {
     /// # Errors
     /// As [`Secrets::value`].
     fn unattended(&self, of: &Value) -> Result<Option<Secret>, BackendError>;
-    /// Where the vault has it, if it lies there; nothing is fetched.
-    fn reference(&self, of: &Value) -> Option<SecretRef> {
-        match of {
-            Value::Secret(reference) => Some(reference.clone()),
-            _ => None,
-        }
-    }
 }
 
 /// Files the engine holds for runs.

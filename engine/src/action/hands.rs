@@ -45,7 +45,7 @@ pub(super) fn work(cx: &ReadCx<'_>, inputs: &Inputs, ca: &dyn CaRead, operation:
 
 fn question(cx: &ReadCx<'_>, inputs: &Inputs, ca: &dyn CaRead, operation: Operation, spec: &OperationSpec) -> Result<Question, BackendError> {
     let profile = ca.profile();
-    let (plain, secret) = given(cx, inputs, spec)?;
+    let (plain, secret) = given(inputs, spec)?;
     let base = ca.id().split_once('@').map_or("", |(_, base)| base);
     let client = portal::client(inputs, spec)?.map(|cert| shown(cx, cert));
     let pages = checklist::Pages { profile, spec, base, client: client.as_ref(), plain: &plain };
@@ -80,17 +80,17 @@ fn question(cx: &ReadCx<'_>, inputs: &Inputs, ca: &dyn CaRead, operation: Operat
 /// Plain values as they are typed, and where secrets lie.
 type Given = (BTreeMap<String, String>, BTreeMap<String, String>);
 
-fn given(cx: &ReadCx<'_>, inputs: &Inputs, spec: &OperationSpec) -> Result<Given, BackendError> {
+fn given(inputs: &Inputs, spec: &OperationSpec) -> Result<Given, BackendError> {
     let (mut plain, mut secret) = (BTreeMap::new(), BTreeMap::new());
     for (name, ty) in &spec.takes {
         match inputs.0.get(name) {
             None if ty.is_optional() => {}
             None => return Err(Inputs::unknown(name)),
             Some(value) if ty.is_secret() => {
-                let lies = match (cx.secrets.reference(value), value) {
-                    (Some(reference), _) => reference.as_str().to_owned(),
-                    (None, Value::DeclaredSecret(declared)) => declared.clone(),
-                    (None, _) => return Err(Inputs::unknown(name)),
+                let lies = match value {
+                    Value::Secret(reference) => reference.as_str().to_owned(),
+                    Value::DeclaredSecret(declared) => declared.clone(),
+                    _ => return Err(Inputs::unknown(name)),
                 };
                 secret.insert(name.clone(), lies);
             }

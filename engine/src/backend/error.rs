@@ -130,7 +130,10 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         "CERT.AMBIGUOUS",
         Class::Human,
         p("当てはまる証明書が複数ある", "several certificates match"),
-        p("kirikae certs で一覧を見て、使わないものを片付けてください。", "list them with `kirikae certs` and tidy up those not in use."),
+        p(
+            "kirikae certs で一覧を見て、使わない証明書を片付けてください。手順書の cn や state で1枚に絞ることもできます。",
+            "list them with `kirikae certs` and tidy up those not in use, or narrow the step's `cn` or `state` down to one.",
+        ),
     ),
     code("CERT.GONE", Class::Permanent, p("証明書がもう無い", "the certificate is gone"), p("保管先を確かめてください。", "look at the store.")),
     code(
@@ -423,6 +426,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Human,
         p("秘密の値の形が違う", "a secret value has the wrong shape"),
         p("桁数と文字の種類を確かめてください。どこにも送っていません。", "check length and characters; it was not sent anywhere."),
+    ),
+    code(
+        "STEP.STUCK",
+        Class::Human,
+        p("相手が応答しないまま、手順が動かない", "a step is stuck: a device does not answer"),
+        p(
+            "機器やカードの差し込みを確かめて待ってください。動かなければ Ctrl-C を2回押し、kirikae resume で続けます。行われたかどうかを先に調べます。",
+            "look at the device and wait; if it stays so press Ctrl-C twice, then `kirikae resume` looks first whether it happened.",
+        ),
     ),
     code(
         "STEP.UNCERTAIN",

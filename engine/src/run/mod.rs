@@ -3,30 +3,40 @@
 //! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state decide rescue retry`): read a
 //! clock, draw random numbers, start threads, depend on hash order.
 
+mod abandon;
 mod approval;
 mod attempt;
 mod conform;
+mod crew;
 mod decide;
+mod devices;
 mod driver;
+mod earlier;
 mod event;
 mod files;
 mod inputs;
 mod load;
+mod log;
 mod people;
 mod rescue;
 mod retry;
 mod secrets;
 mod state;
+mod turns;
 
-pub use approval::{Approver, Granted, Needed, rule_notices, settle};
+pub use abandon::{Word, abandonment, in_doubt};
+pub use approval::{
+    Approver, DoneToday, Granted, Needed, Uncovered, approval_subject, has_daily_limit, over_the_day, rule_notices, settle, uncovered, unknown_steps,
+};
 pub use conform::{Drift, conform};
-pub use decide::{Command, Program, StateFacts, decide};
+pub use decide::{Command, Program, StateFacts, decide, may_begin, park};
 pub use driver::{Driver, EndOfRun, Observer, Pauser, Person, RunContext, RunError};
+pub use earlier::{credentials_of, earlier};
 pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, StepEnd, Taken};
 pub use files::{MemoryBlobs, StateBlobs};
 pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json};
 pub use load::{LoadError, RunBlobs, absent_after, load_program, store_closure};
-pub use people::{keep_shown, secret_field};
+pub use people::secret_field;
 pub use retry::{longest_wait, wait};
-pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources};
-pub use state::{Doing, Ended, Outcome, Phase, State, StepState, UncertainStep, apply};
+pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources, escrowed, keep_shown};
+pub use state::{Doing, Ended, Outcome, Phase, State, StateVersion, StepState, UncertainStep, apply};

@@ -1,4 +1,5 @@
-//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first.
+//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first. They belong to the main loop, which asks for
+//! them one at a time.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,6 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::crew::Link;
+use super::event::EventBody;
 use crate::action::Secrets;
 use crate::backend::{BackendError, EntryInfo, SecretSink, Vault};
 use crate::check::SecretDecl;
@@ -92,6 +95,11 @@ impl<'a> RunSecrets<'a> {
         }
     }
 
+    /// Whether a person is asked for it before its source is.
+    pub(super) fn asks_first(&self, of: &Value) -> bool {
+        matches!(of, Value::DeclaredSecret(name) if self.asked_again.borrow().contains(name) && !self.fetched.borrow().contains_key(name))
+    }
+
     /// What a kept secret is about, told by the run before the first step that uses it.
     pub fn is_about(&self, name: &str, subject: String) {
         self.subjects.borrow_mut().insert(name.to_owned(), subject);
@@ -153,14 +161,6 @@ impl<'a> RunSecrets<'a> {
 }
 
 impl Secrets for RunSecrets<'_> {
-    fn reference(&self, of: &Value) -> Option<SecretRef> {
-        match of {
-            Value::Secret(reference) => Some(reference.clone()),
-            Value::DeclaredSecret(name) => self.references.borrow().get(name).cloned(),
-            _ => None,
-        }
-    }
-
     fn value(&self, of: &Value) -> Result<Secret, BackendError> {
         if let Some(value) = self.unattended(of)? {
             return Ok(value);
@@ -212,19 +212,33 @@ pub(super) struct Escrow<'a> {
     pub step: &'a str,
     pub playbook: &'a str,
     pub at: Timestamp,
-    pub kept: Vec<(String, SecretRef)>,
+    pub link: &'a Link,
 }
 
 impl SecretSink for Escrow<'_> {
     fn keep(&mut self, name: &str, value: Secret) -> Result<SecretRef, BackendError> {
-        let reference = shown_secret(self.run, self.step, name);
-        let labels = [("run", self.run), ("step", self.step), ("playbook", self.playbook)];
-        let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let info = EntryInfo { reference: reference.clone(), name: name.to_owned(), about: self.run.to_owned(), written_at: self.at, labels };
-        self.vault.put(&info, &value)?;
-        self.kept.push((name.to_owned(), reference.clone()));
+        let reference = keep_shown(self.vault, self.run, self.step, self.playbook, name, value, self.at)?;
+        self.link.record(escrowed(self.step, name, &reference))?;
         Ok(reference)
     }
+}
+
+/// Puts a secret that a page showed into the vault. The event is for the caller to write down.
+///
+/// # Errors
+/// As the vault's.
+pub fn keep_shown(vault: &dyn Vault, run: &str, step: &str, playbook: &str, name: &str, value: Secret, at: Timestamp) -> Result<SecretRef, BackendError> {
+    let reference = shown_secret(run, step, name);
+    let labels = [("run", run), ("step", step), ("playbook", playbook)];
+    let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let info = EntryInfo { reference: reference.clone(), name: name.to_owned(), about: run.to_owned(), written_at: at, labels };
+    vault.put(&info, &value)?;
+    Ok(reference)
+}
+
+/// The event of a secret output of a step that went into the vault.
+pub fn escrowed(step: &str, name: &str, reference: &SecretRef) -> EventBody {
+    EventBody::SecretEscrowed { step: step.to_owned(), name: format!("{step}.{name}"), reference: reference.as_str().to_owned() }
 }
 
 /// The reference of a secret output: it can be told from run, step and name, also after a crash.

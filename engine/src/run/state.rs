@@ -56,9 +56,39 @@ pub enum Phase {
     Ended(RunEnd),
 }
 
-/// The state of a run.
+/// The version of [`State`] as text: it rises with every change that an older reader would misread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct StateVersion(u32);
+
+impl StateVersion {
+    /// What this program writes, and the newest that it reads.
+    pub const CURRENT: Self = Self(1);
+}
+
+impl Default for StateVersion {
+    fn default() -> Self {
+        Self::CURRENT
+    }
+}
+
+impl<'de> Deserialize<'de> for StateVersion {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let found = u32::deserialize(deserializer)?;
+        if found > Self::CURRENT.0 {
+            let newest = Self::CURRENT.0;
+            return Err(serde::de::Error::custom(format!("state version {found} is newer than this program, which reads up to {newest}")));
+        }
+        Ok(Self(found))
+    }
+}
+
+/// The state of a run. It can be written down as JSON in the middle of a run and read back, by a driver that keeps no journal to
+/// rebuild it from; a newer version is refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
+    /// Of this form.
+    pub version: StateVersion,
     /// Run id.
     pub run: String,
     /// `seq` of the last event.
@@ -192,6 +222,8 @@ pub struct UncertainStep {
     pub needs_person: bool,
     /// The last look failed.
     pub look_failed: Option<ErrorBody>,
+    /// Looks that failed since the last one that answered.
+    pub failed_looks: u32,
 }
 
 /// A step that ended.
@@ -234,10 +266,9 @@ impl State {
         })
     }
 
-    /// The first step, in address order, of which a person or a look has to tell whether it happened: it was about to act, or a person was
-    /// asked to.
-    pub fn in_doubt(&self) -> Option<&str> {
-        self.steps.iter().find(|(_, step)| step.in_doubt()).map(|(address, _)| address.as_str())
+    /// Whether an effect is being carried out: its intent is on disk, and nothing is known of it yet.
+    pub fn is_in_flight(&self) -> bool {
+        self.steps.values().any(|step| matches!(step.doing, Doing::InFlight(_)))
     }
 
     /// The step whose effect is not known, if any.
@@ -254,6 +285,11 @@ impl StepState {
     pub fn in_doubt(&self) -> bool {
         let open = |doing: &Doing| matches!(doing, Doing::InFlight(_) | Doing::Pending { .. } | Doing::Uncertain(_));
         open(&self.doing) || self.interrupted.as_deref().is_some_and(open)
+    }
+
+    /// When the question that waits lapses.
+    pub fn lapses_at(&self) -> Option<Timestamp> {
+        if let Doing::Asked(question) = &self.doing { question.until } else { None }
     }
 
     /// Goes on with what the question interrupted.
@@ -274,7 +310,7 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
             state.phase = Phase::Active;
             state.started_at = Some(event.at);
         }
-        EventBody::RunResumed { .. } => resume(state),
+        EventBody::RunResumed { .. } => resume(program, state),
         EventBody::ApprovalGiven { steps, .. } => state.approved.extend(steps.iter().cloned()),
         EventBody::CancelRequested { .. } => state.cancelled = true,
         EventBody::RunParked { cause, .. } => {
@@ -318,12 +354,12 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
     }
 }
 
-fn resume(state: &mut State) {
+fn resume(program: &Program, state: &mut State) {
     // A run that was not parked was cut off: whoever had been asked to act may have acted, and another person must not do it again.
     let cut_off = state.phase == Phase::Active;
     state.phase = Phase::Active;
     state.cancelled = false;
-    for step in state.steps.values_mut() {
+    for (address, step) in &mut state.steps {
         let acting = matches!(step.interrupted.as_deref(), Some(Doing::InFlight(_)));
         if cut_off && acting && matches!(step.doing, Doing::Asked(_)) {
             step.uninterrupted();
@@ -336,7 +372,11 @@ fn resume(state: &mut State) {
                 needs_person: false,
                 ..asks_a_person(Some(intent), "RUN.INTERRUPTED", &Text::new("前の実行が途中で止まりました。", "the run was interrupted here."))
             }),
-            Doing::Uncertain(uncertain) => Doing::Uncertain(UncertainStep { look_failed: None, ..uncertain }),
+            // What a look could not tell then it may tell now: one more is made before a person is asked again.
+            Doing::Uncertain(uncertain) => {
+                let needs_person = uncertain.intent.is_none() || !program.can_observe(address);
+                Doing::Uncertain(UncertainStep { look_failed: None, failed_looks: 0, timer: None, needs_person, ..uncertain })
+            }
             Doing::Ended(ended) if ended.outcome == Outcome::Failed => Doing::Waiting,
             Doing::Erred(_) => Doing::Waiting,
             other => other,
@@ -442,7 +482,10 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             _ => {}
         },
         EventBody::TimerFired { .. } => match &mut step.doing {
-            Doing::Uncertain(uncertain) => uncertain.timer = None,
+            Doing::Uncertain(uncertain) => {
+                uncertain.timer = None;
+                uncertain.look_failed = None;
+            }
             Doing::Polling(_) => step.doing = Doing::Ready,
             Doing::Retrying { .. } => step.doing = Doing::Waiting,
             _ => {}
@@ -475,10 +518,13 @@ fn answer_step(program: &Program, address: &str, step: &mut StepState, answer: &
             step.answered.push(Answered { question: question.clone(), answer: answer.clone() });
             step.uninterrupted();
         }
-        (Doing::Uncertain(_) | Doing::InFlight(_), Some(Settled::Done)) => {
+        // A process that died leaves a step in flight; a person may settle it before anybody resumes the run.
+        (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::Done)) => {
+            step.answered.clear();
             step.doing = Doing::Effected { outputs: program.outputs_of_word(address, answer), unchanged: false };
         }
-        (Doing::Uncertain(_) | Doing::InFlight(_), Some(Settled::NotDone)) => {
+        (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::NotDone)) => {
+            step.answered.clear();
             step.told_not_done = true;
             step.doing = Doing::Ready;
         }
@@ -488,6 +534,9 @@ fn answer_step(program: &Program, address: &str, step: &mut StepState, answer: &
 
 fn reconcile(program: &Program, address: &str, step: &mut StepState, seen: &Seen, at: Timestamp) {
     let Doing::Uncertain(uncertain) = &mut step.doing else { return };
+    if !matches!(seen, Seen::Failed { .. }) {
+        uncertain.failed_looks = 0;
+    }
     match seen {
         Seen::Done { outputs, .. } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
         Seen::NotDone { conclusive: true, .. } => step.doing = Doing::Ready,
@@ -504,7 +553,10 @@ fn reconcile(program: &Program, address: &str, step: &mut StepState, seen: &Seen
             uncertain.why = why.clone();
             uncertain.needs_person = true;
         }
-        Seen::Failed { error } => uncertain.look_failed = Some(error.clone()),
+        Seen::Failed { error } => {
+            uncertain.look_failed = Some(error.clone());
+            uncertain.failed_looks += 1;
+        }
     }
 }
 
@@ -527,6 +579,7 @@ fn asks_a_person(intent: Option<Intent>, code: &str, why: &Text) -> UncertainSte
         timer: None,
         needs_person,
         look_failed: None,
+        failed_looks: 0,
     }
 }
 

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use kirikae_engine::action::{Answer, Blobs, OutputSpec, Question, QuestionField};
 use kirikae_engine::journal::{Journal, RunLock};
-use kirikae_engine::run::{Doing, EventBody, Person, Settled, StateBlobs, keep_shown, secret_field};
+use kirikae_engine::run::{Doing, EventBody, Person, Settled, StateBlobs, escrowed, keep_shown, secret_field};
 use kirikae_engine::secret::{Secret, SecretRef};
 use kirikae_engine::text::{Lang, Text};
 
@@ -156,9 +156,8 @@ impl Asked<'_> {
             let (run, step, playbook) = (&self.old.run, &self.args.step, &self.old.program.checked.id);
             let value = secret_field(field, value)?;
             let reference = keep_shown(&*vault, run, step, playbook, &field.name, value, answer.at)?;
-            let (name, reference) = (format!("{step}.{}", field.name), reference.as_str().to_owned());
-            journal.append(run, Timestamp::now(), EventBody::SecretEscrowed { step: step.clone(), name, reference: reference.clone() })?;
-            answer.fields.insert(field.name.clone(), reference);
+            journal.append(run, Timestamp::now(), escrowed(step, &field.name, &reference))?;
+            answer.fields.insert(field.name.clone(), reference.as_str().to_owned());
         }
         Ok(answer)
     }
