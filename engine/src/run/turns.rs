@@ -154,8 +154,8 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
         if !self.crew.is_quiet() {
             return Ok(Turn::Wait(timers.first().map(|(due, _)| *due)));
         }
-        self.commit()?;
         if let Some(step) = asked {
+            self.commit()?;
             if !self.desk.await_answer(self.shared, &step)? {
                 self.alone.insert(step);
             }
@@ -165,6 +165,7 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
             return Ok(Turn::Wait(timers.first().map(|(due, _)| *due)));
         }
         if let Some((due, step)) = timers.first() {
+            self.commit()?;
             self.await_timer(now, *due, step, &timers);
             return Ok(Turn::Next);
         }
