@@ -3,8 +3,6 @@
 
 mod support;
 
-use std::collections::BTreeMap;
-
 use kirikae_engine::action::Answer;
 use kirikae_engine::backend::profile::Operation;
 use kirikae_engine::clock::Clock;
@@ -28,7 +26,7 @@ fn request() -> String {
 }
 
 fn answer(desk: &Desk) -> Answer {
-    Answer { yes: true, fields: BTreeMap::new(), evidence: None, by: "受付".to_owned(), account: "uketsuke".to_owned(), at: desk.world.clock.now() }
+    Answer { yes: true, by: "受付".to_owned(), account: "uketsuke".to_owned(), at: desk.world.clock.now(), ..Answer::default() }
 }
 
 fn word(settled: Settled) -> Vec<Word> {

@@ -256,7 +256,7 @@ fn the_notice_s_numbers_are_shown_and_its_secrets_are_not() {
     let desk = desk();
     desk.filed.set(Some("0417"));
     desk.words.borrow_mut().push_back(problem("wrong_id"));
-    let state = desk.apply(&program(&desk, &steps));
+    let state = desk.apply(&program(&desk, steps));
     assert_eq!(code(&state, "obtain"), "PORTAL.WRONG_ID");
     let question = desk.questions.borrow()[0].clone();
     assert!(words(&desk, 0).contains(&"入力: 「リクエストID」に 「202611230000001」".to_owned()), "{:?}", words(&desk, 0));

@@ -41,6 +41,10 @@ pub struct Practice {
 
 impl Person for Practice {
     fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
+        // Pages are worked by the practice person, who is no part of this process.
+        if !question.moves.is_empty() {
+            return None;
+        }
         render::out(&match self.lang {
             Lang::Ja => format!("  問 {}\n    練習のため自動で回答: はい", question.ask.get(self.lang)),
             Lang::En => format!("  asked: {}\n    answered for practice: yes", question.ask.get(self.lang)),

@@ -2,6 +2,7 @@
 //!
 //! May use: the engine's ports, HTTP, TLS, HTML. Must not: know playbooks, plans or runs; store or log what a page shows.
 
+pub mod browser;
 mod download;
 mod fill;
 mod forms;

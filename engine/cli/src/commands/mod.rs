@@ -16,6 +16,8 @@ pub mod lab;
 pub mod new;
 pub mod plan;
 #[cfg(feature = "lab")]
+pub mod practice_person;
+#[cfg(feature = "lab")]
 pub mod rehearse;
 pub mod resume;
 pub mod runs;
