@@ -35,10 +35,12 @@ mod secret_keep;
 mod web_probe;
 
 pub use context::{Blobs, Intent, IntentOnDisk, Look, Observed, ReadCx, Secrets, Sessions, WriteCx};
+pub(crate) use file_find::{LARGEST as LARGEST_FILE, WRAPPED};
 pub(crate) use human::{problem_code, word_of};
 pub use inputs::{Inputs, NOT_KNOWN, Outputs};
 pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
 pub use question::{Answer, Answered, FileWanted, Problem, Question, QuestionField, Reveal};
+pub(crate) use received::is_whole_pkcs12;
 pub use registry::{Registry, registry};
 
 use crate::backend::{BackendError, Progress};

@@ -166,6 +166,10 @@ impl Journal {
                 });
             }
         }
+        // The identity of this state folder: plans know where they can be used up.
+        if !connection.prepare("SELECT 1 FROM meta WHERE key='state'")?.exists([])? {
+            connection.execute("INSERT OR IGNORE INTO meta(key, value) VALUES('state', lower(hex(randomblob(8))))", [])?;
+        }
         Ok(Self { connection, folder: folder.to_owned(), power: Power::default() })
     }
 
@@ -184,6 +188,22 @@ impl Journal {
     /// The state folder.
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// The identity of this state folder.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn state_id(&self) -> Result<String, JournalError> {
+        Ok(self.connection.query_row("SELECT value FROM meta WHERE key='state'", [], |row| row.get(0))?)
+    }
+
+    /// The run that used a plan up.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn plan_used(&self, plan: &str) -> Result<Option<String>, JournalError> {
+        Ok(self.connection.query_row("SELECT run FROM plans WHERE plan_id=?1", [plan], |row| row.get(0)).optional()?)
     }
 
     /// Appends an event durably and returns it. `wall` is stamped unless it is before the run's last event.
@@ -244,13 +264,9 @@ impl Journal {
         };
         let (plan, digest, blobs) = (plan.clone(), digest.clone(), blobs.clone());
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let used: Option<String> = transaction.query_row("SELECT run FROM plans WHERE plan_id=?1", [&plan], |row| row.get(0)).optional()?;
-        if let Some(by) = used {
-            return Err(JournalError {
-                code: "PLAN.USED",
-                cause: Text::new(format!("計画 {plan} は実行 {by} で使いました。"), format!("plan {plan} was used by run {by}.")),
-                cure: Text::new("計画は1回限りです。kirikae plan で作り直してください。", "a plan is single-use; plan again."),
-            });
+        let user: Option<String> = transaction.query_row("SELECT run FROM plans WHERE plan_id=?1", [&plan], |row| row.get(0)).optional()?;
+        if let Some(by) = user {
+            return Err(used(&plan, &by));
         }
         transaction.execute("INSERT INTO plans VALUES(?1, ?2, ?3, ?4)", params![plan, digest, run, wall.as_millisecond()])?;
         transaction.execute(
@@ -438,6 +454,15 @@ impl Journal {
     }
 }
 
+/// The error of a plan that a run has used up.
+pub fn used(plan: &str, by: &str) -> JournalError {
+    JournalError {
+        code: "PLAN.USED",
+        cause: Text::new(format!("計画 {plan} は実行 {by} で使いました。"), format!("plan {plan} was used by run {by}.")),
+        cure: Text::new("計画は1回限りです。kirikae plan で作り直してください。", "a plan is single-use; plan again."),
+    }
+}
+
 /// The error of a credential that another run has claimed.
 pub(crate) fn unfinished(run: &str) -> JournalError {
     JournalError {
@@ -550,6 +575,10 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
         EventBody::HumanAnswered { step, answer, settled: Some(settled) } => {
             let state = if *settled == Settled::Done { "done" } else { "not_done" };
             commit_as(transaction, run, step, at, state, answer.fields.get("request_id").map(String::as_str))?;
+        }
+        EventBody::ProfileReplaced { from, to, .. } => {
+            let sql = "UPDATE blobs SET sha256=?3 WHERE run=?1 AND sha256=?2 AND name LIKE 'portal:%'";
+            execute(transaction, sql, params![run, from, to])?;
         }
         EventBody::RunParked { cause, .. } => {
             phase("parked", &word(cause))?;

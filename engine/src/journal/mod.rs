@@ -11,7 +11,7 @@ pub(crate) mod place;
 mod power;
 
 pub use chain::{ChainFault, STATE_RUN, link};
-pub use db::{Commitment, Journal, JournalError, RunRow, Verified};
+pub use db::{Commitment, Journal, JournalError, RunRow, Verified, used};
 pub use lock::{DayLock, RunLock};
 pub use place::{PlaceError, check_place, release, reserve};
 #[cfg(feature = "testing")]

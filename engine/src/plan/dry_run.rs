@@ -1,14 +1,14 @@
 //! A dry run: everything short of the first write, one verdict per step.
 
-use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::model::{Decision, LookScope, Plan};
-use super::planner::{PlanRequest, World, plan};
+use super::planner::{PlanRequest, World, plan_with_private_values};
 use super::resolve::{Facts, Resolver, StepFacts};
 use crate::action::{Effect, Kind, NOT_KNOWN, ReadCx, Sessions};
-use crate::backend::{BackendError, Call};
-use crate::check::{BoundAction, What};
+use crate::backend::Call;
+use crate::check::{BoundAction, Checked, What};
+use crate::clock::is_right;
 use crate::text::Text;
 
 /// What a dry run found.
@@ -71,9 +71,9 @@ impl DryRun {
 
 /// Walks the playbook with all its reads, and asks each action that would act whether it could.
 pub fn dry_run(request: &PlanRequest<'_>, world: &World<'_>) -> DryRun {
-    let plan = plan(request, world);
+    let mut plan = plan_with_private_values(request, world);
     let inputs = request.inputs.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect();
-    let facts = PlanFacts { request, plan: &plan };
+    let facts = PlanFacts { checked: request.checked, plan: &plan };
     let resolver = Resolver { checked: request.checked, inputs: &inputs, facts: &facts, run: "", now: world.now, zone: world.zone, error: None };
     let actions = request.checked.steps.iter().filter_map(|step| match &step.what {
         What::Action(action) => Some((step, action)),
@@ -83,7 +83,14 @@ pub fn dry_run(request: &PlanRequest<'_>, world: &World<'_>) -> DryRun {
         let known = resolver.inputs_of(step.frame, action).known;
         Verdict { step: step.address.clone(), kind: verdict(request, world, &plan, &step.address, action, &known) }
     });
-    let verdicts = verdicts.collect();
+    let mut verdicts: Vec<Verdict> = verdicts.collect();
+    let private = request.private();
+    for verdict in &mut verdicts {
+        if let VerdictKind::Blocked { because, cure, .. } = &mut verdict.kind {
+            [because, cure].into_iter().for_each(|text| *text = text.map(|words| private.hide_words(words)));
+        }
+    }
+    private.hide_plan(&mut plan);
     DryRun { plan, verdicts }
 }
 
@@ -127,7 +134,7 @@ fn verdict(request: &PlanRequest<'_>, world: &World<'_>, plan: &Plan, address: &
         Kind::Read(read) => read.preflight(&cx, known),
         Kind::Write(write) => write.preflight(&cx, known),
     };
-    match checked.and_then(|()| clock_is_right(world, &sessions)) {
+    match checked.and_then(|()| is_right(world.now, None, sessions.portal_date())) {
         Err(error) if error.code == NOT_KNOWN => VerdictKind::NotKnownYet,
         Err(error) => VerdictKind::Blocked { code: error.code, because: error.cause, cure: error.cure },
         Ok(()) if planned.effect > Effect::Read => VerdictKind::WouldChange,
@@ -135,27 +142,17 @@ fn verdict(request: &PlanRequest<'_>, world: &World<'_>, plan: &Plan, address: &
     }
 }
 
-fn clock_is_right(world: &World<'_>, sessions: &Sessions) -> Result<(), BackendError> {
-    match sessions.portal_date() {
-        Some(date) if world.now.duration_since(date).abs() > SignedDuration::from_mins(5) => {
-            let cause = Text::new(
-                format!("この端末の時計 {} とサイトの時計 {date} が5分以上違います。", world.now),
-                format!("the clock says {}, the portal {date}: more than 5 minutes apart.", world.now),
-            );
-            Err(BackendError::new("CLOCK.WRONG", cause))
-        }
-        _ => Ok(()),
-    }
-}
-
-struct PlanFacts<'a> {
-    request: &'a PlanRequest<'a>,
-    plan: &'a Plan,
+/// What a plan observed, as facts about steps.
+pub struct PlanFacts<'a> {
+    /// The playbook.
+    pub checked: &'a Checked,
+    /// Its plan.
+    pub plan: &'a Plan,
 }
 
 impl Facts for PlanFacts<'_> {
     fn step(&self, index: usize) -> StepFacts<'_> {
-        let address = &self.request.checked.steps[index].address;
+        let address = &self.checked.steps[index].address;
         if let Some(observation) = self.plan.observations.iter().find(|observation| observation.step == *address) {
             return StepFacts::Ended("observed", &observation.outputs);
         }

@@ -6,18 +6,17 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::decide::Program;
 use super::driver::{Observer, RunError};
 use super::event::{Event, EventBody};
+use super::private;
 use super::state::{State, apply};
 use crate::backend::BackendError;
-use crate::clock::Clock;
+use crate::clock::{Clock, stepped_back};
 use crate::journal::{Journal, release, reserve};
-
-/// A step back of the wall clock that is not worth an event.
-pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
+use crate::plan::Private;
 
 /// Journal and state of one run.
 pub(super) struct Log<'a> {
@@ -26,13 +25,15 @@ pub(super) struct Log<'a> {
     journal: &'a mut Journal,
     observer: &'a mut dyn Observer,
     state: Arc<State>,
+    /// What stands for private inputs on disk and on the screen; the state has their values.
+    private: Private,
     staged: Vec<Event>,
 }
 
 impl<'a> Log<'a> {
     /// The log of a run whose state so far is `state`.
     pub(super) fn new(program: &'a Program, clock: &'a dyn Clock, journal: &'a mut Journal, observer: &'a mut dyn Observer, state: State) -> Self {
-        Self { program, clock, journal, observer, state: Arc::new(state), staged: vec![] }
+        Self { program, clock, journal, observer, state: Arc::new(state), private: program.private(), staged: vec![] }
     }
 
     /// The state, staged events included.
@@ -54,10 +55,7 @@ impl<'a> Log<'a> {
     /// Stamps an event and changes the state by it. A step back of the clock is an event before it.
     pub(super) fn stage(&mut self, body: EventBody) {
         let wall = self.clock.now();
-        if let Some(last) = self.state.at
-            && last.duration_since(wall) > STEP_BACK
-        {
-            let back_ms = i64::try_from(last.duration_since(wall).as_millis()).unwrap_or(i64::MAX);
+        if let Some(back_ms) = stepped_back(self.state.at, wall) {
             self.stage_one(wall, EventBody::ClockStepped { back_ms });
         }
         self.stage_one(wall, body);
@@ -66,7 +64,7 @@ impl<'a> Log<'a> {
     fn stage_one(&mut self, wall: Timestamp, body: EventBody) {
         let event = Event::after(self.state.seq, self.state.at, wall, body);
         apply(self.program, Arc::make_mut(&mut self.state), &event);
-        self.staged.push(event);
+        self.staged.push(Event { body: private::hide(&self.private, event.body), ..event });
     }
 
     /// Writes what is staged down, all in one transaction, then shows it.
@@ -124,8 +122,18 @@ impl<'a> Log<'a> {
         Ok(self.journal.verify_run(&self.state.run, None)?.head)
     }
 
-    /// The state at the end.
-    pub(super) fn into_state(self) -> State {
-        Arc::unwrap_or_clone(self.state)
+    /// The state at the end, without private values: as everybody reads it from the journal.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn into_state(self) -> Result<State, RunError> {
+        if self.private.is_empty() {
+            return Ok(Arc::unwrap_or_clone(self.state));
+        }
+        let mut state = State::new(self.state.run.as_str());
+        for event in self.journal.events(&self.state.run)? {
+            apply(self.program, &mut state, &event);
+        }
+        Ok(state)
     }
 }

@@ -272,6 +272,15 @@ impl State {
         self.steps.values().any(|step| matches!(step.doing, Doing::InFlight(_)))
     }
 
+    /// A step has failed, or it is uncertain and only a person can tell.
+    pub fn is_in_trouble(&self) -> bool {
+        self.steps.values().any(|step| match &step.doing {
+            Doing::Ended(ended) => ended.outcome == Outcome::Failed,
+            Doing::Uncertain(uncertain) => uncertain.needs_person,
+            _ => false,
+        })
+    }
+
     /// The step whose effect is not known, if any.
     pub fn uncertain(&self) -> Option<(&str, &UncertainStep)> {
         self.steps.iter().find_map(|(address, step)| match &step.doing {

@@ -78,6 +78,7 @@ struct State {
     received: u32,
     issued: u32,
     pending_looks: u32,
+    clock_off: Option<jiff::SignedDuration>,
     unsettled: BTreeMap<String, Sent>,
 }
 
@@ -100,6 +101,11 @@ impl FakePortal {
         let columns = ["request_id", "subject", "serial", "issued_on", "not_after", "status"].map(str::to_owned).to_vec();
         let state = State { columns, pending_looks: 1, ..State::default() };
         Self { id: format!("portal:{}@https://127.0.0.1", profile.id), profile, clock, p12, state: Mutex::new(state) }
+    }
+
+    /// Its answers to looks tell the time, so far from the clock of the terminal.
+    pub fn tells_time(&self, off: jiff::SignedDuration) {
+        locked(&self.state).clock_off = Some(off);
     }
 
     /// Adds a row for a certificate that was issued earlier.
@@ -308,7 +314,8 @@ impl CaRead for FakePortal {
                     sent.looks.push(now);
                 }
                 let rows = self.visible().iter().map(|row| self.shown(row)).collect();
-                Ok(Gives { rows: Some(rows), ..Gives::default() })
+                let date = locked(&self.state).clock_off.map(|off| now + off);
+                Ok(Gives { rows: Some(rows), date, ..Gives::default() })
             }
             _ => {
                 let wanted = request.plain.get("request_id");

@@ -7,11 +7,11 @@ use clap::ValueEnum;
 use jiff::Timestamp;
 use kirikae_engine::action::{Answer, Blobs, OutputSpec, Question, QuestionField};
 use kirikae_engine::journal::{Journal, RunLock};
-use kirikae_engine::run::{Doing, EventBody, Person, Settled, StateBlobs, escrowed, keep_shown, secret_field};
+use kirikae_engine::run::{Doing, EventBody, Person, Settled, StateBlobs, escrowed, hide_private, keep_shown, secret_field};
 use kirikae_engine::secret::{Secret, SecretRef};
 use kirikae_engine::text::{Lang, Text};
 
-use super::take_up::{OldRun, read};
+use super::take_up::{OldRun, private_of, read};
 use crate::exit;
 use crate::failure::Failure;
 use crate::globals::Globals;
@@ -114,7 +114,8 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         _ if !step.answered.is_empty() => return Err(answered_already(&args.step)),
         _ => return Err(not_asked(&args.step)),
     };
-    journal.append(&old.run, Timestamp::now(), EventBody::HumanAnswered { step: args.step.clone(), answer, settled })?;
+    let answered = EventBody::HumanAnswered { step: args.step.clone(), answer, settled };
+    journal.append(&old.run, Timestamp::now(), hide_private(&private_of(globals, &folder, &old)?, answered))?;
     render::out(&match globals.lang() {
         Lang::Ja => format!("答えを記録しました。続けるには: kirikae resume {}", old.run),
         Lang::En => format!("recorded. To go on: kirikae resume {}", old.run),

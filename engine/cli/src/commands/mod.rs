@@ -19,8 +19,10 @@ pub mod plan;
 pub mod practice_person;
 #[cfg(feature = "lab")]
 pub mod rehearse;
+pub mod restore;
 pub mod resume;
 pub mod runs;
+pub mod saved;
 pub mod schema;
 pub mod secrets;
 pub mod show;

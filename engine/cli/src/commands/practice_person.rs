@@ -40,7 +40,7 @@ pub struct Args {
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let folder = state::folder(globals)?;
     let mut journal = state::open(&folder)?;
-    let revived = revive(globals, &folder, &journal, &args.run, &[])?;
+    let revived = revive(globals, &folder, &journal, &args.run, &[], None)?;
     let Some(Doing::Asked(question)) = revived.old.state.step(&args.step).map(|step| &step.doing) else {
         return Err(refused(Text::new("待っている問いがありません。", "no question waits.")));
     };

@@ -83,9 +83,11 @@ fn line(step: &Move, downloads: Option<&str>) -> Text {
             both(format!("一覧で見る: {ja}{newest_ja}{missing_ja}"), format!("in the list, {en}{newest_en}{missing_en}"))
         }
         Move::Rows { text, button, columns } => {
+            let filtered = text.is_some() || button.is_some();
             let (ja, en) = row(text.as_deref(), button.as_deref());
+            let (ja, en) = if filtered { (format!("({ja})"), format!(" ({en})")) } else { (String::new(), String::new()) };
             let names: Vec<&str> = columns.iter().map(|(_, label)| first(label)).collect();
-            both(format!("書き取る: 一覧のすべての行({ja})の {}", names.join("・")), format!("write down every row of the list ({en}): {}", names.join(", ")))
+            both(format!("書き取る: 一覧のすべての行{ja}の {}", names.join("・")), format!("write down every row of the list{en}: {}", names.join(", ")))
         }
         Move::Read { label, secret, .. } => {
             let label = first(label);
