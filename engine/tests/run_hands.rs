@@ -165,7 +165,7 @@ const FETCH: &str = r#"
 #[test]
 fn a_state_is_given_in_the_words_of_the_screen_and_a_file_is_taken_from_where_the_browser_saved_it() {
     let desk = desk();
-    desk.typist.filed.set(Some("0417"));
+    *desk.typist.filed.lock().unwrap() = Some("0417");
     desk.reads.set(true);
     let new = certificate(CODE, 2, "2026-11-20", "2030-02-20");
     let old_file = desk.world.p12.make("0417", &certificate(CODE, 1, "2023-10-22", "2027-01-22"), &[]);
@@ -206,7 +206,7 @@ fn a_saved_file_is_checked_like_a_received_one() {
     ];
     for saves in bad {
         let desk = desk();
-        desk.typist.filed.set(Some("0417"));
+        *desk.typist.filed.lock().unwrap() = Some("0417");
         desk.words.borrow_mut().push_back(yes(&[("status", "Download Key")]));
         desk.answers.borrow_mut().push_back((true, saves));
         let state = desk.apply(&program(&desk, &format!("{CURRENT}{FETCH}")));
@@ -254,7 +254,7 @@ fn the_notice_s_numbers_are_shown_and_its_secrets_are_not() {
     with: { request_id: "202611230000001", reference_id: "${{ secrets.pin }}", password: "${{ secrets.pin }}" }
 "#;
     let desk = desk();
-    desk.typist.filed.set(Some("0417"));
+    *desk.typist.filed.lock().unwrap() = Some("0417");
     desk.words.borrow_mut().push_back(problem("wrong_id"));
     let state = desk.apply(&program(&desk, steps));
     assert_eq!(code(&state, "obtain"), "PORTAL.WRONG_ID");
