@@ -15,7 +15,7 @@ use super::private;
 use super::state::{State, apply};
 use crate::backend::BackendError;
 use crate::clock::{Clock, stepped_back};
-use crate::journal::{Journal, release, reserve};
+use crate::journal::{Journal, is_reserved, release, reserve};
 use crate::plan::Private;
 
 /// Journal and state of one run.
@@ -92,7 +92,7 @@ impl<'a> Log<'a> {
         self.observer.stuck(error);
     }
 
-    /// Before a write: takes the claim on this credential for the run, and before the first one keeps room for the journal. Gives the
+    /// Before a write: takes the claim on this credential for the run, and keeps room for the journal and the vault. Gives the
     /// request IDs that were committed for the credential `of`, if the step has one.
     ///
     /// # Errors
@@ -102,7 +102,8 @@ impl<'a> Log<'a> {
         if let Some(key) = key {
             self.journal.claim(&self.state.run, now, &[key.to_owned()])?;
         }
-        if !self.state.wrote {
+        // On a disk that was full the room may have been used up; nothing more is sent before there is room again.
+        if !self.state.wrote || !is_reserved(self.journal.folder()) {
             reserve(self.journal.folder())?;
         }
         let committed = of.map(|credential| self.journal.commitments(credential)).transpose()?.unwrap_or_default();

@@ -435,6 +435,7 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
         // A row that lets the step run again: it begins anew, with its deadline and all that must hold before a write.
         EventBody::Decided { run: true, .. } if matches!(step.doing, Doing::Rescuing { .. }) => step.doing = Doing::Waiting,
         EventBody::Decided { run: true, .. } => step.doing = Doing::Ready,
+        EventBody::Observed { attempt, .. } if !is_awaited(step, *attempt) => {}
         EventBody::Observed { attempt, seen, .. } => {
             step.attempt = step.attempt.max(*attempt);
             step.answered.clear();
@@ -453,19 +454,14 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             }
         }
         EventBody::EffectEnded { attempt, result, .. } => {
-            if *attempt < step.attempt {
-                return;
-            }
+            // Of an effect that nobody waits for any more nothing is taken.
+            let Some(intent) = intent_of(&step.doing).filter(|intent| intent.attempt == *attempt).cloned() else { return };
             step.answered.clear();
-            let intent = match &step.doing {
-                Doing::InFlight(intent) | Doing::Pending { intent, .. } => Some(intent.clone()),
-                _ => None,
-            };
-            match (result, intent) {
-                (EffectResult::Done { outputs }, _) => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
-                (EffectResult::Failed { error }, _) if error.class != crate::backend::Class::Ambiguous => step.doing = Doing::Erred(error.clone()),
-                (EffectResult::Pending { due, cookie }, Some(intent)) => step.doing = Doing::Pending { intent, due: *due, cookie: cookie.clone() },
-                _ => {}
+            match result {
+                EffectResult::Done { outputs } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
+                EffectResult::Failed { error } if error.class != crate::backend::Class::Ambiguous => step.doing = Doing::Erred(error.clone()),
+                EffectResult::Pending { due, cookie } => step.doing = Doing::Pending { intent, due: *due, cookie: cookie.clone() },
+                EffectResult::Failed { .. } => {}
             }
         }
         EventBody::Uncertain { code, why, .. } => {
@@ -539,6 +535,26 @@ fn answer_step(program: &Program, address: &str, step: &mut StepState, answer: &
             step.doing = Doing::Ready;
         }
         _ => {}
+    }
+}
+
+/// Whether a look is waited for: what comes twice, or of an earlier attempt, changes nothing. A person's answer is looked at once.
+fn is_awaited(step: &StepState, attempt: u32) -> bool {
+    match &step.doing {
+        // Older journals number every look at an answer 1.
+        Doing::Ready => attempt > step.attempt || !step.answered.is_empty(),
+        // Nobody answered in time.
+        Doing::Asked(_) => attempt > step.attempt,
+        _ => false,
+    }
+}
+
+/// The intent of an effect whose end is not known yet. An answer that comes late, when a look was asked for already, still counts.
+fn intent_of(doing: &Doing) -> Option<&Intent> {
+    match doing {
+        Doing::InFlight(intent) | Doing::Pending { intent, .. } => Some(intent),
+        Doing::Uncertain(uncertain) => uncertain.intent.as_ref(),
+        _ => None,
     }
 }
 

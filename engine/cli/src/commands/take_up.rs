@@ -32,9 +32,8 @@ pub struct OldRun {
 
 /// The id of a run: as given, or the newest for `last`.
 pub fn find(journal: &Journal, named: &str) -> Result<String, Failure> {
-    let runs = journal.runs()?;
-    let found = if named == "last" { runs.first() } else { runs.iter().find(|row| row.run == named) };
-    found.map(|row| row.run.clone()).ok_or_else(|| {
+    let found = if named == "last" { journal.newest()? } else { journal.find(named)? };
+    found.map(|row| row.run).ok_or_else(|| {
         Failure::usage(
             "RUN.UNKNOWN",
             Text::new(format!("実行 {named} はありません。"), format!("there is no run {named}.")),

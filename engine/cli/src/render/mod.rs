@@ -12,6 +12,8 @@ pub mod question;
 pub mod restore;
 pub mod run;
 pub mod sarif;
+#[cfg(feature = "playbook-tests")]
+pub mod test;
 
 use std::io::Write;
 use std::path::Path;
