@@ -1,5 +1,5 @@
 //! Several processes, and two OS accounts, try one token with wrong PINs as often as they can.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
 
 mod attempts;
 
