@@ -134,7 +134,7 @@ fn verdict(request: &PlanRequest<'_>, world: &World<'_>, plan: &Plan, address: &
         Kind::Read(read) => read.preflight(&cx, known),
         Kind::Write(write) => write.preflight(&cx, known),
     };
-    match checked.and_then(|()| is_right(world.now, None, sessions.portal_date())) {
+    match checked.and_then(|()| is_right(world.now, None, sessions.portal_date(), world.zone)) {
         Err(error) if error.code == NOT_KNOWN => VerdictKind::NotKnownYet,
         Err(error) => VerdictKind::Blocked { code: error.code, because: error.cause, cure: error.cure },
         Ok(()) if planned.effect > Effect::Read => VerdictKind::WouldChange,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::ValueEnum;
 use jiff::Timestamp;
 use kirikae_engine::action::{Answer, Blobs, OutputSpec, Question, QuestionField};
+use kirikae_engine::clock::stepped_back;
 use kirikae_engine::journal::{Journal, RunLock};
 use kirikae_engine::run::{Doing, EventBody, Person, Settled, StateBlobs, escrowed, hide_private, keep_shown, secret_field};
 use kirikae_engine::secret::{Secret, SecretRef};
@@ -115,7 +116,11 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         _ => return Err(not_asked(&args.step)),
     };
     let answered = EventBody::HumanAnswered { step: args.step.clone(), answer, settled };
-    journal.append(&old.run, Timestamp::now(), hide_private(&private_of(globals, &folder, &old)?, answered))?;
+    let wall = Timestamp::now();
+    if let Some(back_ms) = stepped_back(old.state.at, wall) {
+        journal.append(&old.run, wall, EventBody::ClockStepped { back_ms })?;
+    }
+    journal.append(&old.run, wall, hide_private(&private_of(globals, &folder, &old)?, answered))?;
     render::out(&match globals.lang() {
         Lang::Ja => format!("答えを記録しました。続けるには: kirikae resume {}", old.run),
         Lang::En => format!("recorded. To go on: kirikae resume {}", old.run),
