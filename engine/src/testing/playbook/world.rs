@@ -152,7 +152,6 @@ impl SimWorld {
         BackendSet {
             stores: stores.map(|(role, store)| (role.clone(), store.clone() as Arc<dyn StoreWrite>)).collect(),
             cas: portals.map(|(role, portal)| (role.clone(), portal.clone() as Arc<dyn CaWrite>)).collect(),
-            tokens: BTreeMap::new(),
             folders: folders.map(|(role, folder)| (role.clone(), folder.clone() as Arc<dyn FolderWrite>)).collect(),
             tokens: self.tokens.iter().map(|(role, tokens)| (role.clone(), tokens.clone() as Arc<dyn TokenWrite>)).collect(),
             p12: self.p12.clone(),
