@@ -46,13 +46,13 @@ fn a_question_parks_the_run_until_a_fitting_answer() {
     assert_eq!(parked.status.code(), Some(75), "{}", said(&parked));
     assert!(said(&parked).contains("サイトに入れましたか") && said(&parked).contains("kirikae answer"), "{}", said(&parked));
     let answer = |more: &[&str]| lab.run(&[&["answer", "last", "seen", "--by", "受付 佐藤"], more].concat());
-    for unfit in [&["--yes"] as &[&str], &["--yes", "--field", "shown=0042"], &["--yes", "--evidence", "画面", "--field", "shown=42"]] {
+    for unfit in [&["--yes"] as &[&str], &["--yes", "--field", "shown=0042"], &["--yes", "--saw", "画面", "--field", "shown=42"]] {
         let refused = answer(unfit);
         assert_eq!(refused.status.code(), Some(2), "{unfit:?}: {}", said(&refused));
         assert!(said(&refused).contains("ANSWER.UNFIT"), "{unfit:?}: {}", said(&refused));
     }
     assert_eq!(lab.run(&["resume", "last"]).status.code(), Some(75), "nobody has answered yet");
-    let taken = answer(&["--yes", "--evidence", "更新後証明書の取得の画面", "--field", "shown=００４２"]);
+    let taken = answer(&["--yes", "--saw", "更新後証明書の取得の画面", "--field", "shown=００４２"]);
     assert_eq!(taken.status.code(), Some(0), "{}", said(&taken));
     assert_eq!(answer(&["--no"]).status.code(), Some(2), "an answer is given once");
     let resumed = lab.run(&["resume", "last"]);

@@ -216,6 +216,7 @@ fn answer(yes: bool, evidence: Option<&str>) -> Answer {
         by: "佐藤".to_owned(),
         account: "uketsuke".to_owned(),
         at: "2026-11-23T01:02:03Z".parse().unwrap(),
+        ..Answer::default()
     }
 }
 

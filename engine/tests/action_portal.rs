@@ -209,6 +209,7 @@ fn a_person_who_probes_is_named_in_the_proof() {
     profile.hands = Hands::Person;
     world.portal = Arc::new(kirikae_engine::testing::FakePortal::new(profile, world.clock.clone(), world.p12.clone()));
     let cert = world.store.put(certificate(CODE, 1, "2023-10-22", "2027-01-22"));
-    let outputs = world.outputs("web.probe", &with_client(&cert)).unwrap();
-    assert!(matches!(&outputs["proof"], Value::Proof(proof) if proof.by == ProofBy::Person));
+    let seen = kirikae_engine::action::Answer { yes: true, evidence: Some("メニューが出た".to_owned()), by: "受付".to_owned(), ..Default::default() };
+    let outputs = world.attempt().answered("web.probe", &with_client(&cert), &seen).unwrap();
+    assert!(matches!(&outputs["proof"], Value::Proof(proof) if proof.by == ProofBy::Person && proof.evidence.contains("受付")));
 }

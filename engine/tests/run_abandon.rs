@@ -29,7 +29,7 @@ fn request() -> String {
 }
 
 fn answer(desk: &Desk) -> Answer {
-    Answer { yes: true, fields: BTreeMap::new(), evidence: None, by: "受付".to_owned(), account: "uketsuke".to_owned(), at: desk.world.clock.now() }
+    Answer { yes: true, by: "受付".to_owned(), account: "uketsuke".to_owned(), at: desk.world.clock.now(), ..Answer::default() }
 }
 
 fn word(settled: Settled) -> Vec<Word> {

@@ -193,7 +193,7 @@ fn a_day_counts_what_was_done_and_what_rules_approved_in_every_run() {
     // A run that ended without doing it gives its approval back; what is known not to have happened does not count either.
     journal.append("r1", at(5), EventBody::RunEnded { end: RunEnd::Failed, reason: None, outputs: BTreeMap::new() }).unwrap();
     assert_eq!(count(&journal), (2, 0));
-    let answer = kirikae_engine::action::Answer { yes: false, fields: BTreeMap::new(), evidence: None, by: "b".to_owned(), account: "b".to_owned(), at: at(6) };
+    let answer = kirikae_engine::action::Answer { by: "b".to_owned(), account: "b".to_owned(), at: at(6), ..Default::default() };
     journal.append("r2", at(6), EventBody::HumanAnswered { step: "request".to_owned(), answer, settled: Some(Settled::NotDone) }).unwrap();
     assert_eq!(count(&journal), (1, 0));
 }

@@ -168,7 +168,7 @@ fn a_person_settles_a_step_that_a_dead_process_left_in_flight_before_anybody_res
         journal.begin(RUN, desk.world.clock.now(), "obn/case", "clinic", events.next().unwrap(), events.collect()).unwrap();
         let fields = [("request_id".to_owned(), "202611230036865".to_owned())].into();
         let name = "受付".to_owned();
-        let answer = Answer { yes: true, fields, evidence: None, by: name.clone(), account: name, at: desk.world.clock.now() };
+        let answer = Answer { yes: true, fields, by: name.clone(), account: name, at: desk.world.clock.now(), ..Answer::default() };
         let settled_by = EventBody::HumanAnswered { step: "request".to_owned(), answer, settled: Some(settled) };
         journal.append(RUN, desk.world.clock.now(), settled_by).unwrap();
         let credential = journal.events(RUN).unwrap().into_iter().find_map(|event| match event.body {

@@ -98,7 +98,7 @@ fn a_run_has_its_private_inputs_again_and_the_journal_never() {
     assert_eq!(program.inputs["birthday"], Value::Date("1961-07-08".parse().unwrap()));
     let private = Private::of(&program.checked, &program.plan.plan_id, &program.inputs);
     let fields = BTreeMap::from([("again".to_owned(), CARD.to_owned())]);
-    let answer = Answer { yes: true, fields, evidence: None, by: "受付".into(), account: "test".into(), at: desk.world.clock.now() };
+    let answer = Answer { yes: true, fields, by: "受付".into(), account: "test".into(), at: desk.world.clock.now(), ..Answer::default() };
     let answered = hide_private(&private, EventBody::HumanAnswered { step: "seen".into(), answer, settled: None });
     Journal::open(desk.state.path()).unwrap().append(RUN, desk.world.clock.now(), answered).unwrap();
     let state = desk.resume(&program);

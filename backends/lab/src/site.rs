@@ -31,7 +31,7 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 
 /// Fills a folder with what is not there yet.
 pub(crate) fn seed(dir: &Path, portals: &[Box<dyn Portal>], desk: &mut Desk, days_left: i64, now: Timestamp) -> Result<(), LabError> {
-    for folder in ["personal", "backup", "inbox"] {
+    for folder in ["personal", "backup", "inbox", "downloads"] {
         DirStore::create_folder(&dir.join(folder)).map_err(|error| LabError::store(&error))?;
     }
     write_new(&dir.join("lab-ca.pem"), SITE_ROOT.as_bytes())?;
@@ -100,6 +100,7 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
          \x20 personal: {{ store: dir, path: ./personal, password: {{ file: ./personal.pw }} }}\n\
          \x20 backup: {{ folder: ./backup }}\n\
          \x20 inbox: {{ folder: ./inbox }}\n\
+         downloads: ./downloads\n\
          {input_lines}\
          {secret_lines}"
     );

@@ -76,6 +76,10 @@ enum Command {
     /// Rehearse a playbook against the lab: the whole procedure for real, nothing left behind
     #[cfg(feature = "lab")]
     Rehearse(commands::rehearse::Args),
+    /// Stand in for a person at a browser, in a rehearsal under `--hands person`
+    #[cfg(feature = "lab")]
+    #[command(hide = true)]
+    PracticePerson(commands::practice_person::Args),
 }
 
 /// Runs the command line.
@@ -110,6 +114,8 @@ pub fn main() -> ExitCode {
         Command::Lab(args) => commands::lab::run(globals, args),
         #[cfg(feature = "lab")]
         Command::Rehearse(args) => commands::rehearse::run(globals, args),
+        #[cfg(feature = "lab")]
+        Command::PracticePerson(args) => commands::practice_person::run(globals, args),
     };
     ExitCode::from(result.unwrap_or_else(|failure| {
         failure.show(globals.lang(), globals.format);

@@ -12,7 +12,7 @@ use kirikae_backends::store::p12::Pkcs12Files;
 use kirikae_backends::vault::age::AgeVault;
 use kirikae_backends::{StoreSettings, builtin};
 use kirikae_engine::backend::profile::Profile;
-use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, FolderWrite, StoreWrite, Vault};
+use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, FolderRead, FolderWrite, StoreWrite, Vault};
 use kirikae_engine::check::Checked;
 use kirikae_engine::dsl::site::{BackendPort, BackendSite, PortalSite, RootsAt, SecretSource, Site};
 use kirikae_engine::dsl::{RoleKind, Type, decode_site};
@@ -66,6 +66,7 @@ pub fn open_backends(open: &OpenSite, checked: &Checked, vault: &Arc<dyn Vault>,
         tokens: BTreeMap::new(),
         cas: BTreeMap::new(),
         folders: BTreeMap::new(),
+        downloads: downloads(open)?,
         p12: Arc::new(Pkcs12Files),
         vault: vault.clone(),
         notifier: Arc::new(ScreenNotifier::new(Box::new(move |notice| {
@@ -92,6 +93,13 @@ pub fn open_backends(open: &OpenSite, checked: &Checked, vault: &Arc<dyn Vault>,
         }
     }
     Ok(set)
+}
+
+/// Where a person's browser saves, if the site says so.
+fn downloads(open: &OpenSite) -> Result<Option<Arc<dyn FolderRead>>, Failure> {
+    let Some(path) = &open.site.downloads else { return Ok(None) };
+    let settings = FolderSettings { path: open.base.join(path), removable: false, plain: true };
+    Ok(Some((builtin().folder("dir")?.open)(&settings)?))
 }
 
 fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn Vault>) -> Result<(), Failure> {
@@ -196,23 +204,8 @@ fn holds_p12(path: &Path) -> bool {
 /// Opens a portal. One without any address is not bound.
 fn open_portal(profile: &Profile, named: Option<&PortalSite>, open: &OpenSite, vault: &dyn Vault) -> Result<Option<Portal>, Failure> {
     let named = named.cloned().unwrap_or_default();
-    let Some(base) = named.base.or_else(|| profile.base.clone()) else { return Ok(None) };
-    let roots = match named.roots {
-        Some(RootsAt::File(path)) => {
-            let path = open.base.join(path);
-            Roots::Pem(std::fs::read(&path).map_err(|error| {
-                Failure::usage(
-                    "SITE.ROOTS",
-                    Text::new(format!("ルート証明書 {} を読めません: {error}", path.display()), format!("cannot read the roots {}: {error}", path.display())),
-                    Text::new(
-                        format!("サイトファイルの portals.{}.roots を確かめてください。", profile.id),
-                        format!("check portals.{}.roots of the site file.", profile.id),
-                    ),
-                )
-            })?)
-        }
-        Some(RootsAt::System) | None => Roots::System(rustls_native_certs::load_native_certs().certs.iter().map(|root| root.to_vec()).collect()),
-    };
+    let Some(base) = named.base.clone().or_else(|| profile.base.clone()) else { return Ok(None) };
+    let roots = roots(&named, &profile.id, &open.base)?;
     let proxy = named
         .proxy
         .map(|proxy| {
@@ -229,4 +222,28 @@ fn open_portal(profile: &Profile, named: Option<&PortalSite>, open: &OpenSite, v
         hands: named.hands,
     };
     Ok(Some(Portal::new(profile.clone(), settings)?))
+}
+
+/// Whom to trust at a portal of a program.
+#[cfg(feature = "lab")]
+pub fn portal_roots(open: &OpenSite, program: &str, id: &str) -> Result<Roots, Failure> {
+    let of_program = open.site.programs.get(program).and_then(|program| program.portals.get(id));
+    let named = of_program.or_else(|| open.site.portals.get(id)).cloned().unwrap_or_default();
+    roots(&named, id, &open.base)
+}
+
+fn roots(named: &PortalSite, id: &str, base: &Path) -> Result<Roots, Failure> {
+    Ok(match &named.roots {
+        Some(RootsAt::File(path)) => {
+            let path = base.join(path);
+            Roots::Pem(std::fs::read(&path).map_err(|error| {
+                Failure::usage(
+                    "SITE.ROOTS",
+                    Text::new(format!("ルート証明書 {} を読めません: {error}", path.display()), format!("cannot read the roots {}: {error}", path.display())),
+                    Text::new(format!("サイトファイルの portals.{id}.roots を確かめてください。"), format!("check portals.{id}.roots of the site file.")),
+                )
+            })?)
+        }
+        Some(RootsAt::System) | None => Roots::System(rustls_native_certs::load_native_certs().certs.iter().map(|root| root.to_vec()).collect()),
+    })
 }

@@ -1,9 +1,9 @@
 //! `cert.delete`: deletes a certificate whose replacement is proved to work (`runs.md` 4).
 
 use super::manifest::{input, manifest, output};
-use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx};
+use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx, proved};
 use crate::backend::{BackendError, Progress, StoreRead, StoredCert, Verb};
-use crate::dsl::{CertInfo, Proof, ProofKind, RoleKind, Type, Value};
+use crate::dsl::{CertInfo, Proof, RoleKind, Type, Value};
 use crate::text::{Phrase, Text};
 
 /// The action.
@@ -121,14 +121,12 @@ fn replacement<'a>(
         return Err(gone(store, target));
     }
     if target.holder != store {
-        return Err(mismatch(
+        return Err(proved::mismatch(
             format!("消す証明書は {} で見つけたもので、{store} のものではありません。", target.holder),
             format!("the certificate to delete was found in {}, not in {store}.", target.holder),
         ));
     }
-    if proof.thumbprint == target.sha1 {
-        return Err(mismatch("消す証明書そのものを確かめた証明です。".to_owned(), "the proof is about the very certificate to delete.".to_owned()));
-    }
+    proved::not_itself(target, proof)?;
     let same_name = |cert: &&CertInfo| cert.subject_dn == target.subject_dn && cert.sha1 != target.sha1 && cert.has_key;
     if !present.iter().map(|cert| &cert.info).any(|cert| same_name(&cert)) {
         return Err(BackendError::new(
@@ -140,76 +138,24 @@ fn replacement<'a>(
         ));
     }
     if proof.holder != store {
-        return Err(mismatch(
+        return Err(proved::mismatch(
             format!("代わりの証明書は {} のもので、{store} では確かめていません。", proof.holder),
             format!("the replacement was proved in {}, not in {store}.", proof.holder),
         ));
     }
-    let Some(new) = present.iter().map(|cert| &cert.info).find(|cert| cert.sha1 == proof.thumbprint && cert.sha256 == proof.sha256) else {
-        return Err(mismatch(
-            format!("確かめた証明書 {} が {store} にありません。", proof.thumbprint),
-            format!("the proved certificate {} is not in {store}.", proof.thumbprint),
-        ));
-    };
-    if proof.kind != ProofKind::Accepted {
-        return Err(mismatch(
-            "鍵が合うことは確かめましたが、相手に受け付けられたことは確かめていません。".to_owned(),
-            "the key was proved to match, but nobody accepted the credential.".to_owned(),
-        ));
-    }
-    fresh(cx, proof)?;
-    if new.subject_dn != target.subject_dn {
-        return Err(mismatch(
-            format!("名前が違います: 消す方「{}」、確かめた方「{}」。", target.subject_dn, new.subject_dn),
-            format!("the names differ: `{}` is to be deleted, `{}` was proved.", target.subject_dn, new.subject_dn),
-        ));
-    }
-    if new.not_after <= target.not_after {
-        return Err(BackendError::new(
-            "CERT.NEWER",
-            Text::new(
-                format!("消そうとしている方の期限({})が、残す方({})より早くありません。", target.not_after, new.not_after),
-                format!("the one to delete ({}) does not expire before the one to keep ({}).", target.not_after, new.not_after),
-            ),
-        ));
-    }
-    if !(new.not_before <= cx.wall && cx.wall < new.not_after) {
-        return Err(mismatch(
-            format!("代わりの証明書は今、期間内ではありません({}〜{})。", new.not_before, new.not_after),
-            format!("the replacement is not valid now ({} to {}).", new.not_before, new.not_after),
-        ));
-    }
-    if !new.has_key {
-        return Err(mismatch(format!("代わりの証明書 {} に秘密鍵がありません。", new.sha1), format!("the replacement {} has no private key here.", new.sha1)));
-    }
+    let new = proved::replacement(cx, target, proof, present.iter().map(|stored| &stored.info))?;
     backed_up(inputs, new)?;
     Ok(new)
-}
-
-/// A proof that is too old, or from a time that has not come yet, proves nothing now.
-fn fresh(cx: &ReadCx<'_>, proof: &Proof) -> Result<(), BackendError> {
-    let age = cx.wall.duration_since(proof.at);
-    let limit = jiff::SignedDuration::try_from(cx.fresh_for).unwrap_or(jiff::SignedDuration::MAX);
-    if age <= limit && age >= -jiff::SignedDuration::from_secs(2) {
-        return Ok(());
-    }
-    Err(BackendError::new(
-        "PROOF.STALE",
-        Text::new(
-            format!("{} に確かめました。{}分以内に確かめたものだけを使います。", proof.at, limit.as_mins()),
-            format!("it was proved at {}; a proof counts for {} minutes.", proof.at, limit.as_mins()),
-        ),
-    ))
 }
 
 fn backed_up(inputs: &Inputs, new: &CertInfo) -> Result<(), BackendError> {
     match inputs.backup("backed_up") {
         Some(backup) if backup.thumbprint == new.sha1 => Ok(()),
-        Some(backup) => Err(mismatch(
+        Some(backup) => Err(proved::mismatch(
             format!("控えは拇印 {} のもので、残す証明書 {} のものではありません。", backup.thumbprint, new.sha1),
             format!("the backup holds {}, not {} that stays.", backup.thumbprint, new.sha1),
         )),
-        None if new.key_exportable => Err(mismatch(
+        None if new.key_exportable => Err(proved::mismatch(
             format!("残す証明書 {} の、読み戻して確かめた控えがありません。", new.sha1),
             format!("there is no verified backup of {} that stays.", new.sha1),
         )),
@@ -234,8 +180,4 @@ fn gone(store: &str, cert: &CertInfo) -> BackendError {
         "CERT.GONE",
         Text::new(format!("拇印 {} の証明書が {store} にもうありません。", cert.sha1), format!("{} is no longer in {store}.", cert.sha1)),
     )
-}
-
-fn mismatch(ja: String, en: String) -> BackendError {
-    BackendError::new("PROOF.MISMATCH", Text::new(ja, en))
 }

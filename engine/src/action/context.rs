@@ -1,7 +1,6 @@
 //! What an action is handed: read handles or write handles, the call, the clock, secrets, files, sessions.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::{Inputs, Outputs, Sessions};
 use crate::backend::{BackendError, Call, ReadBackends, SecretSink, WriteBackends};
-use crate::dsl::{FileRef, Type, Value};
+use crate::dsl::{FileRef, Value};
 use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
 
@@ -136,91 +135,6 @@ pub struct Look {
     pub at: Timestamp,
     /// What was seen.
     pub baseline: Json,
-}
-
-/// A question to a person.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Question {
-    /// What is asked.
-    pub ask: Text,
-    /// Role of the person.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub who: Option<String>,
-    /// Where it is done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub place: Option<Text>,
-    /// Checklist.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub items: Vec<Text>,
-    /// Values to give with the answer.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub fields: Vec<QuestionField>,
-    /// Evidence must be given (a sentence, a file).
-    #[serde(default)]
-    pub evidence: bool,
-}
-
-/// A value that an answer holds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct QuestionField {
-    /// Its name.
-    pub name: String,
-    /// Its type as written in documents.
-    #[serde(rename = "type")]
-    pub ty: String,
-    /// Its title.
-    pub title: Text,
-    /// A value that fits, for rehearsals.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub example: Option<String>,
-}
-
-/// A person's answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Answer {
-    /// Yes, it is so; or no.
-    pub yes: bool,
-    /// Values by field name, as typed and folded.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub fields: BTreeMap<String, String>,
-    /// Evidence in words.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evidence: Option<String>,
-    /// Who answered: the name given (a claim) and the OS account.
-    pub by: String,
-    /// The OS account.
-    pub account: String,
-    /// When.
-    pub at: Timestamp,
-}
-
-impl Question {
-    /// Whether an answer fits: every field there and of its type, evidence where it is asked for.
-    ///
-    /// # Errors
-    /// What does not fit, one sentence.
-    pub fn accepts(&self, answer: &Answer) -> Result<(), Text> {
-        if !answer.yes {
-            return Ok(());
-        }
-        if self.evidence && answer.evidence.as_deref().is_none_or(|words| words.trim().is_empty()) {
-            return Err(Text::new("証拠(見たもの)を書いてください。", "say what was seen, as evidence."));
-        }
-        for field in &self.fields {
-            let given = answer
-                .fields
-                .get(&field.name)
-                .ok_or_else(|| Text::new(format!("{}({})が入力されていません。", field.title.ja, field.name), format!("field `{}` is missing.", field.name)))?;
-            let fits = Type::parse(&field.ty).is_some_and(|ty| crate::dsl::read_scalar(&ty, given).is_ok());
-            if !fits {
-                return Err(Text::new(
-                    format!("{}({})は {} の形で入れてください。", field.title.ja, field.name, field.ty),
-                    format!("field `{}` must be {}.", field.name, field.ty),
-                ));
-            }
-        }
-        Ok(())
-    }
 }
 
 impl ReadCx<'_> {

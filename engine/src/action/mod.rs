@@ -15,12 +15,19 @@ mod context;
 mod example;
 mod file_find;
 mod file_save;
+mod hands;
+mod human;
+mod human_commit;
 mod human_confirm;
+mod human_destroy;
+mod human_perform;
 mod inputs;
 mod manifest;
 mod notify_send;
 mod p12_inspect;
 mod portal;
+mod proved;
+mod question;
 mod received;
 mod registry;
 mod rows;
@@ -31,10 +38,12 @@ mod token_wait;
 mod web_probe;
 mod web_sign_in;
 
-pub use context::{Answer, Blobs, Intent, IntentOnDisk, Look, Observed, Question, QuestionField, ReadCx, Secrets, WriteCx};
+pub use context::{Blobs, Intent, IntentOnDisk, Look, Observed, ReadCx, Secrets, WriteCx};
 pub(crate) use file_find::{LARGEST as LARGEST_FILE, WRAPPED};
+pub(crate) use human::{problem_code, word_of};
 pub use inputs::{Inputs, NOT_KNOWN, Outputs};
 pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
+pub use question::{Answer, Answered, FileWanted, Problem, Question, QuestionField, Reveal};
 pub(crate) use received::is_whole_pkcs12;
 pub use registry::{Registry, registry};
 pub use sessions::{Live, Sessions};
@@ -50,14 +59,12 @@ pub trait Action: Sync + Send {
     fn kind(&self) -> Kind<'_>;
 }
 
-/// The three ways of carrying out an action.
+/// The two ways of carrying out an action. Either may ask a person by [`Sessions::ask`].
 pub enum Kind<'a> {
     /// It reads.
     Read(&'a dyn ReadAction),
     /// It writes.
     Write(&'a dyn WriteAction),
-    /// It asks a person.
-    Ask(&'a dyn AskAction),
 }
 
 /// An action that only reads.
@@ -123,19 +130,4 @@ pub struct CountedOn {
     pub flags: PinFlags,
     /// The code of a step that is not tried any more.
     pub stopped: &'static str,
-}
-
-/// An action whose work is done by a person's answer.
-pub trait AskAction: Sync {
-    /// The question.
-    ///
-    /// # Errors
-    /// Inputs that do not fit.
-    fn question(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Question, BackendError>;
-
-    /// The outputs of an answer that fits the question.
-    ///
-    /// # Errors
-    /// `HUMAN.DECLINED`.
-    fn answered(&self, cx: &ReadCx<'_>, inputs: &Inputs, answer: &Answer) -> Result<Outputs, BackendError>;
 }

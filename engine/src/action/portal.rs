@@ -2,7 +2,7 @@
 
 use super::manifest::{input, output};
 use super::rows::read_dates;
-use super::{CountedOn, InputSpec, Inputs, Manifest, OutputSpec, Outputs, ReadCx, WriteCx};
+use super::{CountedOn, InputSpec, Inputs, Manifest, OutputSpec, Outputs, ReadCx, WriteCx, hands};
 use jiff::Timestamp;
 
 use crate::backend::profile::{Hands, ObserveBy, Operation, OperationSpec, Profile};
@@ -153,6 +153,9 @@ pub(super) fn spec(profile: &Profile, operation: Operation) -> Result<&Operation
 /// Carries out a reading operation in the session of this attempt.
 pub(super) fn look(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Result<Gives, BackendError> {
     let ca = ca(cx, inputs)?;
+    if ca.hands(operation) == Hands::Person {
+        return hands::work(cx, inputs, ca, operation);
+    }
     let spec = spec(ca.profile(), operation)?;
     let request = request(cx, inputs, spec)?;
     let work = |session: &mut dyn Session| ca.look(&cx.call, session, operation, &request);
@@ -168,6 +171,9 @@ pub(super) fn look(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Re
 pub(super) fn send(cx: &WriteCx<'_>, inputs: &Inputs, operation: Operation) -> Result<Progress<Gives>, BackendError> {
     let role = inputs.role("portal").ok_or_else(|| Inputs::unknown("portal"))?;
     let ca = cx.writes.ca(role)?;
+    if ca.hands(operation) == Hands::Person {
+        return hands::work(&cx.read, inputs, ca, operation).map(Progress::Done);
+    }
     let spec = spec(ca.profile(), operation)?;
     let request = request(&cx.read, inputs, spec)?;
     let work = |session: &mut dyn Session| ca.send(&cx.read.call, session, operation, &request, &mut *cx.sink.borrow_mut());
@@ -189,7 +195,9 @@ pub(super) fn preflight(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) 
             fits(ty, name, value.expose_text().unwrap_or_default())?;
         }
     }
-    let Some(probe) = ca.profile().operations.get(&Operation::Probe).filter(|probe| own.client_cert || !probe.client_cert) else { return Ok(()) };
+    let by_engine = ca.hands(operation) == Hands::Engine && ca.hands(Operation::Probe) == Hands::Engine;
+    let probe = ca.profile().operations.get(&Operation::Probe);
+    let Some(probe) = probe.filter(|probe| by_engine && (own.client_cert || !probe.client_cert)) else { return Ok(()) };
     client(inputs, probe)?;
     let gives = look(cx, inputs, Operation::Probe)?;
     if gives.missing.is_empty() {
@@ -267,7 +275,7 @@ fn fits(ty: &Type, name: &str, value: &str) -> Result<(), BackendError> {
     })
 }
 
-fn typed(value: &Value) -> Option<String> {
+pub(super) fn typed(value: &Value) -> Option<String> {
     match value {
         Value::Str(text) => Some(text.clone()),
         Value::Text(text) => Some(text.ja.clone()),

@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use super::{
-    Action, Manifest, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_status, cert_delete, cert_find, cert_import, file_find, file_save, human_confirm,
-    notify_send, p12_inspect, secret_keep, token_login, token_wait, web_probe, web_sign_in,
+    Action, Manifest, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_status, cert_delete, cert_find, cert_import, file_find, file_save, human_commit,
+    human_confirm, human_destroy, human_perform, notify_send, p12_inspect, secret_keep, token_login, token_wait, web_probe, web_sign_in,
 };
 
 use crate::dsl::reader::nearest;
@@ -47,7 +47,10 @@ static ACTIONS: &[&dyn Action] = &[
     &cert_import::CertImport,
     &file_find::FileFind,
     &file_save::FileSave,
+    &human_commit::HumanCommit,
     &human_confirm::HumanConfirm,
+    &human_destroy::HumanDestroy,
+    &human_perform::HumanPerform,
     &notify_send::NotifySend,
     &p12_inspect::P12Inspect,
     &secret_keep::SecretKeep,
@@ -81,8 +84,9 @@ mod tests {
             }
             assert!(manifest.codes.is_sorted(), "{name}: codes in order");
             match action.kind() {
-                Kind::Read(_) | Kind::Ask(_) => assert!(manifest.effect == Effect::Read && manifest.observe.is_none(), "{name}"),
-                Kind::Write(_) => assert!(manifest.effect != Effect::Read && manifest.observe.is_some(), "{name}"),
+                Kind::Read(_) => assert!(manifest.effect == Effect::Read && manifest.observe.is_none(), "{name}"),
+                // What a person does out of sight cannot be looked at.
+                Kind::Write(_) => assert!(manifest.effect != Effect::Read && manifest.observe.is_none() == manifest.person, "{name}"),
             }
             if let Some(claims) = manifest.claims {
                 assert!(manifest.inputs.iter().any(|input| input.name == claims), "{name}: claims an input that it has");

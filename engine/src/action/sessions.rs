@@ -3,12 +3,13 @@
 //! Must not: be written down. A live session is known by a name; in the next process the step that opened it runs again.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
 use super::ReadCx;
+use super::question::{Answered, Question};
 use crate::backend::{BackendError, CaRead, Session, TokenSession};
 use crate::dsl::CertInfo;
 use crate::text::Text;
@@ -30,18 +31,50 @@ impl Live {
     }
 }
 
-/// The sessions of one attempt of one step, so that a look and the sending after it share one; and the live ones.
+/// The sessions of one attempt of one step, so that a look and the sending after it share one; the live ones; and what people answered
+/// whose hands carry it out.
 #[derive(Default)]
 pub struct Sessions {
     open: RefCell<BTreeMap<(String, String), Box<dyn Session>>>,
     date: Cell<Option<Timestamp>>,
     live: Live,
+    answered: RefCell<VecDeque<Answered>>,
+    asked: RefCell<Option<Question>>,
 }
 
 impl Sessions {
     /// Those of an attempt in a process that has these live ones.
     pub fn beside(live: &Live) -> Self {
         Self { live: live.clone(), ..Self::default() }
+    }
+
+    /// The same for an attempt that is taken up again with the answers to what it asked, in the order asked.
+    #[must_use]
+    pub fn with_answers(self, answered: Vec<Answered>) -> Self {
+        Self { answered: RefCell::new(answered.into()), ..self }
+    }
+
+    /// Whether the next question has its answer already.
+    pub fn is_answered(&self) -> bool {
+        !self.answered.borrow().is_empty()
+    }
+
+    /// Asks a person. The action is left with the error; whoever drives it puts the question and calls the action once more, with the answer.
+    ///
+    /// # Errors
+    /// `PORTAL.NEEDS_PERSON` as long as nobody has answered; then `HUMAN.DECLINED` and the codes of the question's problems.
+    pub fn ask(&self, question: Question) -> Result<Answered, BackendError> {
+        if let Some(answered) = self.answered.borrow_mut().pop_front() {
+            return answered.done().map(|()| answered);
+        }
+        let cause = Text::new(format!("人に尋ねます: {}", question.ask.ja), format!("a person is asked: {}", question.ask.get(crate::text::Lang::En)));
+        *self.asked.borrow_mut() = Some(question);
+        Err(BackendError::new("PORTAL.NEEDS_PERSON", cause))
+    }
+
+    /// The question that the action was left with; once.
+    pub fn asked(&self) -> Option<Question> {
+        self.asked.borrow_mut().take()
     }
 
     /// Runs `work` in the session of this portal and certificate, opening it first if needed.

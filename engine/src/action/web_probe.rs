@@ -2,7 +2,7 @@
 
 use super::manifest::{manifest, output};
 use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx, portal};
-use crate::backend::profile::Operation;
+use crate::backend::profile::{Hands, Operation};
 use crate::backend::{BackendError, Verb};
 use crate::dsl::{CertInfo, Type, Value};
 use crate::text::{Phrase, Text};
@@ -45,8 +45,8 @@ impl Action for WebProbe {
 
 impl ReadAction for WebProbe {
     fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
-        let profile = portal::ca(cx, inputs)?.profile();
-        let spec = portal::spec(profile, Operation::Probe)?;
+        let ca = portal::ca(cx, inputs)?;
+        let spec = portal::spec(ca.profile(), Operation::Probe)?;
         let gives = portal::look(cx, inputs, Operation::Probe)?;
         let mut outputs = portal::outputs(spec, &gives, "PORTAL.PAGE_UNKNOWN")?;
         let missing = gives.missing.into_iter().map(Value::Str).collect();
@@ -54,7 +54,9 @@ impl ReadAction for WebProbe {
         let marked = spec.pages.iter().any(|page| page.signed_in.is_some());
         match (inputs.cert("client_cert"), gives.signed_in) {
             (Some(cert), Some(marker)) => {
-                let proof = portal::accepted(cert, marker, profile.hands_of(Operation::Probe), cx.wall);
+                let (hands, seen) = (ca.hands(Operation::Probe), gives.date.unwrap_or(cx.wall));
+                let at = if hands == Hands::Person { seen } else { cx.wall };
+                let proof = portal::accepted(cert, marker, hands, at);
                 outputs.insert("proof".to_owned(), Value::Proof(Box::new(proof)));
             }
             (Some(cert), None) if marked => return Err(rejected(cert)),

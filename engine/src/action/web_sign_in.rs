@@ -69,7 +69,7 @@ impl WriteAction for WebSignIn {
         };
         let mut outputs = portal::outputs(spec, &gives, "PORTAL.RESULT_UNKNOWN")?;
         if let (Some(cert), Some(marker)) = (inputs.cert("client_cert"), gives.signed_in) {
-            let proof = portal::accepted(cert, marker, ca.profile().hands_of(Operation::SignIn), cx.read.wall);
+            let proof = portal::accepted(cert, marker, ca.hands(Operation::SignIn), cx.read.wall);
             outputs.insert("proof".to_owned(), Value::Proof(Box::new(proof)));
         }
         let name = cx.read.call.key.as_str();

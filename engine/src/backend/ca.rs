@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::profile::{Operation, Profile};
+use super::profile::{Hands, Operation, Profile};
 use super::{BackendError, Call, Capabilities, Progress, Signer};
 use crate::secret::{Secret, SecretRef};
 
@@ -51,7 +51,7 @@ pub struct Gives {
     pub signed_in: Option<String>,
     /// Labels of the profile that were not found (a `probe` without pages of its own).
     pub missing: Vec<String>,
-    /// The server's `Date` header of the last answer.
+    /// The server's `Date` header of the last answer; of a person's hands, when they answered.
     pub date: Option<Timestamp>,
 }
 
@@ -72,6 +72,10 @@ pub trait CaRead: Debug + Send + Sync {
     fn capabilities(&self) -> Capabilities;
     /// The profile it follows.
     fn profile(&self) -> &Profile;
+    /// Who does the pages of an operation: the site's word before the operation's, that before the profile's.
+    fn hands(&self, operation: Operation) -> Hands {
+        self.profile().hands_of(operation)
+    }
     /// How long after a sending "not in the list" becomes conclusive, with the site's word taken before the profile's;
     /// `None` if nobody verified it.
     fn absent_after(&self, looking: Operation) -> Option<std::time::Duration>;

@@ -6,6 +6,7 @@
 mod ca;
 mod call;
 mod capability;
+pub mod checklist;
 mod error;
 mod folder;
 mod notify;

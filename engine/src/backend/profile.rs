@@ -293,7 +293,8 @@ pub struct OperationSpec {
 }
 
 /// What the eye sees: a label, with other spellings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Label {
     /// The labels; several for twin fields (確認用), each of which gets the same value.
     pub labels: Vec<String>,

@@ -17,6 +17,8 @@ pub struct BackendSet {
     pub cas: BTreeMap<String, Arc<dyn CaWrite>>,
     /// Folders by role.
     pub folders: BTreeMap<String, Arc<dyn FolderWrite>>,
+    /// Where a person's browser saves, if the site says so.
+    pub downloads: Option<Arc<dyn FolderRead>>,
     /// Opens PKCS#12 files.
     pub p12: Arc<dyn P12>,
     /// The vault.
@@ -105,6 +107,20 @@ impl<'a> ReadBackends<'a> {
     pub fn folder(self, role: &str) -> Result<&'a dyn FolderRead, BackendError> {
         let folder = self.0.folders.get(role).ok_or_else(|| missing("folder", role))?;
         Ok(&**folder)
+    }
+
+    /// Where a person's browser saves.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING` if the site does not say.
+    pub fn downloads(self) -> Result<&'a dyn FolderRead, BackendError> {
+        self.0.downloads.as_deref().ok_or_else(|| {
+            BackendError::new(
+                "BACKEND.MISSING",
+                Text::new("ブラウザーがファイルを保存する場所が決まっていません。", "where the browser saves files is not known."),
+            )
+            .cure(Text::new("サイトファイルに downloads: フォルダ を書いてください。", "write `downloads: FOLDER` in the site file."))
+        })
     }
 
     /// Opens PKCS#12 files.

@@ -10,13 +10,13 @@ use super::edges::{Edges, Follow};
 use super::scope::{RowScope, Scope, Types};
 use super::steps::{Around, Unfolder};
 use super::{Binding, BoundAction, Deadline, Guard, Rescue, Retry, Row, Step, What};
-use crate::action::Effect;
+use crate::action::{Effect, problem_code};
 use crate::backend::profile::{ObserveBy, PageItem, Profile, Then, WhenMissing};
 use crate::backend::{Class, ERROR_CODES, code_info};
-use crate::dsl::expr::{Expr, Part, Ref, Template};
+use crate::dsl::expr::{Expr, Node, Part, Ref, Template};
 use crate::dsl::playbook::{Playbook, RescueSpec, RetrySpec, StepSpec, Written};
 use crate::dsl::reader::{did_you_mean, nearest};
-use crate::dsl::{RoleKind, Type};
+use crate::dsl::{RoleKind, Type, Value};
 use crate::text::{Diagnostic, Place, Span, Spanned, Text};
 
 /// A row with `then: resume`, judged when all that may use its step is known.
@@ -384,6 +384,7 @@ fn action_codes(action: &BoundAction, profile: Option<&Profile>) -> BTreeSet<Str
     if manifest.effect == Effect::Irreversible {
         codes.insert("CLOCK.WRONG".to_owned());
     }
+    codes.extend(problems(action).into_iter().map(|name| problem_code(&name)));
     codes.extend(ERROR_CODES.iter().map(|info| info.code).filter(|code| areas.iter().any(|area| code.starts_with(area))).map(str::to_owned));
     if let (Some(profile), Some(operation)) = (profile, manifest.operation) {
         codes.extend(profile.errors.iter().map(|known| known.code.clone()));
@@ -395,6 +396,15 @@ fn action_codes(action: &BoundAction, profile: Option<&Profile>) -> BTreeSet<Str
         codes.extend(own.into_iter().chain(looking).flat_map(|spec| &spec.pages).flat_map(page_codes));
     }
     codes
+}
+
+/// The problems that a question to a person names.
+fn problems(action: &BoundAction) -> Vec<String> {
+    match action.with.get("problems").filter(|_| action.manifest.has_problems()) {
+        Some(Binding::Literal(Value::Map(problems))) => problems.keys().cloned().collect(),
+        Some(Binding::Expr(Expr { node: Node::Object(problems), .. })) => problems.keys().cloned().collect(),
+        _ => vec![],
+    }
 }
 
 fn area(kind: RoleKind) -> Option<&'static str> {

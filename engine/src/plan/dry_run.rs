@@ -133,7 +133,6 @@ fn verdict(request: &PlanRequest<'_>, world: &World<'_>, plan: &Plan, address: &
     let checked = match implementation.kind() {
         Kind::Read(read) => read.preflight(&cx, known),
         Kind::Write(write) => write.preflight(&cx, known),
-        Kind::Ask(_) => return VerdictKind::Person,
     };
     match checked.and_then(|()| is_right(world.now, None, sessions.portal_date(), world.zone)) {
         Err(error) if error.code == NOT_KNOWN => VerdictKind::NotKnownYet,

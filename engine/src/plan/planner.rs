@@ -442,7 +442,6 @@ impl<'a> Walk<'a> {
                 Ok(Observed::CannotTell { code, why, .. }) => Looked::Failed(BackendError::new(&code, why).class(Class::Human)),
                 Err(error) => Looked::Failed(error),
             },
-            Kind::Ask(_) => Looked::NotTried,
         }
     }
 

@@ -17,7 +17,7 @@ use super::files::StateBlobs;
 use super::ledger::Try;
 use super::secrets::{Escrow, shown_secret};
 use super::state::{Doing, State};
-use crate::action::{AskAction, Effect, Inputs, Intent, IntentOnDisk, Kind, Live, Observed, Outputs, ReadCx, Registry, Sessions, WriteAction, WriteCx};
+use crate::action::{Effect, Inputs, Intent, IntentOnDisk, Kind, Live, Observed, Outputs, ReadCx, Registry, Sessions, WriteAction, WriteCx};
 use crate::backend::{BackendError, BackendSet, Call, CancelToken, Class, IdempotencyKey, Progress, SecretSink};
 use crate::check::{Binding, BoundAction};
 use crate::clock::{Clock, is_right};
@@ -83,15 +83,14 @@ impl<'a> Attempt<'a> {
     pub(super) fn carry_out(self, command: &Command, inputs: &Inputs, kind: Kind<'static>) -> Handed {
         match (command, kind) {
             (Command::Start { attempt, .. }, Kind::Read(read)) => {
-                let sessions = Sessions::beside(&self.context.live);
+                let sessions = self.sessions();
                 let seen = seen_read(read.read(&self.read_cx(*attempt, &sessions, &[]), inputs));
-                Ok(vec![self.observed(*attempt, seen)])
+                Ok(vec![self.asked(&sessions).unwrap_or_else(|| self.observed(*attempt, seen))])
             }
             (Command::Start { attempt, .. }, Kind::Write(write)) => self.start_write(*attempt, inputs, write),
             (Command::Continue { attempt, cookie, .. }, Kind::Write(write)) => self.go_on(*attempt, cookie, inputs, write),
             (Command::Look { .. }, Kind::Write(write)) => self.reconcile(inputs, write),
-            (Command::Ask { .. }, Kind::Ask(ask)) => self.ask(inputs, ask),
-            (Command::TakeAnswer { .. }, Kind::Ask(ask)) => self.take_answer(inputs, ask),
+            (Command::Conclude { attempt, .. }, Kind::Write(write)) => self.conclude(*attempt, inputs, write),
             _ => Err(self.unfit()),
         }
     }
@@ -105,7 +104,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn start_write(&self, attempt: u32, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
-        let sessions = Sessions::beside(&self.context.live);
+        let sessions = self.sessions();
         let ready = self.before_write(inputs).and_then(|committed| {
             let observed = write.observe(&self.read_cx(attempt, &sessions, &committed), inputs, None)?;
             self.clock_is_right(&sessions)?;
@@ -113,7 +112,7 @@ impl<'a> Attempt<'a> {
         });
         let (observed, committed) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Ok(vec![self.observed(attempt, Seen::Failed { error: error.into() })]),
+            Err(error) => return Ok(vec![self.asked(&sessions).unwrap_or_else(|| self.observed(attempt, Seen::Failed { error: error.into() }))]),
         };
         let told_not_done = self.state().step(&self.address).is_some_and(|step| step.told_not_done);
         let baseline = match observed {
@@ -161,6 +160,33 @@ impl<'a> Attempt<'a> {
         self.perform(inputs, write, intent, &Sessions::beside(&self.context.live), &[], hex::decode(cookie).ok(), None)
     }
 
+    /// Takes what a person's hands gave, in an act whose intent is on disk.
+    fn conclude(&self, attempt: u32, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
+        let Some(Doing::InFlight(intent)) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
+        self.perform(inputs, write, Intent { attempt, ..intent.clone() }, &self.sessions(), &[], None, None)
+    }
+
+    /// What the attempt shares, with what people answered in it.
+    fn sessions(&self) -> Sessions {
+        Sessions::beside(&self.context.live).with_answers(self.state().step(&self.address).map(|step| step.answered.clone()).unwrap_or_default())
+    }
+
+    /// The question that an action was left with, if it asks somebody. Without words of its own it has the title of the step;
+    /// secrets of the run are named by where the vault has them.
+    fn asked(&self, sessions: &Sessions) -> Option<EventBody> {
+        let mut question = sessions.asked()?;
+        let program = self.context.program;
+        if question.ask == Text::default() {
+            question.ask = program.index(&self.address).map(|index| program.checked.steps[index].title.clone()).unwrap_or_default();
+        }
+        for reveal in &mut question.reveals {
+            if let Some(reference) = self.state().secrets.get(&reveal.secret) {
+                reveal.secret.clone_from(reference);
+            }
+        }
+        Some(EventBody::HumanAsked { step: self.address.clone(), question })
+    }
+
     #[expect(clippy::too_many_arguments, reason = "everything here belongs to one attempt")]
     fn perform(
         &self,
@@ -184,6 +210,9 @@ impl<'a> Attempt<'a> {
         let sink: &RefCell<dyn SecretSink + '_> = &escrow;
         let cx = WriteCx { read: self.read_cx(attempt, sessions, committed), writes: self.context.backends.writes(), sink, cookie };
         let mut result = write.perform(&cx, inputs, &IntentOnDisk(intent));
+        if let Some(asked) = self.asked(sessions) {
+            return Ok(vec![asked]);
+        }
         if let Some(counted) = counted {
             // On disk before anybody else may try.
             self.link.record(counted.ended(&self.address, result.as_ref().err()))?;
@@ -209,7 +238,7 @@ impl<'a> Attempt<'a> {
     fn reconcile(&self, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
         let Some(Doing::Uncertain(uncertain)) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
         let Some(intent) = &uncertain.intent else { return Err(self.unfit()) };
-        let sessions = Sessions::beside(&self.context.live);
+        let sessions = self.sessions();
         let seen = match write.observe(&self.read_cx(intent.attempt, &sessions, &[]), inputs, Some(intent)) {
             Ok(Observed::Done { mut outputs, evidence }) => {
                 self.add_shown(&mut outputs);
@@ -218,7 +247,7 @@ impl<'a> Attempt<'a> {
             Ok(observed) => seen_look(observed),
             Err(error) => Seen::Failed { error: error.into() },
         };
-        Ok(vec![EventBody::Reconciled { step: self.address.clone(), seen }])
+        Ok(vec![self.asked(&sessions).unwrap_or_else(|| EventBody::Reconciled { step: self.address.clone(), seen })])
     }
 
     fn add_shown(&self, outputs: &mut Outputs) {
@@ -229,26 +258,6 @@ impl<'a> Attempt<'a> {
                 outputs.insert(output.name.clone(), Value::Secret(reference));
             }
         }
-    }
-
-    /// Puts the question of a step.
-    fn ask(&self, inputs: &Inputs, ask: &dyn AskAction) -> Handed {
-        let sessions = Sessions::beside(&self.context.live);
-        Ok(vec![match ask.question(&self.read_cx(1, &sessions, &[]), inputs) {
-            Ok(question) => EventBody::HumanAsked { step: self.address.clone(), question },
-            Err(error) => {
-                let attempt = self.state().step(&self.address).map_or(1, |step| step.attempt + 1);
-                self.observed(attempt, Seen::Failed { error: error.into() })
-            }
-        }])
-    }
-
-    /// Turns a person's answer into outputs.
-    fn take_answer(&self, inputs: &Inputs, ask: &dyn AskAction) -> Handed {
-        let Some(Doing::Answered(_, answer)) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
-        let sessions = Sessions::beside(&self.context.live);
-        let seen = seen_read(ask.answered(&self.read_cx(1, &sessions, &[]), inputs, answer));
-        Ok(vec![self.observed(1, seen)])
     }
 
     /// The deadline once more, by the wall clock just before the intent: a person may have taken hours to type a secret.
@@ -275,7 +284,8 @@ impl<'a> Attempt<'a> {
                 self.context.backends.reads().folder(role)?.probe_writable(&self.call(1))?;
             }
         }
-        if action.manifest.effect == Effect::Irreversible {
+        // What a person destroys is a thing; its certificate may be gone from the store it was found in.
+        if action.manifest.effect == Effect::Irreversible && !action.manifest.person {
             self.read_pinned_again(action, inputs)?;
         }
         Ok(committed)

@@ -9,11 +9,11 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::conform::{at_start, conform, conform_outputs};
-use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, StepEnd};
+use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, Seen, StepEnd};
 use super::private::hide_inputs;
 use super::rescue::error_at;
-use super::state::{Doing, Outcome, Phase, State, UncertainStep};
-use crate::action::{Effect, Outputs};
+use super::state::{Doing, Outcome, Phase, State, StepState, UncertainStep};
+use crate::action::{Answer, Effect, Outputs, word_of};
 use crate::backend::profile::Operation;
 use crate::backend::{BackendError, Class};
 use crate::check::{BoundAction, Checked, EndsAs, Guard, Repeat, Step, What};
@@ -64,18 +64,15 @@ pub enum Command {
         /// Address.
         step: String,
     },
-    /// Put the step's question.
-    Ask {
+    /// Take what a person's hands gave in an act whose intent is on disk.
+    Conclude {
         /// Address.
         step: String,
+        /// Attempt.
+        attempt: u32,
     },
     /// Get an answer, or park.
     AwaitAnswer {
-        /// Address.
-        step: String,
-    },
-    /// Turn an answer into outputs.
-    TakeAnswer {
         /// Address.
         step: String,
     },
@@ -96,9 +93,8 @@ impl Command {
             Self::Start { step, .. }
             | Self::Continue { step, .. }
             | Self::Look { step }
-            | Self::Ask { step }
+            | Self::Conclude { step, .. }
             | Self::AwaitAnswer { step }
-            | Self::TakeAnswer { step }
             | Self::AwaitTimer { step, .. } => Some(step),
         }
     }
@@ -166,6 +162,15 @@ impl Program {
             let counted = action.manifest.operation == Some(Operation::SignIn);
             action.manifest.observe.is_some() && (counted || nothing != Some(true))
         })
+    }
+
+    /// The outputs of a step that a person says was done: the values they gave, of an action of people with who said so.
+    pub(super) fn outputs_of_word(&self, address: &str, answer: &Answer) -> BTreeMap<String, serde_json::Value> {
+        if self.action(address).is_some_and(|action| action.manifest.person) {
+            let fields = answer.fields.iter().map(|(name, value)| (name.clone(), Value::Str(value.clone()))).collect();
+            return outputs_to_json(&word_of(&answer.by, answer.at, fields));
+        }
+        answer.fields.iter().map(|(name, value)| (name.clone(), serde_json::Value::String(value.clone()))).collect()
     }
 
     /// How long until "not in the list" is conclusive.
@@ -254,7 +259,10 @@ pub fn park(state: &State, alone: Vec<String>, timers: &[(Timestamp, String)]) -
     let (cause, steps, until) = match (state.failed(), uncertain) {
         (Some((address, _)), _) => (ParkCause::Failed, vec![address.to_owned()], None),
         (None, Some((address, _))) => (ParkCause::Uncertain, vec![address.clone()], None),
-        _ if !alone.is_empty() => (ParkCause::Person, alone, None),
+        _ if !alone.is_empty() => {
+            let lapse = alone.iter().filter_map(|step| state.step(step)?.lapses_at()).min();
+            (ParkCause::Person, alone, lapse)
+        }
         _ => (ParkCause::Time, timers.iter().map(|(_, step)| step.clone()).collect(), until),
     };
     EventBody::RunParked { cause, steps, until }
@@ -318,10 +326,7 @@ impl Judge<'_> {
         let held_up = self.is_held_up();
         Some(match known.map(|step| &step.doing) {
             None | Some(Doing::Waiting) if !held_up && self.in_turn() && self.predecessors_ended() => self.begin().into(),
-            Some(Doing::Ready) if !held_up => {
-                let person = self.action().is_some_and(|action| action.manifest.person);
-                Next::Do(if person { Command::Ask { step: address() } } else { Command::Start { step: address(), attempt: attempt + 1 } })
-            }
+            Some(Doing::Ready) if !held_up => Next::Do(Command::Start { step: address(), attempt: attempt + 1 }),
             Some(Doing::Seen(outputs)) => self.judge_look(outputs, attempt).into(),
             Some(Doing::Polling(due) | Doing::Retrying { due, .. }) if !held_up => Next::Do(Command::AwaitTimer { step: address(), due: *due }),
             Some(Doing::Erred(error)) => self.judge_error(error, held_up).into(),
@@ -335,8 +340,14 @@ impl Judge<'_> {
                     Command::AwaitTimer { step: address(), due: *due }
                 })
             }
-            Some(Doing::Asked(_)) if !held_up => Next::Do(Command::AwaitAnswer { step: address() }),
-            Some(Doing::Answered(..)) => Next::Do(Command::TakeAnswer { step: address() }),
+            Some(Doing::Asked(question)) => match question.until {
+                Some(until) if self.state.at.is_some_and(|at| at > until) => self.lapsed(known?, until, attempt).into(),
+                _ if !held_up => Next::Do(Command::AwaitAnswer { step: address() }),
+                // Whoever was asked to act may act: the run does not end without their word.
+                _ if known?.in_doubt() => Next::Park(ParkCause::Person),
+                _ => return None,
+            },
+            Some(Doing::InFlight(_)) if !known?.answered.is_empty() => Next::Do(Command::Conclude { step: address(), attempt }),
             Some(Doing::Uncertain(uncertain)) => self.settle(uncertain),
             _ => return None,
         })
@@ -346,6 +357,16 @@ impl Judge<'_> {
     fn is_held_up(&self) -> bool {
         let irreversible = || self.action().is_some_and(|action| action.manifest.effect == Effect::Irreversible);
         self.state.finish.is_some() || self.in_trouble && (!self.state.wrote || irreversible())
+    }
+
+    /// Nobody answered in time. Lapsing is no approval, and whoever was asked to act may have acted.
+    fn lapsed(&self, known: &StepState, until: Timestamp, attempt: u32) -> EventBody {
+        let why = Text::new(format!("期限({until})までに答えがありませんでした。"), format!("nobody answered until {until}."));
+        let step = self.step.address.clone();
+        if known.in_doubt() {
+            return EventBody::Uncertain { step, code: "HUMAN.LAPSED".to_owned(), why };
+        }
+        EventBody::Observed { step, attempt: attempt + 1, seen: Seen::Failed { error: BackendError::new("HUMAN.LAPSED", why).into() } }
     }
 
     pub(super) fn action(&self) -> Option<&BoundAction> {

@@ -15,11 +15,11 @@ use super::private;
 use super::secrets::{RunSecrets, SecretSources};
 use super::state::{Phase, State, apply};
 use super::turns::{Desk, Turns};
-use crate::action::{Answer, Live, Question, Registry};
+use crate::action::{Answer, Live, Question, QuestionField, Registry, Reveal};
 use crate::backend::{BackendError, BackendSet, CancelToken, Class};
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, PlaceError, RunLock};
-use crate::secret::SecretRef;
+use crate::secret::{Secret, SecretRef};
 use crate::text::{Lang, Text};
 
 /// How long one call of a backend may take. The slowest, ten moves on a portal whose every answer takes a minute, fit in.
@@ -57,6 +57,24 @@ pub trait Person {
     /// Answers what a row of `rescue` hands off. By default as any question; who only plays a person has nothing to say to it.
     fn take_over(&self, step: &str, question: &Question) -> Option<Answer> {
         self.answer(step, question)
+    }
+
+    /// The OS account of the person, where secrets can be shown to them; `None`: nowhere.
+    fn reader(&self) -> Option<String> {
+        None
+    }
+
+    /// Shows a secret that the person types into a page.
+    fn reveal(&self, _reveal: &Reveal, _value: &Secret) {}
+
+    /// A secret that the page shows, typed by the person; `None`: it is not given.
+    fn secret_shown(&self, _field: &QuestionField) -> Option<Secret> {
+        None
+    }
+
+    /// A file of evidence: its name and content; `None`: no more.
+    fn evidence(&self) -> Option<(String, Secret)> {
+        None
     }
 }
 

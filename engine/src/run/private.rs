@@ -89,9 +89,16 @@ impl Change<'_> {
                 self.maybe(&mut question.place);
                 question.items.iter_mut().for_each(|item| self.text(item));
                 question.fields.iter_mut().for_each(|field| self.text(&mut field.title));
+                question.problems.iter_mut().for_each(|problem| self.text(&mut problem.say));
+                // What is typed into a page stands in the moves, too.
+                if let Ok(mut moves) = serde_json::to_value(&question.moves) {
+                    (self.data)(&mut moves);
+                    question.moves = serde_json::from_value(moves).unwrap_or_default();
+                }
             }
             EventBody::HumanAnswered { answer, .. } => {
-                for value in answer.fields.values_mut().chain(&mut answer.evidence) {
+                let cells = answer.rows.iter_mut().flatten().flat_map(|row| row.values_mut());
+                for value in answer.fields.values_mut().chain(&mut answer.evidence).chain(cells) {
                     *value = (self.words)(value);
                 }
             }

@@ -199,8 +199,6 @@ fn hand_off(error: &ErrorBody, say: &Text) -> Question {
     let en = crate::text::Lang::En;
     Question {
         ask: say.clone(),
-        who: None,
-        place: None,
         items: vec![
             Text::new(format!("{} {}", error.code, error.cause.ja), format!("{} {}", error.code, error.cause.get(en))),
             Text::new(
@@ -208,7 +206,6 @@ fn hand_off(error: &ErrorBody, say: &Text) -> Question {
                 "yes: it was seen to, do this step again. no: stop as failed.",
             ),
         ],
-        fields: vec![],
-        evidence: false,
+        ..Question::default()
     }
 }

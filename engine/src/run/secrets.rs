@@ -300,16 +300,28 @@ pub(super) struct Escrow<'a> {
 
 impl SecretSink for Escrow<'_> {
     fn keep(&mut self, name: &str, value: Secret) -> Result<SecretRef, BackendError> {
-        let reference = shown_secret(self.run, self.step, name);
-        let labels = [("run", self.run), ("step", self.step), ("playbook", self.playbook)];
-        let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let info = EntryInfo { reference: reference.clone(), name: name.to_owned(), about: self.run.to_owned(), written_at: self.at, labels };
-        self.vault.put(&info, &value)?;
-        let escrowed =
-            EventBody::SecretEscrowed { step: self.step.to_owned(), name: format!("{}.{name}", self.step), reference: reference.as_str().to_owned() };
-        self.link.record(escrowed)?;
+        let reference = keep_shown(self.vault, self.run, self.step, self.playbook, name, value, self.at)?;
+        self.link.record(escrowed(self.step, name, &reference))?;
         Ok(reference)
     }
+}
+
+/// Puts a secret that a page showed into the vault. The event is for the caller to write down.
+///
+/// # Errors
+/// As the vault's.
+pub fn keep_shown(vault: &dyn Vault, run: &str, step: &str, playbook: &str, name: &str, value: Secret, at: Timestamp) -> Result<SecretRef, BackendError> {
+    let reference = shown_secret(run, step, name);
+    let labels = [("run", run), ("step", step), ("playbook", playbook)];
+    let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
+    let info = EntryInfo { reference: reference.clone(), name: name.to_owned(), about: run.to_owned(), written_at: at, labels };
+    vault.put(&info, &value)?;
+    Ok(reference)
+}
+
+/// The event of a secret output of a step that went into the vault.
+pub fn escrowed(step: &str, name: &str, reference: &SecretRef) -> EventBody {
+    EventBody::SecretEscrowed { step: step.to_owned(), name: format!("{step}.{name}"), reference: reference.as_str().to_owned() }
 }
 
 /// The reference of a secret output: it can be told from run, step and name, also after a crash.

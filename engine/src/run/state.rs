@@ -9,7 +9,7 @@ use serde_json::Value as Json;
 
 use super::decide::Program;
 use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, Taken, TryEnd};
-use crate::action::{Answer, Intent, Look, Question};
+use crate::action::{Answer, Answered, Intent, Look, Question};
 use crate::backend::profile::Then;
 use crate::text::Text;
 
@@ -138,6 +138,12 @@ pub struct StepState {
     pub rescued: BTreeMap<String, u32>,
     /// The error that a person was handed.
     pub handed_off: Option<ErrorBody>,
+    /// What a question interrupted; with the answer it goes on from there.
+    #[serde(default)]
+    pub interrupted: Option<Box<Doing>>,
+    /// What people answered in the look or act that goes on, in the order asked.
+    #[serde(default)]
+    pub answered: Vec<Answered>,
 }
 
 /// What a step is doing.
@@ -193,8 +199,6 @@ pub enum Doing {
     },
     /// A person was asked.
     Asked(Question),
-    /// A person answered.
-    Answered(Question, Answer),
     /// Whether it happened is not known.
     Uncertain(UncertainStep),
     /// It ended.
@@ -289,6 +293,24 @@ impl State {
     }
 }
 
+impl StepState {
+    /// Whether its intent is on disk and nothing says what became of it.
+    pub fn in_doubt(&self) -> bool {
+        let open = |doing: &Doing| matches!(doing, Doing::InFlight(_) | Doing::Pending { .. } | Doing::Uncertain(_));
+        open(&self.doing) || self.interrupted.as_deref().is_some_and(open)
+    }
+
+    /// When the question that waits lapses.
+    pub fn lapses_at(&self) -> Option<Timestamp> {
+        if let Doing::Asked(question) = &self.doing { question.until } else { None }
+    }
+
+    /// Goes on with what the question interrupted.
+    fn uninterrupted(&mut self) {
+        self.doing = self.interrupted.take().map_or(Doing::Ready, |doing| *doing);
+    }
+}
+
 /// Changes the state by an event. An event that is not the next one changes nothing.
 pub fn apply(program: &Program, state: &mut State, event: &Event) {
     if event.seq != state.seq + 1 {
@@ -337,6 +359,7 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
             let entry = state.steps.entry(step.clone()).or_default();
             entry.attempt = entry.attempt.max(intent.attempt);
             entry.intended = true;
+            entry.answered.clear();
             entry.doing = Doing::InFlight(intent.clone());
         }
         body => {
@@ -349,10 +372,19 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
 }
 
 fn resume(program: &Program, state: &mut State) {
+    // A run that was not parked was cut off: whoever had been asked to act may have acted, and another person must not do it again.
+    let cut_off = state.phase == Phase::Active;
     state.phase = Phase::Active;
     state.cancelled = false;
     reopen(program, state);
     for (address, step) in &mut state.steps {
+        let acting = matches!(step.interrupted.as_deref(), Some(Doing::InFlight(_)));
+        if cut_off && acting && matches!(step.doing, Doing::Asked(_)) {
+            step.uninterrupted();
+        }
+        if !step.answered.is_empty() {
+            continue;
+        }
         step.doing = match std::mem::take(&mut step.doing) {
             Doing::InFlight(intent) => Doing::Uncertain(UncertainStep {
                 needs_person: false,
@@ -429,6 +461,8 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
         EventBody::Observed { attempt, .. } if !is_awaited(step, *attempt) => {}
         EventBody::Observed { attempt, seen, .. } => {
             step.attempt = step.attempt.max(*attempt);
+            step.answered.clear();
+            step.interrupted = None;
             let writes = program.writes(address);
             match seen {
                 Seen::Done { outputs, .. } if writes => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: true },
@@ -445,6 +479,7 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
         EventBody::EffectEnded { attempt, result, .. } => {
             // Of an effect that nobody waits for any more nothing is taken.
             let Some(intent) = intent_of(&step.doing).filter(|intent| intent.attempt == *attempt).cloned() else { return };
+            step.answered.clear();
             match result {
                 EffectResult::Done { outputs } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
                 EffectResult::Failed { error } if error.class != crate::backend::Class::Ambiguous => step.doing = Doing::Erred(error.clone()),
@@ -453,13 +488,19 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             }
         }
         EventBody::Uncertain { code, why, .. } => {
+            if matches!(step.doing, Doing::Asked(_)) {
+                step.uninterrupted();
+            }
             if let Doing::InFlight(intent) | Doing::Pending { intent, .. } = &step.doing {
                 let mut uncertain = asks_a_person(Some(intent.clone()), code, why);
                 uncertain.needs_person = !program.can_observe(address);
                 step.doing = Doing::Uncertain(uncertain);
             }
         }
-        EventBody::Reconciled { seen, .. } => reconcile(program, address, step, seen, at),
+        EventBody::Reconciled { seen, .. } => {
+            step.answered.clear();
+            reconcile(program, address, step, seen, at);
+        }
         EventBody::TimerArmed { due, .. } => match &mut step.doing {
             Doing::Uncertain(uncertain) => uncertain.timer = Some(*due),
             Doing::Seen(_) => step.doing = Doing::Polling(*due),
@@ -479,31 +520,43 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             _ => {}
         },
         EventBody::HumanAsked { question, .. } => {
-            step.handed_off = match std::mem::take(&mut step.doing) {
-                Doing::Rescuing { error, .. } => Some(error),
-                _ => None,
-            };
+            let before = std::mem::take(&mut step.doing);
+            step.handed_off = if let Doing::Rescuing { error, .. } = &before { Some(error.clone()) } else { None };
+            step.interrupted = Some(Box::new(before)).filter(|_| step.handed_off.is_none());
             step.doing = Doing::Asked(question.clone());
         }
-        EventBody::HumanAnswered { answer, settled, .. } => match (&step.doing, settled) {
-            (Doing::Asked(_), None) if step.handed_off.is_some() => {
-                step.doing = match step.handed_off.take() {
-                    Some(error) if !answer.yes => failed(error, at),
-                    _ => Doing::Waiting,
-                };
+        EventBody::HumanAnswered { answer, settled, .. } => {
+            if settled.is_some() && matches!(step.doing, Doing::Asked(_)) {
+                step.uninterrupted();
             }
-            (Doing::Asked(question), None) => step.doing = Doing::Answered(question.clone(), answer.clone()),
-            // A process that died leaves a step in flight; a person may settle it before anybody resumes the run.
-            (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::Done)) => {
-                let outputs = answer.fields.iter().map(|(name, value)| (name.clone(), Json::String(value.clone()))).collect();
-                step.doing = Doing::Effected { outputs, unchanged: false };
-            }
-            (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::NotDone)) => {
-                step.told_not_done = true;
-                step.doing = Doing::Ready;
-            }
-            _ => {}
-        },
+            answer_step(program, address, step, answer, *settled, at);
+        }
+        _ => {}
+    }
+}
+
+fn answer_step(program: &Program, address: &str, step: &mut StepState, answer: &Answer, settled: Option<Settled>, at: Timestamp) {
+    match (&step.doing, settled) {
+        (Doing::Asked(_), None) if step.handed_off.is_some() => {
+            step.doing = match step.handed_off.take() {
+                Some(error) if !answer.yes => failed(error, at),
+                _ => Doing::Waiting,
+            };
+        }
+        (Doing::Asked(question), None) => {
+            step.answered.push(Answered { question: question.clone(), answer: answer.clone() });
+            step.uninterrupted();
+        }
+        // A process that died leaves a step in flight; a person may settle it before anybody resumes the run.
+        (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::Done)) => {
+            step.answered.clear();
+            step.doing = Doing::Effected { outputs: program.outputs_of_word(address, answer), unchanged: false };
+        }
+        (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::NotDone)) => {
+            step.answered.clear();
+            step.told_not_done = true;
+            step.doing = Doing::Ready;
+        }
         _ => {}
     }
 }
@@ -511,8 +564,10 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
 /// Whether a look is waited for: what comes twice, or of an earlier attempt, changes nothing. A person's answer is looked at once.
 fn is_awaited(step: &StepState, attempt: u32) -> bool {
     match &step.doing {
-        Doing::Ready => attempt > step.attempt,
-        Doing::Answered(..) => true,
+        // Older journals number every look at an answer 1.
+        Doing::Ready => attempt > step.attempt || !step.answered.is_empty(),
+        // Nobody answered in time.
+        Doing::Asked(_) => attempt > step.attempt,
         _ => false,
     }
 }

@@ -23,7 +23,7 @@ use super::event::{EventBody, Seen};
 use super::ledger::Known;
 use super::log::Log;
 use super::secrets::RunSecrets;
-use super::state::{Doing, Phase};
+use super::state::Phase;
 use crate::action::{Effect, Inputs, Kind, Secrets};
 use crate::backend::BackendError;
 use crate::dsl::Value;
@@ -159,7 +159,9 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
         }
         if let Some(step) = asked {
             self.commit()?;
-            self.await_answer(step);
+            if !self.desk.await_answer(self.shared, &step)? {
+                self.alone.insert(step);
+            }
             return Ok(Turn::Next);
         }
         if !self.crew.is_empty() {
@@ -198,21 +200,6 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
             self.park(timers);
         } else if !self.shared.cancel.is_cancelled() {
             self.fire(step, due);
-        }
-    }
-
-    fn await_answer(&mut self, step: String) {
-        let Some(known) = self.desk.log.state().step(&step) else { return };
-        let Doing::Asked(question) = &known.doing else { return };
-        let answer = match known.handed_off {
-            Some(_) => self.desk.person.take_over(&step, question),
-            None => self.desk.person.answer(&step, question),
-        };
-        match answer {
-            Some(answer) if question.accepts(&answer).is_ok() => self.desk.stage(EventBody::HumanAnswered { step, answer, settled: None }),
-            _ => {
-                self.alone.insert(step);
-            }
         }
     }
 
@@ -389,11 +376,10 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
 fn urgency(command: &Command) -> u8 {
     match command {
         Command::Record(_) => 0,
-        Command::TakeAnswer { .. } => 1,
+        Command::Conclude { .. } => 1,
         Command::Continue { .. } => 2,
         Command::Look { .. } => 3,
         Command::Start { .. } => 4,
-        Command::Ask { .. } => 5,
         Command::AwaitAnswer { .. } => 6,
         Command::AwaitTimer { .. } => 7,
     }

@@ -152,6 +152,7 @@ impl Person for Willing {
             account: by.clone(),
             by,
             at: jiff::Timestamp::UNIX_EPOCH,
+            ..Answer::default()
         })
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::{FakeBlobs, FakeFolder, FakeNotifier, FakeP12, FakePortal, FakeSecrets, FakeSink, FakeStore, FakeTokens, FakeVault, FixedClock, obn_profile};
-use crate::action::{Answer, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, Question, ReadCx, Sessions, WriteCx, registry};
+use crate::action::{Answer, Answered, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, Question, ReadCx, Sessions, WriteCx, registry};
 use crate::backend::{BackendError, BackendSet, CaWrite, Call, FolderWrite, IdempotencyKey, Progress, StoreWrite, TokenWrite};
 use crate::clock::Clock;
 use crate::dsl::Value;
@@ -22,6 +22,8 @@ pub struct World {
     pub portal: Arc<FakePortal>,
     pub folder: Arc<FakeFolder>,
     pub inbox: Arc<FakeFolder>,
+    /// Where a person's browser saves.
+    pub downloads: Arc<FakeFolder>,
     pub vault: Arc<FakeVault>,
     pub notifier: Arc<FakeNotifier>,
     pub secrets: FakeSecrets,
@@ -55,6 +57,7 @@ impl World {
             portal: Arc::new(FakePortal::new(obn_profile(), clock.clone(), p12.clone())),
             folder: Arc::new(FakeFolder::new("folder:/backup", false, clock.clone())),
             inbox: Arc::new(FakeFolder::new("folder:/inbox", true, clock.clone())),
+            downloads: Arc::new(FakeFolder::new("folder:/downloads", true, clock.clone())),
             notifier: Arc::default(),
             secrets: FakeSecrets::new(vault.clone()),
             blobs: FakeBlobs::new(vault.clone(), clock.clone()),
@@ -80,6 +83,7 @@ impl World {
             tokens: BTreeMap::from([("key".to_owned(), self.tokens.clone() as Arc<dyn TokenWrite>)]),
             cas: BTreeMap::from([("issuer".to_owned(), self.portal.clone() as Arc<dyn CaWrite>)]),
             folders: [("backup", &self.folder), ("inbox", &self.inbox)].map(|(role, folder)| (role.to_owned(), folder.clone() as Arc<dyn FolderWrite>)).into(),
+            downloads: Some(self.downloads.clone()),
             p12: self.p12.clone(),
             vault: self.vault.clone(),
             notifier: self.notifier.clone(),
@@ -197,29 +201,32 @@ impl Attempt<'_> {
         match find(action).kind() {
             Kind::Read(read) => read.preflight(&self.read_cx(), inputs),
             Kind::Write(write) => write.preflight(&self.read_cx(), inputs),
-            Kind::Ask(_) => Ok(()),
         }
     }
 
-    /// The question of an action that asks a person.
+    /// The question that an action is left with.
     ///
     /// # Errors
-    /// Inputs that do not fit.
+    /// Of the action, when it asks nobody.
     pub fn question(&self, action: &str, inputs: &Inputs) -> Result<Question, BackendError> {
-        match find(action).kind() {
-            Kind::Ask(ask) => ask.question(&self.read_cx(), inputs),
-            _ => panic!("{action} asks nobody"),
-        }
+        let result = self.carry_out(action, inputs);
+        self.sessions.asked().map_or_else(|| Err(result.expect_err("a question")), Ok)
     }
 
-    /// The outputs of an answer.
+    /// The outputs of an answer to its question.
     ///
     /// # Errors
     /// Of the action.
     pub fn answered(&self, action: &str, inputs: &Inputs, answer: &Answer) -> Result<Outputs, BackendError> {
+        let question = self.question(action, inputs)?;
+        let sessions = Sessions::default().with_answers(vec![Answered { question, answer: answer.clone() }]);
+        Attempt { world: self.world, set: self.set.clone(), sessions }.carry_out(action, inputs)
+    }
+
+    fn carry_out(&self, action: &str, inputs: &Inputs) -> Result<Outputs, BackendError> {
         match find(action).kind() {
-            Kind::Ask(ask) => ask.answered(&self.read_cx(), inputs, answer),
-            _ => panic!("{action} asks nobody"),
+            Kind::Read(_) => self.read(action, inputs),
+            Kind::Write(_) => self.perform(action, inputs, self.intent(serde_json::Value::Null)),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kirikae_engine::action::{Answer, Question, registry};
+use kirikae_engine::action::{Answer, Question, QuestionField, Reveal, registry};
 use kirikae_engine::backend::{BackendError, CancelToken};
 use kirikae_engine::check::{Checked, Library, SecretDecl, check};
 use kirikae_engine::clock::Clock;
@@ -106,6 +106,13 @@ pub struct Desk {
     pub state: tempfile::TempDir,
     /// Answers in order, each with what is done before it is given; nobody is there when they are used up.
     pub answers: RefCell<VecDeque<(bool, Act)>>,
+    /// Answers in words, given before those: fields, problems, rows; who and when are filled in.
+    pub words: RefCell<VecDeque<Answer>>,
+    /// Secrets that a page showed, in the order they are typed.
+    pub shown: RefCell<VecDeque<&'static str>>,
+    /// Whether somebody is there to be shown secrets; and those that were shown: label and value.
+    pub reads: Cell<bool>,
+    pub revealed: RefCell<Vec<(String, String)>>,
     /// The questions that were put.
     pub questions: RefCell<Vec<Question>>,
     /// Where secrets come from.
@@ -146,6 +153,10 @@ impl Desk {
             world,
             state: tempfile::tempdir().unwrap(),
             answers: RefCell::default(),
+            words: RefCell::default(),
+            shown: RefCell::default(),
+            reads: Cell::default(),
+            revealed: RefCell::default(),
             questions: RefCell::default(),
             patience: Cell::new(Duration::MAX),
             waits: RefCell::default(),
@@ -244,6 +255,19 @@ impl Desk {
         journal.append(RUN, self.world.clock.now(), EventBody::HumanAnswered { step: step.to_owned(), answer: self.word(yes), settled: None }).unwrap();
     }
 
+    /// Answers in words from outside; `settled` for an uncertain step.
+    pub fn answer_with(&self, step: &str, words: Answer, settled: Option<Settled>) {
+        let mut journal = Journal::open(self.state.path()).unwrap();
+        let now = self.world.clock.now();
+        let answer = Answer { at: now, ..self.said(words) };
+        journal.append(RUN, now, EventBody::HumanAnswered { step: step.to_owned(), answer, settled }).unwrap();
+    }
+
+    fn said(&self, words: Answer) -> Answer {
+        let name = "受付".to_owned();
+        Answer { by: name.clone(), account: name, ..words }
+    }
+
     /// Settles a step in doubt from outside, as `kirikae answer --uncertain` does. The request ID is read off the site.
     pub fn settle(&self, step: &str, settled: Settled) {
         let fields = BTreeMap::from([("request_id".to_owned(), "202611230036865".to_owned())]);
@@ -254,7 +278,7 @@ impl Desk {
 
     fn word(&self, yes: bool) -> Answer {
         let name = "受付".to_owned();
-        Answer { yes, fields: BTreeMap::new(), evidence: None, by: name.clone(), account: name, at: self.world.clock.now() }
+        Answer { yes, by: name.clone(), account: name, at: self.world.clock.now(), ..Answer::default() }
     }
 
     pub fn with<T>(&self, program: &Program, work: impl FnOnce(RunContext<'_>, &mut Journal) -> T) -> T {
@@ -295,9 +319,24 @@ fn site() -> Site {
 impl Person for Desk {
     fn answer(&self, _step: &str, question: &Question) -> Option<Answer> {
         self.questions.borrow_mut().push(question.clone());
+        if let Some(words) = self.words.borrow_mut().pop_front() {
+            return Some(Answer { at: self.world.clock.now(), ..self.said(words) });
+        }
         let (yes, before) = self.answers.borrow_mut().pop_front()?;
         before(&self.world);
         Some(self.word(yes))
+    }
+
+    fn reader(&self) -> Option<String> {
+        self.reads.get().then(|| "uketsuke".to_owned())
+    }
+
+    fn reveal(&self, reveal: &Reveal, value: &Secret) {
+        self.revealed.borrow_mut().push((reveal.label.clone(), value.expose_text().unwrap().to_owned()));
+    }
+
+    fn secret_shown(&self, _field: &QuestionField) -> Option<Secret> {
+        self.shown.borrow_mut().pop_front().map(Secret::text)
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! May use: the engine's ports, HTTP, TLS, HTML. Must not: know playbooks, plans or runs; store or log what a page shows.
 
+pub mod browser;
 mod download;
 mod fill;
 mod forms;
@@ -101,7 +102,7 @@ impl Portal {
         let spec = self.profile.operations.get(&operation).ok_or_else(|| {
             BackendError::new("BACKEND.UNSUPPORTED", Text::new(format!("{id} に {operation} はありません。"), format!("{id} has no `{operation}`.")))
         })?;
-        if self.settings.hands.unwrap_or_else(|| self.profile.hands_of(operation)) == Hands::Person {
+        if self.hands(operation) == Hands::Person {
             let what = Text::new(format!("{id} の {operation} は人がブラウザで行います。"), format!("a person does `{operation}` of {id} in a browser."));
             return Err(BackendError::new("PORTAL.NEEDS_PERSON", what));
         }
@@ -130,6 +131,10 @@ impl CaRead for Portal {
 
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    fn hands(&self, operation: Operation) -> Hands {
+        self.settings.hands.unwrap_or_else(|| self.profile.hands_of(operation))
     }
 
     fn absent_after(&self, looking: Operation) -> Option<Duration> {

@@ -1,7 +1,5 @@
 //! `kirikae abandon RUN`
 
-use std::collections::BTreeMap;
-
 use clap::ValueEnum;
 use jiff::Timestamp;
 use kirikae_engine::action::Answer;
@@ -46,7 +44,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let run = find(&journal, &args.run)?;
     let lock = RunLock::take(&folder, &run)?;
     let events = journal.events(&run)?;
-    let answer = Answer { yes: true, fields: BTreeMap::new(), evidence: None, by: args.by.clone(), account: state::account(), at: Timestamp::now() };
+    let answer = Answer { yes: true, by: args.by.clone(), account: state::account(), at: Timestamp::now(), ..Answer::default() };
     for body in abandonment(&run, &events, &args.uncertain, &answer, &args.reason)? {
         let wall = Timestamp::now();
         if let Some(back_ms) = stepped_back(events.last().map(|event| event.at), wall) {

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use kirikae_engine::backend::Vault;
-use kirikae_engine::backend::profile::Hands;
 use kirikae_engine::journal::{DayLock, Journal, used};
 use kirikae_engine::plan::{LookScope, Plan, PlanStep, Present, may_start};
 use kirikae_engine::run::{
@@ -73,7 +72,6 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
             exit: exit::FAILED,
         }));
     }
-    refuse_person_hands(&plan, &job)?;
     known_steps(&plan, &args.approve)?;
     for key in &plan.claims {
         if let Some(by) = journal.claimed_by(key)? {
@@ -157,26 +155,6 @@ fn still_fits(plan: Plan, job: &Job, journal: &Journal) -> Result<Plan, Failure>
     let present = Present { now: Timestamp::now(), zone, site: &fresh.target.id, state: &state, closure: &fresh.closure, bindings: &fresh.bindings };
     may_start(&plan, &present)?;
     Ok(plan)
-}
-
-fn refuse_person_hands(plan: &Plan, job: &Job) -> Result<(), Failure> {
-    let named = |role: &str| job.checked.profiles.get(role).and_then(|profile| job.open.site.portals.get(&profile.id)).and_then(|portal| portal.hands);
-    let by_person = plan.steps.iter().find(|step| step.person.is_some() && step.remote);
-    match by_person {
-        Some(step) if job.checked.profiles.iter().any(|(role, profile)| named(role).unwrap_or(profile.hands) == Hands::Person) => Err(Failure::Coded {
-            code: "PORTAL.NEEDS_PERSON".to_owned(),
-            cause: Text::new(
-                format!("手順 {} は人がブラウザで行う設定(hands: person)です。", step.address),
-                format!("step `{}` is set to a person's hands.", step.address),
-            ),
-            cure: Text::new(
-                "この版では、人の操作による実行はまだできません。サイトファイルの hands を確かめてください。",
-                "this version cannot carry it out with a person's hands yet; see `hands` in the site file.",
-            ),
-            exit: exit::FAILED,
-        }),
-        _ => Ok(()),
-    }
 }
 
 fn unfinished(run: &str) -> Failure {

@@ -17,6 +17,8 @@ pub mod lab;
 pub mod new;
 pub mod plan;
 #[cfg(feature = "lab")]
+pub mod practice_person;
+#[cfg(feature = "lab")]
 pub mod rehearse;
 pub mod restore;
 pub mod resume;

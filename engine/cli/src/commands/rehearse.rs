@@ -1,19 +1,20 @@
 //! `kirikae rehearse PLAYBOOK`
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use kirikae_engine::action::Question;
 use kirikae_engine::backend::profile::Profile;
 use kirikae_engine::check::{Checked, Library};
 use kirikae_engine::plan::LookScope;
-use kirikae_engine::run::{Granted, MissingInputs, store_closure};
+use kirikae_engine::run::{Doing, Granted, MissingInputs, ParkCause, Phase, State, store_closure};
 use kirikae_engine::text::{Lang, Text};
 use kirikae_lab::{Fault, HtmlVariant, LabOptions};
 
 use super::apply::{approval_events, program, started};
-use super::carry::{Shortened, Surroundings, begin, on_ctrl_c, report};
+use super::carry::{Shortened, Surroundings, begin, on_ctrl_c, report, resume};
 use super::lab::{lab_failure, profile, profiles};
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
@@ -40,10 +41,26 @@ pub struct Args {
     /// A fault of the practice portals: NAME[@OPERATION][:COUNT] (may be repeated)
     #[arg(long, value_name = "FAULT")]
     fault: Vec<Fault>,
+    /// Who does the practice pages: the engine, or a person at a browser, for whom a practice person stands in
+    #[arg(long, value_enum, default_value_t)]
+    hands: Who,
     /// Markup of the practice pages
     #[arg(long, value_name = "VARIANT")]
     html: Option<HtmlVariant>,
 }
+
+/// Who does the pages of a rehearsal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Who {
+    /// The engine
+    #[default]
+    Engine,
+    /// A practice person, by the checklist
+    Person,
+}
+
+/// So many checklists are worked in one rehearsal, at most.
+const MAX_CHECKLISTS: usize = 40;
 
 /// Rehearses: practice portals, temporary stores, the whole procedure for real.
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
@@ -62,6 +79,9 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
             Lang::Ja => "練習です。この端末の中だけで動き、実物のサイトには何も送りません。\n",
             Lang::En => "This is a rehearsal on this machine only; nothing is sent to a real site.\n",
         });
+    }
+    if args.hands == Who::Person {
+        by_hand(&lab.site_path())?;
     }
     // The user's own site, state and secrets stay out of a rehearsal.
     let practice = Globals { site: Some(lab.site_path().to_owned()), state: Some(place.path().join("state")), no_input: true, ..globals.clone() };
@@ -98,20 +118,64 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let approvals = approval_events(&plan, &job, &granted);
     let program = program(plan, &job);
     let person = Practice { lang, answers: answers(args)? };
-    let surroundings = Surroundings {
+    let (pauser, cancel) = (Shortened::begin(), on_ctrl_c());
+    let surroundings = || Surroundings {
         program: &program,
         backends: &job.backends,
         sources: &job.sources,
         person: &person,
-        pauser: &Shortened::begin(),
+        pauser: &pauser,
         fresh_for: job.open.site.fresh_for,
         site: job.open.site.id.clone(),
-        cancel: on_ctrl_c(),
+        cancel: cancel.clone(),
     };
     let mut screen = Screen::new(lang, globals.format);
     screen.begins(&run);
-    let end = begin(surroundings, &mut journal, &mut screen, &run, first, approvals, None)?;
+    let mut end = begin(surroundings(), &mut journal, &mut screen, &run, first, approvals, None)?;
+    for _ in 0..MAX_CHECKLISTS {
+        let Some((step, question)) = checklist(&end.state) else { break };
+        if globals.format == Format::Text {
+            render::question::lines(question, lang).iter().for_each(|line| render::out(line));
+            render::out(match lang {
+                Lang::Ja => "    練習の人(別のプロセス)がこの一覧のとおりに操作し、kirikae answer で答えます",
+                Lang::En => "    a practice person (another process) works this list and answers with kirikae answer",
+            });
+        }
+        if !practice_person(globals, &run, step)? {
+            break;
+        }
+        end = resume(surroundings(), &mut journal, &mut screen, &run, vec![])?;
+    }
     Ok(report(&program, &end, lang, globals.format))
+}
+
+/// The practice site, with a person at the browser.
+fn by_hand(site: &Path) -> Result<(), Failure> {
+    let written =
+        std::fs::read_to_string(site).and_then(|text| std::fs::write(site, text.replace("roots: ./lab-ca.pem,", "roots: ./lab-ca.pem, hands: person,")));
+    written.map_err(no_place)
+}
+
+/// The checklist that a parked run waits for.
+fn checklist(state: &State) -> Option<(&str, &Question)> {
+    let waits = matches!(state.phase, Phase::Parked(ParkCause::Person));
+    state.steps.iter().filter(|_| waits).find_map(|(step, known)| match &known.doing {
+        Doing::Asked(question) if !question.moves.is_empty() => Some((step.as_str(), question)),
+        _ => None,
+    })
+}
+
+/// Has a practice person work a checklist. `false`: they could not answer.
+fn practice_person(globals: &Globals, run: &str, step: &str) -> Result<bool, Failure> {
+    let program = std::env::current_exe().map_err(no_place)?;
+    let mut command = std::process::Command::new(program);
+    command.args(["practice-person", run, step, "--no-input"]).stdin(std::process::Stdio::null());
+    for (flag, path) in [("--site", &globals.site), ("--state", &globals.state)] {
+        if let Some(path) = path {
+            command.arg(flag).arg(path);
+        }
+    }
+    Ok(command.status().map_err(no_place)?.success())
 }
 
 /// The portals that a playbook's rehearsal needs: those of its roles and that of its program; all there are where it names none.

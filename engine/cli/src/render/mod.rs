@@ -8,6 +8,7 @@ pub mod drift;
 pub mod graph;
 pub mod plan;
 mod plan_errors;
+pub mod question;
 pub mod restore;
 pub mod run;
 pub mod sarif;

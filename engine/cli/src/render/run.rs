@@ -7,7 +7,7 @@ use kirikae_engine::run::{Doing, EndOfRun, ErrorBody, Event, EventBody, Observer
 use kirikae_engine::text::Lang;
 use serde_json::{Value as Json, json};
 
-use super::{out, pad, veil};
+use super::{out, pad, question, veil};
 use crate::globals::Format;
 
 /// Shows events as they happen: lines for people, or one JSON object a line.
@@ -258,8 +258,8 @@ fn next(state: &State, lang: Lang) -> Vec<String> {
     for (address, step) in &state.steps {
         match &step.doing {
             Doing::Asked(question) => {
-                lines.push(format!("  {}  {}", pad(if ja { "問い" } else { "question" }, 10), question.ask.get(lang)));
-                lines.push(format!("  {label}  kirikae answer {} {address} --yes --by NAME", state.run));
+                lines.extend(question::lines(question, lang));
+                lines.extend(question::answers(question, &state.run, address, lang));
             }
             Doing::Uncertain(uncertain) if uncertain.needs_person => {
                 lines.push(match lang {

@@ -48,13 +48,16 @@ impl Person for People {
             Some((field.name.clone(), given))
         });
         let by = "受付".to_owned();
+        let problem = question.problems.iter().find(|problem| problem.name == answer.word).map(|problem| problem.name.clone());
         Some(Answer {
-            yes: answer.word != "false",
+            yes: answer.word != "false" && problem.is_none(),
+            problem,
             fields: fields.collect(),
             evidence: answer.evidence.clone().or_else(|| question.evidence.then(|| "画面で見ました".to_owned())),
             account: by.clone(),
             by,
             at: jiff::Timestamp::UNIX_EPOCH,
+            ..Answer::default()
         })
     }
 }

@@ -7,8 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::locked;
 use crate::action::{
-    Action, Answer, AskAction, CountedOn, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, Question, ReadAction, ReadCx, Registry, WriteAction,
-    WriteCx, registry,
+    Action, CountedOn, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadAction, ReadCx, Registry, WriteAction, WriteCx, registry,
 };
 use crate::backend::{BackendError, Call, Class, IdempotencyKey, Progress, code_info};
 use crate::text::{Phrase, Text};
@@ -114,7 +113,6 @@ impl Action for Scripted {
         match self.inner.kind() {
             Kind::Read(_) => Kind::Read(self),
             Kind::Write(_) => Kind::Write(self),
-            Kind::Ask(_) => Kind::Ask(self),
         }
     }
 }
@@ -122,6 +120,10 @@ impl Action for Scripted {
 impl ReadAction for Scripted {
     fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
         let Kind::Read(inner) = self.inner.kind() else { return Err(error("RUN.INTERNAL")) };
+        // Asking a person is no call yet; taking the answer is.
+        if self.inner.manifest().person && !cx.sessions.is_answered() {
+            return inner.read(cx, inputs);
+        }
         match self.called(&cx.call, inputs, When::Before) {
             Some(code) => Err(error(&code)),
             None => inner.read(cx, inputs),
@@ -163,21 +165,6 @@ impl WriteAction for Scripted {
 
     fn check_value(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
         if let Kind::Write(inner) = self.inner.kind() { inner.check_value(cx, inputs) } else { Ok(()) }
-    }
-}
-
-impl AskAction for Scripted {
-    fn question(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Question, BackendError> {
-        let Kind::Ask(inner) = self.inner.kind() else { return Err(error("RUN.INTERNAL")) };
-        inner.question(cx, inputs)
-    }
-
-    fn answered(&self, cx: &ReadCx<'_>, inputs: &Inputs, answer: &Answer) -> Result<Outputs, BackendError> {
-        let Kind::Ask(inner) = self.inner.kind() else { return Err(error("RUN.INTERNAL")) };
-        match self.called(&cx.call, inputs, When::Before) {
-            Some(code) => Err(error(&code)),
-            None => inner.answered(cx, inputs, answer),
-        }
     }
 }
 

@@ -154,6 +154,7 @@ impl SimWorld {
             cas: portals.map(|(role, portal)| (role.clone(), portal.clone() as Arc<dyn CaWrite>)).collect(),
             folders: folders.map(|(role, folder)| (role.clone(), folder.clone() as Arc<dyn FolderWrite>)).collect(),
             tokens: self.tokens.iter().map(|(role, tokens)| (role.clone(), tokens.clone() as Arc<dyn TokenWrite>)).collect(),
+            downloads: None,
             p12: self.p12.clone(),
             vault: self.vault.clone(),
             notifier: self.notifier.clone(),

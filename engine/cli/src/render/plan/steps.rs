@@ -185,6 +185,15 @@ impl Details<'_> {
                 self.say("□", "[ ]", &text);
             }
         }
+        if step.remote {
+            let text = self.words.pick("ブラウザーで。行う順は実行のときに表示", "in a browser; the checklist is shown when it is carried out");
+            self.say("操作", "does", &text);
+        }
+        let text = match step.with.get("lapse").and_then(Json::as_str).map(|lapse| self.words.span(lapse)) {
+            Some(lapse) => self.words.pick(&format!("最長{lapse}。過ぎたら承認とはみなさない"), &format!("at most {lapse}; then it counts as no approval")),
+            None => self.words.pick("答えがあるまで(止めて待てる)", "until answered (the run can park)"),
+        };
+        self.say("待つ", "waits", &text);
     }
 
     /// What a step works on: certificates, what it rests on, secrets, what is known later.
@@ -201,7 +210,11 @@ impl Details<'_> {
             let after = self.words.list(&unknown.from);
             match unknown.ty.as_str() {
                 "proof" => {
-                    let text = self.words.pick(&format!("手順 {after} で、代わりの証明書が使えると確かめたこと"), &format!("`{after}` proved its replacement"));
+                    let by_person = unknown.from.iter().any(|from| plan.step(from).is_some_and(|source| source.person.is_some()));
+                    let (ja, en) = if by_person { ("(人の確認による)", " (on a person's word)") } else { ("", "") };
+                    let text = self
+                        .words
+                        .pick(&format!("手順 {after} で、代わりの証明書が使えると確かめたこと{ja}"), &format!("`{after}` proved its replacement{en}"));
                     self.say("前提", "rests on", &text);
                 }
                 "backup_ref" => {

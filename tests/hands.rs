@@ -1,0 +1,184 @@
+//! A person's hands at the portal: rehearsed with a practice person, and by `apply` and `answer` alone.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use serde_json::Value as Json;
+use support::{Lab, kirikae, said};
+
+/// A lab whose portal is worked by a person.
+fn by_hand(arguments: &[&str]) -> Lab {
+    let lab = Lab::start(arguments);
+    lab.edit_site("roots: ./lab-ca.pem,", "roots: ./lab-ca.pem, hands: person,");
+    lab
+}
+
+/// The address of the step that asks, and its question.
+fn asked(lab: &Lab) -> Option<(String, Json)> {
+    let shown = lab.show();
+    let steps = shown["state"]["steps"].as_object().unwrap().clone();
+    steps.into_iter().find_map(|(step, known)| Some((step, known["doing"]["asked"].as_object().cloned()?.into())))
+}
+
+/// Lets the practice person answer whatever is asked and goes on, until the run ends or nobody can answer.
+fn work(lab: &Lab) -> std::process::Output {
+    loop {
+        let Some((step, question)) = asked(lab) else { return lab.run(&["show", "last"]) };
+        assert!(question["moves"].as_array().is_some_and(|moves| !moves.is_empty()), "{question}");
+        let run = lab.show()["run"].as_str().unwrap().to_owned();
+        let worked = lab.run(&["practice-person", &run, &step]);
+        assert_eq!(worked.status.code(), Some(0), "{}", said(&worked));
+        let resumed = lab.run(&["resume", "last"]);
+        if resumed.status.code() != Some(75) {
+            return resumed;
+        }
+    }
+}
+
+#[test]
+fn a_renewal_is_rehearsed_with_a_person_s_hands() {
+    let place = tempfile::tempdir().unwrap();
+    let output = kirikae().env("TMPDIR", place.path()).args(["rehearse", "playbooks/obn/renew-web.yaml", "--hands", "person", "--keep"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    // The plan breaks long lines.
+    let text = said(&output).replace([' ', '\n'], "");
+    for words in ["□押す:「Submit」(一度だけ)", "(人の確認による)", "kirikaesecretsshowruns/", "終わりました。"] {
+        assert!(text.contains(words), "{words}: {}", said(&output));
+    }
+    let kept = std::fs::read_dir(place.path()).unwrap().flatten().next().unwrap().path();
+    let effects = std::fs::read_to_string(kept.join("lab/effects.jsonl")).unwrap();
+    assert_eq!(effects.lines().filter(|line| line.contains("\"issued\"")).count(), 1, "{effects}");
+    let store = std::fs::read_dir(kept.join("lab/personal")).unwrap().flatten();
+    let left = store.filter(|file| file.path().extension().is_some_and(|extension| extension == "p12")).count();
+    assert_eq!(left, 1, "the old certificate is gone, after its proof");
+}
+
+#[test]
+fn an_obtained_certificate_is_rehearsed_with_a_person_s_hands() {
+    let output = kirikae().args(["rehearse", "playbooks/obn/obtain.yaml", "--hands", "person"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("□ 入力: 「リファレンスID」に 秘密の値(別に示す)"), "{}", said(&output));
+}
+
+#[test]
+fn apply_and_answer_carry_a_renewal_through_and_its_proof_is_a_person_s() {
+    let lab = by_hand(&[]);
+    let parked = lab.renew();
+    assert_eq!(parked.status.code(), Some(75), "{}", said(&parked));
+    for words in ["□ 押す(リンク): 「更新後証明書の取得」", "--row", "--problem page_unknown"] {
+        assert!(said(&parked).contains(words), "{words}: {}", said(&parked));
+    }
+    assert_eq!(lab.count("received", None), 0, "the engine's own hands stay in their pockets");
+    let done = work(&lab);
+    assert_eq!(done.status.code(), Some(0), "{}", said(&done));
+    assert_eq!((lab.count("issued", None), lab.count("received", Some("renew")), lab.store().len()), (1, 1, 1));
+    assert_eq!(lab.run(&["verify"]).status.code(), Some(0));
+    let proof = lab.show()["state"]["steps"]["usable"]["doing"]["ended"]["outputs"]["proof"].clone();
+    assert_eq!(proof["by"], "person", "{proof}");
+    assert!(proof["evidence"].as_str().unwrap().contains("練習の人"), "{proof}");
+}
+
+#[test]
+fn a_lost_answer_is_looked_up_by_the_person_and_nothing_is_pressed_twice() {
+    for fault in ["drop-after-effect@renew", "http-503@renew", "html-instead-of-file@fetch"] {
+        let lab = by_hand(&["--fault", fault]);
+        assert_eq!(lab.renew().status.code(), Some(75));
+        let mut last = work(&lab);
+        for _ in 0..4 {
+            if last.status.code() == Some(0) {
+                break;
+            }
+            // A row that needs time, or a file that is received again.
+            std::thread::sleep(std::time::Duration::from_millis(1100));
+            lab.run(&["resume", "last"]);
+            last = work(&lab);
+        }
+        assert_eq!((lab.count("issued", None), lab.store().len()), (1, 1), "{fault}: {}", said(&last));
+    }
+}
+
+#[test]
+fn late_double_and_unfit_answers_are_refused() {
+    let lab = by_hand(&[]);
+    assert_eq!(lab.renew().status.code(), Some(75));
+    let answer = |more: &[&str]| lab.run(&[&["answer", "last", "request", "--by", "受付 佐藤"], more].concat());
+    let unfit: [&[&str]; 5] = [
+        &["--yes"],
+        &["--yes", "--row", "nothing"],
+        &["--yes", "--row", "colour=red"],
+        &["--problem", "too_tired"],
+        &["--yes", "--field", "reference_id=abc", "--row", "none"],
+    ];
+    for more in unfit {
+        let refused = answer(more);
+        assert_eq!(refused.status.code(), Some(2), "{more:?}: {}", said(&refused));
+    }
+    assert_eq!(answer(&["--yes", "--row", "none"]).status.code(), Some(0));
+    assert_eq!(answer(&["--yes", "--row", "none"]).status.code(), Some(2), "an answer is given once");
+    assert_eq!(lab.run(&["resume", "last"]).status.code(), Some(75));
+    assert!(said(&lab.run(&["show", "last"])).contains("二度押さない"), "now the button is asked for");
+    assert_eq!(lab.run(&["abandon", "last", "--by", "受付"]).status.code(), Some(1), "whoever was asked to press may have pressed");
+    assert_eq!(answer(&["--no"]).status.code(), Some(0));
+    let stopped = lab.run(&["resume", "last"]);
+    assert_eq!(stopped.status.code(), Some(1), "{}", said(&stopped));
+    assert!(said(&stopped).contains("HUMAN.DECLINED"), "{}", said(&stopped));
+}
+
+#[test]
+fn a_typed_secret_goes_through_a_file_into_the_vault_and_nowhere_else() {
+    let lab = by_hand(&[]);
+    assert_eq!(lab.renew().status.code(), Some(75));
+    assert_eq!(lab.run(&["answer", "last", "request", "--by", "受付", "--yes", "--row", "none"]).status.code(), Some(0));
+    assert_eq!(lab.run(&["resume", "last"]).status.code(), Some(75));
+    let canary = "zigLUVC29Qcanary";
+    std::fs::write(lab.path("typed.txt"), format!("{canary}\n")).unwrap();
+    let file = format!("reference_id={}", lab.path("typed.txt").display());
+    let fields = ["request_id=202611230000001", "cn=0110119153", "ou=a", "o=ReceiptOnline"];
+    let mut answer = vec!["answer", "last", "request", "--by", "受付", "--yes", "--secret-file", &file];
+    answer.extend(fields.iter().flat_map(|field| ["--field", field]));
+    let taken = lab.run(&answer);
+    assert_eq!(taken.status.code(), Some(0), "{}", said(&taken));
+    std::fs::remove_file(lab.path("typed.txt")).unwrap();
+    lab.run(&["resume", "last"]);
+    assert!(lab.show().to_string().contains("vault:runs/"), "it is named by where it lies");
+    let mut folders = vec![lab.state()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap().flatten() {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            } else {
+                let content = std::fs::read(entry.path()).unwrap();
+                assert!(!content.windows(canary.len()).any(|window| window == canary.as_bytes()), "{}", entry.path().display());
+            }
+        }
+    }
+}
+
+#[test]
+fn evidence_is_kept_by_its_digest() {
+    let lab = Lab::start(&[]);
+    let playbook = lab.path("photo.yaml");
+    let text = r#"kirikae: playbook/1
+id: obn/photo
+version: "1.0.0"
+title: { ja: 写真, en: a photo }
+steps:
+  cut:
+    title: 裁断する
+    uses: human.perform@1
+    with: { ask: 裁断しましたか, evidence: [photo] }
+"#;
+    std::fs::write(&playbook, text).unwrap();
+    let parked = lab.run(&["apply", playbook.to_str().unwrap()]);
+    assert_eq!(parked.status.code(), Some(75), "{}", said(&parked));
+    let answer = |more: &[&str]| lab.run(&[&["answer", "last", "cut", "--by", "受付", "--yes"], more].concat());
+    assert_eq!(answer(&["--saw", "裁断した"]).status.code(), Some(2), "words are no photo");
+    std::fs::write(lab.path("photo.jpg"), "JPEG").unwrap();
+    let taken = answer(&["--evidence", lab.path("photo.jpg").to_str().unwrap()]);
+    assert_eq!(taken.status.code(), Some(0), "{}", said(&taken));
+    assert_eq!(lab.run(&["resume", "last"]).status.code(), Some(0));
+    let events = lab.show()["events"].as_array().unwrap().clone();
+    let answered = events.iter().find(|event| event["kind"] == "HumanAnswered").unwrap();
+    let digest = answered["answer"]["files"][0]["sha256"].as_str().unwrap();
+    assert_eq!(std::fs::read(lab.state().join("blobs").join(digest)).unwrap(), b"JPEG");
+}
