@@ -8,6 +8,7 @@
 
 mod certs;
 mod clock;
+pub mod contract;
 mod crash;
 mod desk;
 mod drive;
@@ -20,6 +21,7 @@ mod profile;
 mod shipped;
 pub mod situations;
 mod store;
+mod token;
 mod vault;
 mod world;
 
@@ -35,6 +37,7 @@ pub use portal::{FakePortal, Fault, Issue, ListedRow};
 pub use profile::obn_profile;
 pub use shipped::Shipped;
 pub use store::FakeStore;
+pub use token::{FakeToken, FakeTokens};
 pub use vault::{FakeBlobs, FakeSecrets, FakeSink, FakeVault};
 pub use world::{Attempt, Ended, World, inputs};
 

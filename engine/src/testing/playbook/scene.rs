@@ -143,6 +143,7 @@ impl<'a> Scene<'a> {
             blobs: &blobs,
             committed: &|_| vec![],
             fresh_for: FRESH_FOR,
+            tries: &crate::plan::NoLedger,
         };
         let mut plan = plan(&request, &world);
         plan.digest = plan.compute_digest();

@@ -128,6 +128,7 @@ impl SimWorld {
         BackendSet {
             stores: stores.map(|(role, store)| (role.clone(), store.clone() as Arc<dyn StoreWrite>)).collect(),
             cas: portals.map(|(role, portal)| (role.clone(), portal.clone() as Arc<dyn CaWrite>)).collect(),
+            tokens: BTreeMap::new(),
             folders: folders.map(|(role, folder)| (role.clone(), folder.clone() as Arc<dyn FolderWrite>)).collect(),
             p12: self.p12.clone(),
             vault: self.vault.clone(),
