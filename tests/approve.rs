@@ -108,6 +108,24 @@ fn a_blocked_plan_can_be_saved_and_shown_and_is_not_applied() {
 }
 
 #[test]
+fn the_plan_of_a_playbook_of_ones_own_is_applied_with_its_file() {
+    let lab = Lab::start(&[]);
+    let own = lab.place.path().join("own.yaml");
+    let text = std::fs::read_to_string(root().join("playbooks/obn/verify.yaml")).unwrap();
+    std::fs::write(&own, text.replacen("id: obn/verify", "id: obn/own", 1)).unwrap();
+    let (own, path) = (own.to_str().unwrap(), lab.place.path().join("own.json").to_str().unwrap().to_owned());
+    let planned = lab.run(&["plan", own, "--out", &path]);
+    assert_eq!(planned.status.code(), Some(0), "{}", said(&planned));
+    for command in ["show", "apply"] {
+        let refused = lab.run(&[command, &path]);
+        assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+        assert!(said(&refused).contains("PLAN.NO_PLAYBOOK") && said(&refused).contains("--playbook"), "{}", said(&refused));
+        let output = lab.run(&[command, &path, "--playbook", own]);
+        assert_eq!(output.status.code(), Some(0), "{command}: {}", said(&output));
+    }
+}
+
+#[test]
 fn a_used_plan_says_which_run_used_it() {
     let lab = Lab::start(&[]);
     let path = saved(&lab, "plan.json");
@@ -187,7 +205,7 @@ fn one_line(output: &std::process::Output) -> String {
 }
 
 #[test]
-fn other_sources_and_time_outs_are_read_fresh_and_other_roles_are_refused_with_what_moved() {
+fn other_roles_are_refused_with_what_moved() {
     let lab = Lab::start(&["--fault", "truncated-file@fetch"]);
     assert_eq!(lab.renew().status.code(), Some(1), "requested, and stopped before the import");
     std::fs::create_dir(lab.path("elsewhere")).unwrap();
@@ -200,8 +218,19 @@ fn other_sources_and_time_outs_are_read_fresh_and_other_roles_are_refused_with_w
         said(&refused)
     );
     lab.edit_site("path: ./elsewhere,", "path: ./personal,");
+    assert_eq!(lab.run(&["resume", "last"]).status.code(), Some(0), "bound as when it began");
+    assert_eq!(lab.count("issued", None), 1);
+}
+
+#[test]
+fn sources_of_secrets_and_time_outs_are_read_fresh() {
+    let lab = Lab::start(&[]);
+    lab.edit_site("obn/renew-web.p12_password: { generate: digits(4) }", "obn/renew-web.p12_password: { file: ./missing.pw }");
+    let parked = lab.renew();
+    assert_eq!(parked.status.code(), Some(75), "requested, and nobody knows the password: {}", said(&parked));
+    assert_eq!(lab.count("issued", None), 1);
     std::fs::write(lab.path("other.pw"), "4826\n").unwrap();
-    lab.edit_site("{ generate: digits(4) }", "{ file: ./other.pw }");
+    lab.edit_site("{ file: ./missing.pw }", "{ file: ./other.pw }");
     lab.edit_site("absent_after: 1s", "absent_after: 1s, timeout: 20s");
     lab.resume_to_the_end();
     assert_eq!(lab.count("issued", None), 1);

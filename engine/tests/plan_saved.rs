@@ -67,7 +67,10 @@ fn started(change: impl FnOnce(&mut Plan, &mut Timestamp)) -> Result<(), Backend
     let mut now = plan.created_at;
     change(&mut there, &mut now);
     let state = there.state.clone().unwrap_or_default();
-    may_start(&plan, &Present { now, site: &there.target.id, state: &state, closure: &there.closure, bindings: &there.bindings })
+    may_start(
+        &plan,
+        &Present { now, zone: &jiff::tz::TimeZone::UTC, site: &there.target.id, state: &state, closure: &there.closure, bindings: &there.bindings },
+    )
 }
 
 #[test]

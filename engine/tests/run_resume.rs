@@ -33,6 +33,8 @@ fn request() -> String {
 
 /// Begins the run with everything it embeds.
 fn begin(desk: &Desk, program: &Program) -> State {
+    // As `apply` does: the journal is there before the first blob.
+    drop(journal(desk));
     let blobs = store_closure(desk.state.path(), &program.plan, &program.checked).unwrap();
     let started = EventBody::RunStarted {
         plan: program.plan.plan_id.clone(),
@@ -126,6 +128,17 @@ fn a_run_whose_steps_would_do_more_is_refused_with_what_differs() {
         ("RUN.UNREADABLE", vec!["after step: cert.find@1 -> -".to_owned(), "request effect: write -> irreversible".to_owned()])
     );
     insta::assert_snapshot!("resume-other-steps", texts(&error));
+}
+
+#[test]
+fn a_run_that_a_newer_version_went_on_with_is_left_to_it() {
+    let desk = desk(Some(Fault::Before("PORTAL.BUSY")));
+    begin(&desk, &desk.program(&request()));
+    let connection = rusqlite::Connection::open(desk.state.path().join("journal.db")).unwrap();
+    connection
+        .execute("INSERT INTO events SELECT run, seq + 1, at, 'FromTheFuture', '{}', hash FROM events WHERE run=?1 ORDER BY seq DESC LIMIT 1", [RUN])
+        .unwrap();
+    assert_eq!(journal(&desk).events(RUN).unwrap_err().code, "JOURNAL.NEWER");
 }
 
 fn texts(error: &BackendError) -> String {

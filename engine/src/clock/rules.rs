@@ -3,6 +3,7 @@
 //!
 //! Must not: read a clock.
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::backend::BackendError;
@@ -22,22 +23,27 @@ pub fn stepped_back(last: Option<Timestamp>, wall: Timestamp) -> Option<i64> {
 }
 
 /// Whether the wall clock may be believed: it is later than this program, not behind the last event, and near the portal's clock
-/// where one was read.
+/// where one was read. Times are told in `zone`.
 ///
 /// # Errors
 /// `CLOCK.WRONG`.
-pub fn is_right(wall: Timestamp, last: Option<Timestamp>, portal: Option<Timestamp>) -> Result<(), BackendError> {
+pub fn is_right(wall: Timestamp, last: Option<Timestamp>, portal: Option<Timestamp>, zone: &TimeZone) -> Result<(), BackendError> {
+    let shown = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+    let clock = shown(wall);
     let wrong = |ja: String, en: String| Err(BackendError::new("CLOCK.WRONG", Text::new(ja, en)));
     if BUILT.parse::<Timestamp>().is_ok_and(|built| wall < built) {
-        return wrong(format!("この端末の時計 {wall} は、このプログラムより古い日付です。"), format!("the clock says {wall}, before this program was built."));
+        return wrong(
+            format!("この端末の時計 {clock} は、このプログラムより古い日付です。"),
+            format!("the clock says {clock}, before this program was built."),
+        );
     }
     if stepped_back(last, wall).is_some() {
-        return wrong(format!("この端末の時計 {wall} は、記録の最後より前です。"), format!("the clock says {wall}, before the last event of the run."));
+        return wrong(format!("この端末の時計 {clock} は、記録の最後より前です。"), format!("the clock says {clock}, before the last event of the run."));
     }
     match portal {
         Some(date) if wall.duration_since(date).abs() > PORTAL_SKEW => wrong(
-            format!("この端末の時計 {wall} とサイトの時計 {date} が5分以上違います。"),
-            format!("the clock says {wall}, the portal {date}: more than 5 minutes apart."),
+            format!("この端末の時計 {clock} とサイトの時計 {0} が5分以上違います。", shown(date)),
+            format!("the clock says {clock}, the portal {0}: more than 5 minutes apart.", shown(date)),
         ),
         _ => Ok(()),
     }
@@ -52,7 +58,7 @@ mod tests {
     }
 
     fn why(wall: &str, last: Option<&str>, portal: Option<&str>) -> Option<String> {
-        is_right(at(wall), last.map(at), portal.map(at)).err().map(|error| format!("{} {}", error.code, error.cause.ja))
+        is_right(at(wall), last.map(at), portal.map(at), &TimeZone::UTC).err().map(|error| format!("{} {}", error.code, error.cause.ja))
     }
 
     const NOW: &str = "2026-11-23T01:00:00Z";

@@ -401,11 +401,7 @@ impl Journal {
         let rows = statement.query_map([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?)))?;
         rows.map(|row| {
             let (seq, at, kind, body) = row?;
-            read_event(seq, at, &kind, &body).ok_or_else(|| JournalError {
-                code: "JOURNAL.CORRUPT",
-                cause: Text::new(format!("実行 {run} の記録 {seq} が読めません。"), format!("event {seq} of run {run} cannot be read.")),
-                cure: Text::new("kirikae verify で確かめてください。", "see `kirikae verify`."),
-            })
+            read_event(seq, at, &kind, &body).ok_or_else(|| unreadable(run, seq, &kind))
         })
         .collect()
     }
@@ -558,6 +554,25 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         phase: row.get(5)?,
         detail: row.get(6)?,
     })
+}
+
+/// An event that is damaged, or of a kind that a later version added.
+fn unreadable(run: &str, seq: i64, kind: &str) -> JournalError {
+    if EventBody::knows(kind) {
+        return JournalError {
+            code: "JOURNAL.CORRUPT",
+            cause: Text::new(format!("実行 {run} の記録 {seq} が読めません。"), format!("event {seq} of run {run} cannot be read.")),
+            cure: Text::new("kirikae verify で確かめてください。", "see `kirikae verify`."),
+        };
+    }
+    JournalError {
+        code: "JOURNAL.NEWER",
+        cause: Text::new(
+            format!("実行 {run} の記録 {seq}({kind})は、新しい版の kirikae のものです。"),
+            format!("event {seq} ({kind}) of run {run} is of a newer kirikae."),
+        ),
+        cure: Text::new("新しい版の kirikae を使ってください。", "use a newer kirikae."),
+    }
 }
 
 pub(super) fn timestamp(ms: i64) -> Timestamp {

@@ -135,7 +135,7 @@ fn verdict(request: &PlanRequest<'_>, world: &World<'_>, plan: &Plan, address: &
         Kind::Write(write) => write.preflight(&cx, known),
         Kind::Ask(_) => return VerdictKind::Person,
     };
-    match checked.and_then(|()| is_right(world.now, None, sessions.portal_date())) {
+    match checked.and_then(|()| is_right(world.now, None, sessions.portal_date(), world.zone)) {
         Err(error) if error.code == NOT_KNOWN => VerdictKind::NotKnownYet,
         Err(error) => VerdictKind::Blocked { code: error.code, because: error.cause, cure: error.cure },
         Ok(()) if planned.effect > Effect::Read => VerdictKind::WouldChange,

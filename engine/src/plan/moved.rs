@@ -79,12 +79,12 @@ impl Moved {
     }
 
     /// An error that carries the differences. Its first difference is in its cause, too.
-    pub fn into_error(code: &str, intro: &Text, moved: &[Self], cure: Text) -> BackendError {
+    pub fn into_error(code: &str, intro: &Text, moved: &[Self], zone: &TimeZone, cure: Text) -> BackendError {
         let cause = match moved {
             [] => intro.clone(),
             [first, more @ ..] => {
                 let label = first.label();
-                let (was, is) = first.values(&TimeZone::UTC);
+                let (was, is) = first.values(zone);
                 let (ja, en) = match more.len() {
                     0 => (String::new(), String::new()),
                     count => (format!("(ほか{count}件)"), format!(" (and {count} more)")),
@@ -107,11 +107,11 @@ impl Moved {
     }
 }
 
-/// `PLAN.DRIFT` with these differences.
-pub fn drift(moved: &[Moved]) -> BackendError {
+/// `PLAN.DRIFT` with these differences; times in its cause are those of `zone`.
+pub fn drift(moved: &[Moved], zone: &TimeZone) -> BackendError {
     let intro = Text::new("計画のときと違います。", "things are not as planned.");
     let cure = Text::new("kirikae plan で計画を作り直し、内容を見てから実行してください。", "plan again, read it, then apply.");
-    Moved::into_error("PLAN.DRIFT", &intro, moved, cure)
+    Moved::into_error("PLAN.DRIFT", &intro, moved, zone, cure)
 }
 
 /// Names of fields, by the last part of a dotted name.

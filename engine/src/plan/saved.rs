@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 
 use super::canonical_digest;
@@ -18,6 +19,8 @@ use crate::text::Text;
 pub struct Present<'a> {
     /// Now.
     pub now: Timestamp,
+    /// The site's time zone, for people.
+    pub zone: &'a TimeZone,
     /// The site.
     pub site: &'a str,
     /// Identity of the state folder.
@@ -81,12 +84,13 @@ pub fn may_start(plan: &Plan, present: &Present<'_>) -> Result<(), BackendError>
         return Err(BackendError::new("PLAN.ELSEWHERE", cause).class(Class::Permanent).cure(cure));
     }
     if plan.expires_at < present.now {
-        let cause = Text::new(format!("計画 {id} は期限({})が切れています。", plan.expires_at), format!("plan {id} expired at {}.", plan.expires_at));
+        let until = plan.expires_at.to_zoned(present.zone.clone()).strftime("%Y-%m-%d %H:%M");
+        let cause = Text::new(format!("計画 {id} は期限({until})が切れています。"), format!("plan {id} expired at {until}."));
         return Err(BackendError::new("PLAN.EXPIRED", cause).class(Class::Permanent).cure(again()));
     }
     let mut moved = documents(&plan.closure, present.closure);
     moved.extend(bindings(&plan.bindings, present.bindings));
-    if moved.is_empty() { Ok(()) } else { Err(drift(&moved)) }
+    if moved.is_empty() { Ok(()) } else { Err(drift(&moved, present.zone)) }
 }
 
 /// Roles that are bound elsewhere.

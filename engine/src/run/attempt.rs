@@ -305,7 +305,7 @@ impl<'a> Attempt<'a> {
         if program.action(&self.address).is_none_or(|action| action.manifest.effect < Effect::Irreversible) {
             return Ok(());
         }
-        is_right(self.context.clock.now(), self.state().at, sessions.portal_date())
+        is_right(self.context.clock.now(), self.state().at, sessions.portal_date(), &program.zone)
     }
 
     fn intent_event(&self, inputs: &Inputs, intent: &Intent) -> EventBody {

@@ -20,7 +20,7 @@ use crate::plan::{DeadlineState, Decision, Moved, PlanFacts, PlanStep, Resolver,
 /// Checks a write before it starts: a step planned as `skip` stays one; known inputs are the same, of certificates the pinned
 /// fields; secrets go to the same sinks; the action can do no more and costs no more than was planned. `None`: all of it holds.
 pub fn conform(program: &Program, address: &str, actual: &Inputs) -> Option<BackendError> {
-    let Some(planned) = program.plan.step(address) else { return Some(drift(&[Moved::at(address, "step", "-", "run")])) };
+    let Some(planned) = program.plan.step(address) else { return Some(drift(&[Moved::at(address, "step", "-", "run")], &program.zone)) };
     let mut moved = vec![];
     if planned.decision == Decision::Skip {
         moved.push(Moved::at(address, "decision", "skip", "run"));
@@ -38,7 +38,7 @@ pub fn conform(program: &Program, address: &str, actual: &Inputs) -> Option<Back
     if let Some(action) = program.action(address) {
         moved.extend(grown(program, planned, action));
     }
-    (!moved.is_empty()).then(|| drift(&moved))
+    (!moved.is_empty()).then(|| drift(&moved, &program.zone))
 }
 
 /// What an action does beyond its plan: with another version of the program or another profile.
@@ -68,7 +68,7 @@ pub fn conform_outputs(program: &Program, address: &str, action: &BoundAction, a
     let at = |outputs: &BTreeMap<String, Json>, name: &str| outputs.get(name).cloned().unwrap_or_default();
     let moved: Vec<Moved> =
         pinned.flat_map(|output| compare(address, &output.name, &at(&observation.outputs, &output.name), &at(actual, &output.name))).collect();
-    (!moved.is_empty()).then(|| drift(&moved))
+    (!moved.is_empty()).then(|| drift(&moved, &program.zone))
 }
 
 /// Decides the conditions of the plan again at the run's start, before anything was begun: what was planned to be skipped is not
@@ -82,7 +82,7 @@ pub(super) fn at_start(program: &Program, state: &State) -> Option<EventBody> {
     let planned = program.checked.steps.iter().filter(|step| step.row.is_none()).filter_map(|step| Some((step, program.plan.step(&step.address)?)));
     let moved: Vec<Moved> = planned.clone().flat_map(|(step, entry)| decided_again(step, entry, program, &was, &is)).collect();
     let (address, error) = match moved.first().and_then(|first| first.step.clone()) {
-        Some(address) => (address, drift(&moved)),
+        Some(address) => (address, drift(&moved, &program.zone)),
         None => planned.into_iter().find_map(|(step, entry)| Some((step.address.clone(), too_late(step, entry, program, &is, start)?)))?,
     };
     let end = StepEnd { outcome: Outcome::Failed, outputs: BTreeMap::new(), error: Some(ErrorBody::from(error)), finish: None };

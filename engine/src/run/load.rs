@@ -136,7 +136,7 @@ fn other_engine(plan: &Plan, moved: &[Moved]) -> LoadError {
         format!("実行は kirikae {} で始めました。この版({this})では、手順のすることが違います。", plan.engine),
         format!("the run was begun by kirikae {}; this version ({this}) would do other things.", plan.engine),
     );
-    Moved::into_error("RUN.UNREADABLE", &intro, moved, with_its_own(plan))
+    Moved::into_error("RUN.UNREADABLE", &intro, moved, &TimeZone::UTC, with_its_own(plan))
 }
 
 fn with_its_own(plan: &Plan) -> Text {
@@ -161,7 +161,7 @@ pub fn same_bindings(events: &[Event], now: &BTreeMap<String, String>) -> Result
         "始めたときと同じサイトファイルで続けるか、kirikae abandon でやめてください。",
         "go on with the site file the run began with, or give it up with `kirikae abandon`.",
     );
-    Err(Moved::into_error("RUN.BINDINGS_CHANGED", &intro, &moved, cure))
+    Err(Moved::into_error("RUN.BINDINGS_CHANGED", &intro, &moved, &TimeZone::UTC, cure))
 }
 
 /// By address: how long after a sending "not in the list" is conclusive, as site or profile verified it.

@@ -85,7 +85,7 @@ pub fn replace_profile(
     let left = loaded.plan.steps.iter().filter(|step| !over(&step.address));
     let moved: Vec<_> = left.filter_map(|step| Some(grown(&loaded, step, loaded.action(&step.address)?))).flatten().collect();
     if !moved.is_empty() {
-        return Err(drift(&moved).into());
+        return Err(drift(&moved, &loaded.zone).into());
     }
     let program = Program { inputs: old.inputs.clone(), absent_after: old.absent_after.clone(), ..loaded };
     let events = roles.into_iter().filter(|_| from != to).map(|role| EventBody::ProfileReplaced { role: role.clone(), from: from.clone(), to: to.clone() });

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use kirikae_engine::action::{Answer, Question, registry};
-use kirikae_engine::backend::{BackendError, CancelToken};
+use kirikae_engine::backend::{BackendError, BackendSet, CaWrite, CancelToken};
 use kirikae_engine::check::{Checked, SecretDecl, check};
 use kirikae_engine::clock::Clock;
 use kirikae_engine::dsl::decode_site;
@@ -68,6 +68,10 @@ pub struct Desk {
     pub typed: RefCell<VecDeque<&'static str>>,
     /// How often a person was asked.
     pub asked: Cell<u32>,
+    /// What the role `web` is bound to, if anything.
+    pub portal: RefCell<Option<Arc<dyn CaWrite>>>,
+    /// The site's id: runs of one playbook at one site exclude each other.
+    pub site: RefCell<String>,
     /// The folder is one account's.
     pub per_user: Cell<bool>,
     run: Cell<u32>,
@@ -95,6 +99,8 @@ impl Desk {
             version: Cell::new(1),
             typed: RefCell::default(),
             asked: Cell::new(0),
+            portal: RefCell::default(),
+            site: RefCell::new("clinic".to_owned()),
             per_user: Cell::new(false),
             run: Cell::new(0),
         }
@@ -132,7 +138,7 @@ impl Desk {
             clean_up: None,
             notices: vec![],
         };
-        let backends = self.world.backends();
+        let backends = self.backends();
         let world = PlanWorld {
             now: self.world.clock.now(),
             zone: &self.world.zone,
@@ -187,10 +193,17 @@ impl Desk {
         self.with(&program, cut, |context, journal| Ok(Driver::begin(context, journal, &mut Silent, &run, started, vec![])?.run()?.state))
     }
 
+    fn backends(&self) -> BackendSet {
+        let mut backends = self.world.backends();
+        backends.cas.extend(self.portal.borrow().clone().map(|portal| ("web".to_owned(), portal)));
+        backends
+    }
+
     /// Gives up every run that has not ended, as somebody may do who only wants to go on.
     pub fn give_up(&self) {
         let mut journal = self.journal();
-        for row in journal.runs().unwrap().into_iter().filter(|row| row.phase != "ended") {
+        let ours = format!("{}-", std::process::id());
+        for row in journal.runs().unwrap().into_iter().filter(|row| row.phase != "ended" && row.run.starts_with(&ours)) {
             let given_up = EventBody::RunAbandoned { by: "test".to_owned(), reason: "-".to_owned() };
             journal.append(&row.run, self.world.clock.now(), given_up).unwrap();
         }
@@ -208,7 +221,7 @@ impl Desk {
     }
 
     fn with<T>(&self, program: &Program, cut: Option<Cut>, work: impl FnOnce(RunContext<'_>, &mut Journal) -> T) -> T {
-        let backends = self.world.backends();
+        let backends = self.backends();
         let context = RunContext {
             program,
             registry: registry(),
@@ -219,7 +232,7 @@ impl Desk {
             pauser: self,
             cancel: CancelToken::default(),
             fresh_for: self.world.fresh_for,
-            site: "clinic".to_owned(),
+            site: self.site.borrow().clone(),
         };
         let mut journal = self.journal();
         if let Some(cut) = cut {
@@ -229,7 +242,12 @@ impl Desk {
     }
 
     pub fn used(&self) -> u32 {
-        self.journal().attempt(DEVICE).unwrap().map_or(0, |row| row.used)
+        self.used_on(DEVICE)
+    }
+
+    /// Failures in a row that are recorded of a device or account.
+    pub fn used_on(&self, device: &str) -> u32 {
+        self.journal().attempt(device).unwrap().map_or(0, |row| row.used)
     }
 
     /// PINs that the token saw.

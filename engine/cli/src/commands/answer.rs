@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use clap::ValueEnum;
 use jiff::Timestamp;
 use kirikae_engine::action::Answer;
+use kirikae_engine::clock::stepped_back;
 use kirikae_engine::dsl::{Type, fold};
 use kirikae_engine::journal::RunLock;
 use kirikae_engine::run::{Doing, EventBody, Settled, hide_private};
@@ -104,7 +105,11 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         }
     };
     let answered = EventBody::HumanAnswered { step: args.step.clone(), answer, settled };
-    journal.append(&old.run, Timestamp::now(), hide_private(&private_of(globals, &folder, &old)?, answered))?;
+    let wall = Timestamp::now();
+    if let Some(back_ms) = stepped_back(old.state.at, wall) {
+        journal.append(&old.run, wall, EventBody::ClockStepped { back_ms })?;
+    }
+    journal.append(&old.run, wall, hide_private(&private_of(globals, &folder, &old)?, answered))?;
     render::out(&match globals.lang() {
         Lang::Ja => format!("答えを記録しました。続けるには: kirikae resume {}", old.run),
         Lang::En => format!("recorded. To go on: kirikae resume {}", old.run),

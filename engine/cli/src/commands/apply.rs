@@ -16,7 +16,7 @@ use kirikae_engine::secret::SecretRef;
 use kirikae_engine::text::{Lang, Text};
 
 use super::carry::{Patient, Surroundings, begin, on_ctrl_c, report};
-use super::saved::saved_plan;
+use super::saved::{playbook_of, saved_plan};
 use crate::exit;
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
@@ -49,7 +49,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let (named, given) = match &saved {
         Some(plan) => {
             let vault = site::vault(&folder, &site::load(globals)?.site)?;
-            (args.playbook.clone().unwrap_or_else(|| plan.playbook.id.clone()), given_by(plan, &args.given, &*vault)?)
+            (playbook_of(globals, plan, args.playbook.as_deref())?, given_by(plan, &args.given, &*vault)?)
         }
         None => (args.plan.clone(), args.given.clone()),
     };
@@ -153,7 +153,8 @@ fn still_fits(plan: Plan, job: &Job, journal: &Journal) -> Result<Plan, Failure>
     }
     let fresh = job.plan(LookScope::Offline, None);
     let state = journal.state_id()?;
-    let present = Present { now: Timestamp::now(), site: &fresh.target.id, state: &state, closure: &fresh.closure, bindings: &fresh.bindings };
+    let zone = &job.open.site.timezone;
+    let present = Present { now: Timestamp::now(), zone, site: &fresh.target.id, state: &state, closure: &fresh.closure, bindings: &fresh.bindings };
     may_start(&plan, &present)?;
     Ok(plan)
 }

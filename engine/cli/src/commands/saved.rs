@@ -3,11 +3,14 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use kirikae_engine::check::Library;
 use kirikae_engine::journal::Journal;
 use kirikae_engine::plan::{Plan, read_saved};
 use kirikae_engine::text::{Lang, Text};
 
 use crate::failure::Failure;
+use crate::globals::Globals;
+use crate::library::Shelf;
 
 /// A plan file: anything but YAML. `None`: it is no file, or a playbook.
 pub fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
@@ -22,6 +25,25 @@ pub fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
         )
     })?;
     Ok(Some(read_saved(&text)?))
+}
+
+/// The playbook of a saved plan: the file named, else that of its id in the library.
+pub fn playbook_of(globals: &Globals, plan: &Plan, named: Option<&str>) -> Result<String, Failure> {
+    if let Some(named) = named {
+        return Ok(named.to_owned());
+    }
+    let id = &plan.playbook.id;
+    if Shelf::find(globals.library.as_deref(), Some(Path::new(id))).playbook(id).is_some() {
+        return Ok(id.clone());
+    }
+    Err(Failure::usage(
+        "PLAN.NO_PLAYBOOK",
+        Text::new(format!("計画の手順書 {id} が、ここには見つかりません。"), format!("the playbook {id} of the plan is not found here.")),
+        Text::new(
+            "--playbook に手順書のファイルを、または --library にそのフォルダを指定してください。",
+            "name its file by --playbook, or its folder by --library.",
+        ),
+    ))
 }
 
 /// Whether it can be applied still, in one line.

@@ -5,7 +5,7 @@ use std::path::Path;
 use kirikae_engine::plan::Plan;
 use serde_json::json;
 
-use super::saved::{saved_plan, standing};
+use super::saved::{playbook_of, saved_plan, standing};
 use super::take_up::read;
 use crate::exit;
 use crate::failure::Failure;
@@ -56,7 +56,7 @@ fn saved(globals: &Globals, args: &Args, path: &Path, plan: &Plan) -> Result<u8,
         render::out(&serde_json::to_string_pretty(plan).unwrap_or_default());
         return Ok(exit::DONE);
     }
-    let (checked, _, shelf) = load_playbook(globals, args.playbook.as_deref().unwrap_or(&plan.playbook.id))?;
+    let (checked, _, shelf) = load_playbook(globals, &playbook_of(globals, plan, args.playbook.as_deref())?)?;
     let folder = state::folder(globals)?;
     let journal = if folder.join("journal.db").exists() { Some(state::open(&folder)?) } else { None };
     render::out(&render::plan::text(plan, &checked, &site::load(globals)?.site, &shelf.describe(), globals.lang()));

@@ -270,8 +270,12 @@ fn next(state: &State, lang: Lang) -> Vec<String> {
             _ => {}
         }
     }
-    if !matches!(state.phase, Phase::Ended(RunEnd::Done | RunEnd::Finished | RunEnd::Abandoned)) {
-        lines.push(format!("  {label}  kirikae resume {}", state.run));
+    let drifted = state.failed().and_then(|(_, ended)| ended.error.as_ref()).is_some_and(|error| error.code == "PLAN.DRIFT");
+    match state.phase {
+        Phase::Ended(RunEnd::Done | RunEnd::Finished | RunEnd::Abandoned) => {}
+        // Nothing was done, and the same plan would be refused again.
+        Phase::Ended(RunEnd::Failed) if drifted => {}
+        _ => lines.push(format!("  {label}  kirikae resume {}", state.run)),
     }
     lines
 }
