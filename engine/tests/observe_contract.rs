@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kirikae_engine::action::{Inputs, Intent, Kind, Manifest, Observed, registry};
-use kirikae_engine::backend::Vault;
-use kirikae_engine::backend::profile::{ObserveBy, Operation};
+use kirikae_engine::backend::profile::{ObserveBy, Operation, OperationSpec};
+use kirikae_engine::backend::{Call, TokenRead, Vault};
 use kirikae_engine::clock::Clock;
-use kirikae_engine::dsl::{BackupRef, CertInfo, Proof, ProofBy, ProofKind, Value};
+use kirikae_engine::dsl::{BackupRef, CertInfo, Proof, ProofBy, ProofKind, Type, Value};
 use kirikae_engine::run::{EventBody, Outcome, ParkCause, Phase, RunEnd, Settled};
-use kirikae_engine::testing::{Ended, FakePortal, Fault, World, certificate, inputs, obn_profile};
+use kirikae_engine::testing::{Ended, FakePortal, FakeToken, Fault, World, certificate, inputs, obn_profile};
 use kirikae_engine::text::Text;
 
 const CODE: &str = "0110119153";
@@ -25,6 +25,8 @@ enum Sight {
     Sees,
     /// Nothing shows it afterwards; the action may be sent again at any time, which its manifest says.
     Free,
+    /// What it opened ends with its process; it is sent again only within its tries, which its manifest says.
+    Counted,
 }
 
 /// A world in which the action has something to do, and how often it has done it.
@@ -47,6 +49,8 @@ const CONTRACTS: &[Contract] = &[
     ("file.save", Sight::Sees, save),
     ("notify.send", Sight::Free, notify),
     ("secret.keep", Sight::Sees, keep),
+    ("token.login", Sight::Counted, login),
+    ("web.sign_in", Sight::Counted, sign_in),
 ];
 
 fn role(name: &str) -> Value {
@@ -159,6 +163,26 @@ fn notify() -> Scene {
     Scene { world, given, effects: |world| world.notifier.sent().len() }
 }
 
+fn login() -> Scene {
+    let (world, _) = clinic();
+    world.secrets.set("pin", "12345678");
+    world.tokens.insert(FakeToken::new("A1"));
+    let token = world.tokens.tokens(&Call::unattached()).unwrap().remove(0).info;
+    let given = inputs([("token", Value::Token(token)), ("pin", declared("pin"))]);
+    Scene { world, given, effects: |world| world.tokens.tries("A1") }
+}
+
+fn sign_in() -> Scene {
+    let (mut world, _) = clinic();
+    let mut profile = obn_profile();
+    let takes = vec![("user_id".to_owned(), Type::Ascii), ("password".to_owned(), Type::Secret(Box::new(Type::Ascii)))];
+    let spec = OperationSpec { takes, tries: None, observe: ObserveBy::Nothing, claim: None, ..profile.operations[&Operation::Obtain].clone() };
+    profile.operations.insert(Operation::SignIn, spec);
+    world.portal = Arc::new(FakePortal::new(profile, world.clock.clone(), world.p12.clone()));
+    let given = inputs([("portal", role("issuer")), ("user_id", word("sakura")), ("password", declared("password"))]);
+    Scene { world, given, effects: |world| world.portal.sign_ins() as usize }
+}
+
 /// The writing actions of the registry.
 fn writing() -> impl Iterator<Item = &'static Manifest> {
     registry().manifests().filter(|manifest| {
@@ -189,7 +213,8 @@ fn before_the_effect_it_is_not_done_and_afterwards_done_and_never_sent_again() {
         // The process died before the effect: the look that follows finds nothing, and only a local one settles that at once.
         match world.attempt().observe(name, &given, Some(&intent)).unwrap() {
             Observed::NotDone { conclusive, .. } => {
-                assert_eq!(conclusive, !manifest.remote || manifest.repeatable, "{name}: what a look without a find settles");
+                let settles = !manifest.remote || manifest.repeatable || manifest.spends_attempt;
+                assert_eq!(conclusive, settles, "{name}: what a look without a find settles");
             }
             other => panic!("{name}: with an intent and no effect: {other:?}"),
         }
@@ -207,6 +232,7 @@ fn before_the_effect_it_is_not_done_and_afterwards_done_and_never_sent_again() {
                 assert!(!evidence.ja.is_empty() && evidence.en.is_some(), "{name}: evidence in both languages");
             }
             (Sight::Free, Observed::NotDone { conclusive: true, .. }) => assert!(manifest.repeatable, "{name}: sent again, so it must be repeatable"),
+            (Sight::Counted, Observed::NotDone { conclusive: true, .. }) => assert!(manifest.spends_attempt, "{name}: sent again, so it must be counted"),
             (sight, other) => panic!("{name} ({sight:?}) after the effect: {other:?}"),
         }
         if *sight == Sight::Sees {

@@ -88,6 +88,7 @@ struct State {
     absent_after: Option<Duration>,
     received: u32,
     issued: u32,
+    sign_ins: u32,
     pending_looks: u32,
     clock_off: Option<jiff::SignedDuration>,
     unsettled: BTreeMap<String, Sent>,
@@ -240,6 +241,11 @@ impl FakePortal {
     /// Certificates issued.
     pub fn issued(&self) -> u32 {
         locked(&self.state).issued
+    }
+
+    /// Sign-ins that arrived.
+    pub fn sign_ins(&self) -> u32 {
+        locked(&self.state).sign_ins
     }
 
     fn take_fault(&self, operation: Operation) -> Option<Fault> {
@@ -517,6 +523,7 @@ impl CaWrite for FakePortal {
                 self.file(&known.ok_or_else(|| error("PORTAL.WRONG_ID"))?.cert, fault, request)
             }
             other => {
+                locked(&self.state).sign_ins += u32::from(other == Operation::SignIn);
                 let row = ListedRow::of("000000000000000", self.made(&State::default(), &certificate("", 0, "2026-01-01", "2026-01-01"), self.clock.now()));
                 self.gives(other, &row, client.as_ref(), sink)?
             }
