@@ -27,4 +27,6 @@ pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json};
 pub use load::{LoadError, RunBlobs, absent_after, load_program, store_closure};
 pub use retry::{longest_wait, wait};
 pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use secrets::{Escrow, shown_secret};
 pub use state::{Doing, Ended, Outcome, Phase, State, StepState, UncertainStep, apply};

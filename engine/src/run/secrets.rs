@@ -198,7 +198,7 @@ fn newest_kept(vault: &dyn Vault, name: &str, about: &str) -> Result<Option<Secr
 }
 
 /// Keeps what a page shows: vault first, the event after.
-pub(super) struct Escrow<'a> {
+pub(crate) struct Escrow<'a> {
     pub vault: &'a dyn Vault,
     pub run: &'a str,
     pub step: &'a str,
@@ -220,7 +220,7 @@ impl SecretSink for Escrow<'_> {
 }
 
 /// The reference of a secret output: it can be told from run, step and name, also after a crash.
-pub(super) fn shown_secret(run: &str, step: &str, name: &str) -> SecretRef {
+pub(crate) fn shown_secret(run: &str, step: &str, name: &str) -> SecretRef {
     SecretRef::vault(&format!("runs/{run}/{step}.{name}"))
 }
 

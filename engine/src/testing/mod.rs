@@ -15,6 +15,7 @@ mod p12;
 mod portal;
 mod profile;
 mod shipped;
+pub mod sim;
 pub mod situations;
 mod store;
 mod vault;
