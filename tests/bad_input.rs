@@ -75,3 +75,20 @@ fn what_may_have_happened_is_never_retried() {
     let (_place, path) = playbook_with("    uses: ca.renew@1", "    uses: ca.renew@1\n    retry: { errors: [PORTAL.RESULT_UNKNOWN], times: 3, wait: 10s }");
     refused(&["check", path.to_str().unwrap()], &["CHECK.RETRY_CLASS", "PORTAL.RESULT_UNKNOWN", "renew-web.yaml:"]);
 }
+
+#[test]
+fn examples_of_site_errors_are_what_a_terminal_answers() {
+    for code in ["SITE.ROOTS", "SITE.WRONG_KIND"] {
+        let place = tempfile::tempdir().unwrap();
+        let story = kirikae_engine::explain::stories().into_iter().find(|story| story.code == code).unwrap();
+        let example = story.example.unwrap();
+        let answer = |text: &str| {
+            let site = place.path().join("site.yaml");
+            std::fs::write(&site, format!("kirikae: site/1\nid: a/b\ntitle: 試し\ninputs: {{ medical_code: \"0110119153\" }}\n{text}")).unwrap();
+            let state = place.path().join("state");
+            said(&kirikae().args(["plan", "playbooks/obn/verify.yaml", "--site"]).arg(&site).arg("--state").arg(&state).output().unwrap())
+        };
+        assert!(answer(&example.wrong).contains(code), "{code}: {}", answer(&example.wrong));
+        assert!(!answer(&example.right).contains("SITE."), "{code}: {}", answer(&example.right));
+    }
+}

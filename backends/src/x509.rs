@@ -1,6 +1,6 @@
 //! Certificates as the language sees them.
 //!
-//! May use: `x509-cert` for DER and distinguished names. Must not: decide whether a chain is trusted.
+//! May use: `x509-cert` for DER and distinguished names, `rustls` for PEM. Must not: decide whether a chain is trusted.
 
 use std::fmt;
 
@@ -10,6 +10,8 @@ use der::asn1::{Any, BmpString, Ia5StringRef, PrintableStringRef, TeletexStringR
 use der::{Decode, Encode, Tag, Tagged};
 use jiff::Timestamp;
 use kirikae_engine::dsl::{CertInfo, Subject};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use sha2::Digest;
 use x509_cert::Certificate;
 use x509_cert::name::Name;
@@ -85,6 +87,12 @@ pub fn cert_info(der: &[u8], custody: Custody) -> Result<CertInfo, NotACertifica
 /// [`NotACertificate`].
 pub fn public_key(der: &[u8]) -> Result<Vec<u8>, NotACertificate> {
     Ok(Certificate::from_der(der)?.tbs_certificate().subject_public_key_info().to_der()?)
+}
+
+/// The certificates of a PEM file (RFC 7468), DER, in file order; `None` if it holds none.
+pub fn pem_certificates(text: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let found: Vec<Vec<u8>> = CertificateDer::pem_slice_iter(text).filter_map(Result::ok).map(|cert| cert.to_vec()).collect();
+    (!found.is_empty()).then_some(found)
 }
 
 /// Puts certificates behind `leaf` in issuing order and leaves the root out, as TLS sends them (RFC 8446 4.4.2).

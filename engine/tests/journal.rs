@@ -30,7 +30,7 @@ fn at(second: i64) -> Timestamp {
 }
 
 fn begin(journal: &mut Journal, run: &str) {
-    journal.begin(run, at(0), "a/b", "s", started(&format!("P-{run}"))).unwrap();
+    journal.begin(run, at(0), "a/b", "s", started(&format!("P-{run}")), vec![]).unwrap();
 }
 
 fn intended(step: &str) -> EventBody {
@@ -123,8 +123,8 @@ fn a_changed_event_a_missing_one_and_a_cut_tail_are_found() {
 fn a_plan_is_used_once() {
     let place = tempfile::tempdir().unwrap();
     let mut journal = Journal::open(place.path()).unwrap();
-    journal.begin("r1", at(0), "a/b", "s", started("P")).unwrap();
-    let refused = journal.begin("r2", at(1), "a/b", "s", started("P")).unwrap_err();
+    journal.begin("r1", at(0), "a/b", "s", started("P"), vec![]).unwrap();
+    let refused = journal.begin("r2", at(1), "a/b", "s", started("P"), vec![]).unwrap_err();
     assert_eq!(refused.code, "PLAN.USED");
     assert!(journal.events("r2").unwrap().is_empty(), "nothing of the second run is left");
 }

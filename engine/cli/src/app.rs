@@ -51,6 +51,10 @@ enum Command {
     Verify(commands::verify::Args),
     /// List or show secrets of the vault
     Secrets(commands::secrets::Args),
+    /// Which certificate is where: every store of the site, days left, old ones beside newer ones
+    Certs,
+    /// Say what a PKCS#12 or certificate file holds. Imports nothing, costs no attempts
+    Inspect(commands::inspect::Args),
     /// List the actions that a step can use, or print the manual of one: inputs, outputs, effect, errors, an example
     Actions(commands::actions::Args),
     /// Which manual sections have a step, and which steps cite no section
@@ -85,6 +89,8 @@ pub fn main() -> ExitCode {
         Command::Show(args) => commands::show::run(globals, args),
         Command::Verify(args) => commands::verify::run(globals, args),
         Command::Secrets(args) => commands::secrets::run(globals, args),
+        Command::Certs => commands::certs::run(globals),
+        Command::Inspect(args) => commands::inspect::run(globals, args),
         Command::Actions(args) => commands::actions::run(globals, args),
         Command::Coverage(args) => commands::coverage::run(globals, args),
         Command::New(args) => commands::new::run(globals, args),

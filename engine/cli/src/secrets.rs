@@ -127,7 +127,8 @@ pub fn generate(ty: &Type) -> Result<Secret, BackendError> {
     Ok(Secret::text(text))
 }
 
-fn first_line(path: &Path, name: &str) -> Result<Secret, BackendError> {
+/// The first line of a file.
+pub fn first_line(path: &Path, name: &str) -> Result<Secret, BackendError> {
     let text = std::fs::read_to_string(path).map_err(|error| {
         BackendError::new(
             "SECRET.MISSING",

@@ -12,7 +12,7 @@ use kirikae_backends::store::p12::Pkcs12Files;
 use kirikae_backends::vault::age::AgeVault;
 use kirikae_backends::{StoreSettings, builtin};
 use kirikae_engine::backend::profile::Profile;
-use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, Vault};
+use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, StoreWrite, Vault};
 use kirikae_engine::check::Checked;
 use kirikae_engine::dsl::site::{BackendPort, BackendSite, PortalSite, RootsAt, SecretSource, Site};
 use kirikae_engine::dsl::{RoleKind, Type, decode_site};
@@ -108,18 +108,35 @@ fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendS
             ),
         ));
     }
-    let path = bound.path.as_ref().map(|path| open.base.join(path));
     match bound.port {
         BackendPort::Folder => {
+            let path = bound.path.as_ref().map(|path| open.base.join(path));
             let settings = FolderSettings { path: path.unwrap_or_default(), removable: bound.removable, plain: bound.plain };
             set.folders.insert(role.to_owned(), (builtin().folder(&bound.kind)?.open)(&settings)?);
         }
         _ => {
-            let password = store_password(role, bound, path.clone(), open, vault);
-            set.stores.insert(role.to_owned(), (builtin().store(&bound.kind)?.open)(StoreSettings { path, password })?);
+            set.stores.insert(role.to_owned(), open_store(role, bound, open, vault)?);
         }
     }
     Ok(())
+}
+
+fn open_store(role: &str, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn Vault>) -> Result<Arc<dyn StoreWrite>, BackendError> {
+    let path = bound.path.as_ref().map(|path| open.base.join(path));
+    let password = store_password(role, bound, path.clone(), open, vault);
+    (builtin().store(&bound.kind)?.open)(StoreSettings { path, password })
+}
+
+/// A store by its role, or why it cannot be opened.
+pub type OpenStore = (String, Result<Arc<dyn StoreWrite>, BackendError>);
+
+/// Every store of the site by its role; those of one program as `program/role`. Nothing is contacted.
+pub fn open_stores(open: &OpenSite, vault: &Arc<dyn Vault>) -> Vec<OpenStore> {
+    let of_site = open.site.backends.iter().map(|(role, bound)| (role.clone(), role, bound));
+    let of_programs =
+        open.site.programs.iter().flat_map(|(id, program)| program.backends.iter().map(move |(role, bound)| (format!("{id}/{role}"), role, bound)));
+    let stores = of_site.chain(of_programs).filter(|(_, _, bound)| bound.port == BackendPort::Store);
+    stores.map(|(name, role, bound)| (name, open_store(role, bound, open, vault))).collect()
 }
 
 /// The password of a store: from the source the site names, else made once and kept in the vault.

@@ -425,6 +425,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("桁数と文字の種類を確かめてください。どこにも送っていません。", "check length and characters; it was not sent anywhere."),
     ),
     code(
+        "STEP.STUCK",
+        Class::Human,
+        p("相手が応答しないまま、手順が動かない", "a step is stuck: a device does not answer"),
+        p(
+            "機器やカードの差し込みを確かめて待ってください。動かなければ Ctrl-C を2回押し、kirikae resume で続けます。行われたかどうかを先に調べます。",
+            "look at the device and wait; if it stays so press Ctrl-C twice, then `kirikae resume` looks first whether it happened.",
+        ),
+    ),
+    code(
         "STEP.UNCERTAIN",
         Class::Ambiguous,
         p("行われたかどうか分からない", "whether it happened is not known"),

@@ -15,7 +15,7 @@ use crate::backend::profile::Profile;
 use crate::dsl::playbook::{Playbook, Uses, decode_playbook};
 use crate::dsl::reader::{did_you_mean, nearest};
 use crate::dsl::{decode_lock, decode_profile, decode_sources};
-use crate::text::{Diagnostic, Source, Sources, Span, Spanned, Text, Tree};
+use crate::text::{Diagnostic, Source, Sources, Span, Spanned, Text, Tree, sorted};
 
 /// The id of the catalogue among the documents, and of the one behind it.
 pub(crate) const SOURCES: &str = "sources";
@@ -51,16 +51,7 @@ struct Call {
 
 /// Reads everything that `source` refers to.
 pub(super) fn load(source: &Source, library: &dyn Library) -> Closure {
-    let mut closure = Closure {
-        root: None,
-        playbooks: BTreeMap::new(),
-        profiles: BTreeMap::new(),
-        catalogue: Catalogue::default(),
-        documents: BTreeMap::new(),
-        sources: Sources::default(),
-        cyclic: false,
-        found: vec![],
-    };
+    let mut closure = Closure::empty();
     closure.catalogue(library);
     let Some(root) = closure.decode(source) else { return closure };
     closure.root = Some(root.clone());
@@ -94,7 +85,34 @@ pub(super) fn load(source: &Source, library: &dyn Library) -> Closure {
     closure
 }
 
+/// A profile by itself: its form, and its citations where the library has a catalogue.
+pub(super) fn portal(source: &Source, library: &dyn Library) -> (Sources, Vec<Diagnostic>) {
+    let mut closure = Closure::empty();
+    closure.sources.add(source.clone());
+    match decode_profile(source) {
+        Ok(profile) => {
+            closure.catalogue(library);
+            closure.cites_of_profile(source, &profile);
+        }
+        Err(found) => closure.found = found,
+    }
+    (closure.sources, sorted(closure.found))
+}
+
 impl Closure {
+    fn empty() -> Self {
+        Self {
+            root: None,
+            playbooks: BTreeMap::new(),
+            profiles: BTreeMap::new(),
+            catalogue: Catalogue::default(),
+            documents: BTreeMap::new(),
+            sources: Sources::default(),
+            cyclic: false,
+            found: vec![],
+        }
+    }
+
     fn decode(&mut self, source: &Source) -> Option<Rc<Playbook>> {
         self.sources.add(source.clone());
         let (playbook, found) = decode_playbook(source);

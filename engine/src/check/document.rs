@@ -2,9 +2,10 @@
 //!
 //! May use: decoders, the check of playbooks. Must not: open files.
 
+use super::closure::portal;
 use super::{Library, check};
 use crate::action::Registry;
-use crate::dsl::{decode_lock, decode_profile, decode_site, decode_sources};
+use crate::dsl::{decode_lock, decode_site, decode_sources};
 use crate::text::{Diagnostic, Source, Sources};
 
 /// What was found in a document.
@@ -30,7 +31,11 @@ pub fn examine(source: &Source, library: &dyn Library, registry: &Registry) -> E
     let mut sources = Sources::default();
     sources.add(source.clone());
     let findings = match kind_of(source) {
-        Some("portal") => decode_profile(source).err().unwrap_or_default(),
+        Some("portal") => {
+            let (read, found) = portal(source, library);
+            sources = read;
+            found
+        }
         Some("site") => decode_site(source).err().unwrap_or_default(),
         Some("sources") => decode_sources(source).err().unwrap_or_default(),
         Some("lock") => decode_lock(source).err().unwrap_or_default(),

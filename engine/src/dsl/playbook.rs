@@ -239,7 +239,7 @@ fn label_words(reader: &mut Reader<'_>, ty: Option<&Type>, labels: &[(Spanned<St
         _ => vec![],
     };
     for (key, _) in labels.iter().filter(|(key, _)| !words.contains(&key.value.as_str())) {
-        reader.unknown_key(key, &words);
+        reader.unknown_key(key, &words, &[]);
     }
 }
 

@@ -178,7 +178,7 @@ pub(super) fn operation_word(reader: &mut Reader<'_>, node: &Node) -> Option<Ope
 fn operation_name(reader: &mut Reader<'_>, key: &Spanned<String>) -> Option<Operation> {
     let known = Operation::parse(&key.value);
     if known.is_none() {
-        reader.unknown_key(key, &Operation::ALL.map(Operation::word));
+        reader.unknown_key(key, &Operation::ALL.map(Operation::word), &[]);
     }
     known
 }

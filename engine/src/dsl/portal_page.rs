@@ -145,7 +145,7 @@ fn row(reader: &mut Reader<'_>, node: &Node, takes: &[(String, Type)], all: bool
     let mut labels = vec![];
     for entry in columns {
         if !COLUMNS.contains(&entry.key.value.as_str()) {
-            reader.unknown_key(&entry.key, &COLUMNS);
+            reader.unknown_key(&entry.key, &COLUMNS, columns);
         }
         labels.extend(label(reader, &entry.value).map(|label| (entry.key.value.clone(), label)));
     }

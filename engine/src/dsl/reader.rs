@@ -170,15 +170,15 @@ impl<'s> Reader<'s> {
         for entry in entries {
             let name = entry.key.value.as_str();
             if !keys.contains(&name) {
-                self.unknown_key(&entry.key, keys);
+                self.unknown_key(&entry.key, keys, entries);
             }
         }
         let span = entries.first().map_or(node.span, |entry| entry.key.span);
         Some(Fields { entries, span })
     }
 
-    /// Reports a key that is not known here, with the nearest one that is.
-    pub(crate) fn unknown_key(&mut self, key: &Spanned<String>, keys: &[&str]) {
+    /// Reports a key that is not known here, with the nearest one that is and that does not stand beside it already.
+    pub(crate) fn unknown_key(&mut self, key: &Spanned<String>, keys: &[&str], beside: &[Entry]) {
         if let Some(withheld) = self.withheld.iter().find(|withheld| withheld.word == key.value) {
             let what = Text::new(format!("「{}」は使えません。", key.value), format!("`{}` cannot be used.", key.value));
             self.error(withheld.code, key.span, what).cure.push(withheld.cure.into());
@@ -186,7 +186,7 @@ impl<'s> Reader<'s> {
         }
         let what = Text::new(format!("「{}」という項目はありません。", key.value), format!("there is no key `{}` here.", key.value));
         let list = keys.join(", ");
-        let near = nearest(&key.value, keys.iter().copied()).map(str::to_owned);
+        let near = nearest(&key.value, keys.iter().copied()).filter(|near| beside.iter().all(|entry| entry.key.value != *near)).map(str::to_owned);
         let finding = self.error("DSL.UNKNOWN_KEY", key.span, what);
         did_you_mean(finding, key.span, near);
         finding.cure.push(Text::new(format!("使える項目: {list}"), format!("keys here: {list}")));

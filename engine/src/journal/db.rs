@@ -12,7 +12,8 @@ use serde_json::Value as Json;
 
 use super::chain::{ChainFault, STATE_RUN, link};
 use super::lock::OpeningLock;
-use crate::run::{EffectResult, Event, EventBody, Outcome};
+use super::power::Power;
+use crate::run::{EffectResult, Event, EventBody, Outcome, Settled};
 use crate::text::Text;
 
 const FORMAT: &str = "1.0";
@@ -33,6 +34,7 @@ CREATE TABLE IF NOT EXISTS blobs(run TEXT NOT NULL, name TEXT NOT NULL, sha256 T
 pub struct Journal {
     connection: Connection,
     folder: PathBuf,
+    power: Power,
 }
 
 /// A run, for listings.
@@ -162,7 +164,19 @@ impl Journal {
                 });
             }
         }
-        Ok(Self { connection, folder: folder.to_owned() })
+        Ok(Self { connection, folder: folder.to_owned(), power: Power::default() })
+    }
+
+    /// The power fails at this write; writes are counted from here on.
+    #[cfg(feature = "testing")]
+    pub fn cut(&mut self, cut: super::power::Cut) {
+        self.power = Power { cut: Some(cut), writes: 0 };
+    }
+
+    /// Writes since the journal was opened, or since a cut was set.
+    #[cfg(feature = "testing")]
+    pub fn writes(&self) -> u64 {
+        self.power.writes
     }
 
     /// The state folder.
@@ -178,15 +192,49 @@ impl Journal {
     pub fn append(&mut self, run: &str, wall: Timestamp, body: EventBody) -> Result<Event, JournalError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let event = append_in(&transaction, run, wall, body)?;
-        transaction.commit()?;
+        self.power.commit(transaction)?;
         Ok(event)
     }
 
-    /// Begins a run: takes the plan (single use) and writes the first event.
+    /// Appends events of one run, stamped by the caller and in order, all in one transaction (group commit): after an error none of
+    /// them is written.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`; `JOURNAL.FAILED` if the first does not follow the run's last event on disk: somebody else wrote to it.
+    pub fn append_all(&mut self, run: &str, events: &[Event]) -> Result<(), JournalError> {
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut tail = Tail::of(&transaction, run)?;
+        for event in events {
+            if event.seq != tail.seq + 1 {
+                return Err(JournalError {
+                    code: "JOURNAL.FAILED",
+                    cause: Text::new(
+                        format!("実行 {run} の記録に、ほかのプログラムが {} を書き足しました。", tail.seq),
+                        format!("another program wrote event {} of run {run}.", tail.seq),
+                    ),
+                    cure: Text::new("ほかの窓を閉じてから、kirikae resume で続けてください。", "close other windows, then go on with `kirikae resume`."),
+                });
+            }
+            tail = tail.then(&transaction, run, event)?;
+        }
+        self.power.commit(transaction)?;
+        Ok(())
+    }
+
+    /// Begins a run: takes the plan (single use) and writes the first event and the approvals that were given with it, all or
+    /// nothing: a run that began without its approvals could never get them.
     ///
     /// # Errors
     /// `PLAN.USED`, `JOURNAL.*`.
-    pub fn begin(&mut self, run: &str, wall: Timestamp, playbook: &str, target: &str, body: EventBody) -> Result<Event, JournalError> {
+    pub fn begin(
+        &mut self,
+        run: &str,
+        wall: Timestamp,
+        playbook: &str,
+        target: &str,
+        body: EventBody,
+        approvals: Vec<EventBody>,
+    ) -> Result<Vec<Event>, JournalError> {
         let EventBody::RunStarted { plan, digest, blobs, .. } = &body else {
             return Err(JournalError {
                 code: "JOURNAL.FAILED", cause: Text::new("最初の記録ではありません。", "not a first event."), cure: Text::default()
@@ -210,9 +258,10 @@ impl Journal {
         for (name, sha256) in &blobs {
             transaction.execute("INSERT INTO blobs VALUES(?1, ?2, ?3, 0)", params![run, name, sha256])?;
         }
-        let event = append_in(&transaction, run, wall, body)?;
-        transaction.commit()?;
-        Ok(event)
+        let bodies = std::iter::once(body).chain(approvals);
+        let events = bodies.map(|body| append_in(&transaction, run, wall, body)).collect::<Result<Vec<_>, _>>()?;
+        self.power.commit(transaction)?;
+        Ok(events)
     }
 
     /// Takes claims for a run, all or none.
@@ -231,7 +280,7 @@ impl Journal {
                 }
             }
         }
-        transaction.commit()?;
+        self.power.commit(transaction)?;
         Ok(())
     }
 
@@ -384,32 +433,54 @@ fn read_event(seq: i64, at: i64, kind: &str, body: &str) -> Option<Event> {
     Some(Event { seq: u64::try_from(seq).ok()?, at: timestamp(at), body: serde_json::from_value(json).ok()? })
 }
 
-fn append_in(transaction: &Transaction<'_>, run: &str, wall: Timestamp, body: EventBody) -> Result<Event, JournalError> {
-    let last: Option<(i64, i64, Vec<u8>)> = transaction
-        .prepare_cached("SELECT seq, at, hash FROM events WHERE run=?1 ORDER BY seq DESC LIMIT 1")?
-        .query_row([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let (seq, previous_at, previous) = match last {
-        Some((seq, at, hash)) => (seq + 1, at, <[u8; 32]>::try_from(hash.as_slice()).unwrap_or([0; 32])),
-        None => (1, i64::MIN, [0; 32]),
-    };
-    let at = wall.as_millisecond().max(previous_at);
-    let kind = body.kind();
-    let mut json = serde_json::to_value(&body).map_err(|error| JournalError {
-        code: "JOURNAL.FAILED",
-        cause: Text::new(format!("記録の形にできません: {error}"), format!("event has no JSON form: {error}")),
-        cure: Text::default(),
-    })?;
-    if let Some(object) = json.as_object_mut() {
-        object.remove("kind");
-        object.insert("v".to_owned(), Json::from(1));
+/// The end of a run's chain.
+struct Tail {
+    /// 0: there is no event yet.
+    seq: u64,
+    at: Option<Timestamp>,
+    hash: [u8; 32],
+}
+
+impl Tail {
+    fn of(transaction: &Transaction<'_>, run: &str) -> Result<Self, JournalError> {
+        let last: Option<(i64, i64, Vec<u8>)> = transaction
+            .prepare_cached("SELECT seq, at, hash FROM events WHERE run=?1 ORDER BY seq DESC LIMIT 1")?
+            .query_row([run], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        Ok(match last {
+            Some((seq, at, hash)) => {
+                Self { seq: u64::try_from(seq).unwrap_or(0), at: Some(timestamp(at)), hash: <[u8; 32]>::try_from(hash.as_slice()).unwrap_or([0; 32]) }
+            }
+            None => Self { seq: 0, at: None, hash: [0; 32] },
+        })
     }
-    let text = json.to_string();
-    let sequence = u64::try_from(seq).unwrap_or(0);
-    let hash = link(&previous, run, sequence, at, kind, &text);
-    execute(transaction, "INSERT INTO events VALUES(?1, ?2, ?3, ?4, ?5, ?6)", params![run, seq, at, kind, text, hash.as_slice()])?;
-    side_tables(transaction, run, at, &body)?;
-    Ok(Event { seq: sequence, at: timestamp(at), body })
+
+    /// Writes the next event and what it means for the tables beside.
+    fn then(self, transaction: &Transaction<'_>, run: &str, event: &Event) -> Result<Self, JournalError> {
+        let (kind, at) = (event.body.kind(), event.at.as_millisecond());
+        let mut json = serde_json::to_value(&event.body).map_err(|error| JournalError {
+            code: "JOURNAL.FAILED",
+            cause: Text::new(format!("記録の形にできません: {error}"), format!("event has no JSON form: {error}")),
+            cure: Text::default(),
+        })?;
+        if let Some(object) = json.as_object_mut() {
+            object.remove("kind");
+            object.insert("v".to_owned(), Json::from(1));
+        }
+        let text = json.to_string();
+        let hash = link(&self.hash, run, event.seq, at, kind, &text);
+        let seq = i64::try_from(event.seq).unwrap_or(i64::MAX);
+        execute(transaction, "INSERT INTO events VALUES(?1, ?2, ?3, ?4, ?5, ?6)", params![run, seq, at, kind, text, hash.as_slice()])?;
+        side_tables(transaction, run, at, &event.body)?;
+        Ok(Self { seq: event.seq, at: Some(event.at), hash })
+    }
+}
+
+fn append_in(transaction: &Transaction<'_>, run: &str, wall: Timestamp, body: EventBody) -> Result<Event, JournalError> {
+    let tail = Tail::of(transaction, run)?;
+    let event = Event::after(tail.seq, tail.at, wall, body);
+    tail.then(transaction, run, &event)?;
+    Ok(event)
 }
 
 /// The statements are the same for every event of a run, so each is compiled once.
@@ -435,6 +506,18 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
         }
         EventBody::Uncertain { step, .. } => {
             execute(transaction, "UPDATE commitments SET state='uncertain', at=?3 WHERE run=?1 AND step=?2", params![run, step, at])?;
+        }
+        EventBody::HumanAnswered { step, settled: Some(settled), answer } => {
+            let state = match settled {
+                Settled::Done => "done",
+                Settled::NotDone => "not_done",
+            };
+            let request = answer.fields.get("request_id");
+            execute(
+                transaction,
+                "UPDATE commitments SET state=?3, request_id=COALESCE(?4, request_id), at=?5 WHERE run=?1 AND step=?2",
+                params![run, step, state, request, at],
+            )?;
         }
         EventBody::StepEnded { step, end } => {
             execute(transaction, "DELETE FROM outbox WHERE run=?1 AND step=?2", params![run, step])?;

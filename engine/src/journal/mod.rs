@@ -7,8 +7,11 @@ mod chain;
 mod db;
 mod lock;
 pub(crate) mod place;
+mod power;
 
 pub use chain::{ChainFault, STATE_RUN, link};
 pub use db::{Commitment, Journal, JournalError, RunRow, Verified};
 pub use lock::RunLock;
 pub use place::{PlaceError, check_place, reserve};
+#[cfg(feature = "testing")]
+pub use power::Cut;

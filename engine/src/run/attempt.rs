@@ -1,147 +1,187 @@
-//! One attempt of one step: look, intent, act. What it finds becomes events; it decides nothing.
+//! One attempt of one step, in a worker thread: look, intent, act. What it finds becomes events; it decides nothing.
+//!
+//! It sees the state as it was when the attempt began. What must be on disk in the middle of it goes through its [`Link`].
 
 use std::cell::RefCell;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::driver::{Driver, RunError};
-use super::event::{EffectResult, ErrorBody, EventBody, ParkCause, Seen};
+use super::crew::{Handed, Link};
+use super::decide::{Command, Program, StateFacts};
+use super::event::{EffectResult, ErrorBody, EventBody, Seen};
+use super::files::StateBlobs;
+use super::log::STEP_BACK;
 use super::secrets::{Escrow, shown_secret};
-use super::state::Doing;
-use crate::action::{Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Outputs, ReadCx, Sessions, WriteAction, WriteCx};
-use crate::backend::{BackendError, Call, Class, IdempotencyKey, Progress, SecretSink};
-use crate::check::BoundAction;
-use crate::dsl::{Type, Value};
-use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json};
+use super::state::{Doing, State};
+use crate::action::{AskAction, Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Outputs, ReadCx, Registry, Sessions, WriteAction, WriteCx};
+use crate::backend::{BackendError, BackendSet, Call, CancelToken, Class, IdempotencyKey, Progress, SecretSink};
+use crate::check::{Binding, BoundAction};
+use crate::clock::Clock;
+use crate::dsl::{RoleKind, Type, Value};
+use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json, site_key};
 use crate::text::Text;
 
 /// Wall time may be so far from a portal's `Date`.
 const PORTAL_SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// A step back of the wall clock that is not worth an event.
-pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
 /// No run happens before this program was written.
 const BUILT: &str = "2026-11-01T00:00:00Z";
 
-impl Driver<'_> {
-    /// Carries out a step that the core commanded.
-    pub(super) fn start(&mut self, address: &str, attempt: u32) -> Result<(), RunError> {
-        let (inputs, kind) = self.prepared(address)?;
-        if let Err(error) = self.fetch_secrets(&inputs) {
-            return self.without_secret(address, attempt, error);
-        }
-        self.record_escrowed(address)?;
-        match kind {
-            Kind::Read(read) => {
+/// What all attempts of a run share.
+pub(super) struct Shared<'a> {
+    pub(super) program: &'a Program,
+    pub(super) registry: &'static Registry,
+    pub(super) backends: &'a BackendSet,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) cancel: CancelToken,
+    pub(super) fresh_for: Duration,
+    pub(super) site: String,
+    pub(super) blobs: StateBlobs,
+    /// How long one call of a backend may take.
+    pub(super) call_limit: Duration,
+}
+
+/// One attempt of one step.
+pub(super) struct Attempt<'a> {
+    context: &'a Shared<'a>,
+    state: Arc<State>,
+    link: Link,
+    address: String,
+}
+
+impl<'a> Attempt<'a> {
+    /// An attempt of the step with this address; `state` is the run's at its beginning.
+    pub(super) fn new(context: &'a Shared<'a>, state: Arc<State>, link: Link, address: &str) -> Self {
+        Self { context, state, link, address: address.to_owned() }
+    }
+
+    /// The step.
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// The line to the main loop.
+    pub(super) fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn state(&self) -> &State {
+        &self.state
+    }
+
+    fn now(&self) -> Timestamp {
+        let wall = self.context.clock.now();
+        self.state.at.map_or(wall, |last| last.max(wall))
+    }
+
+    /// Carries a command of the core out: the events that end it, in order; none if the run is being stopped before the effect began.
+    ///
+    /// # Errors
+    /// When the main loop has ended.
+    pub(super) fn carry_out(self, command: &Command, inputs: &Inputs, kind: Kind<'static>) -> Handed {
+        match (command, kind) {
+            (Command::Start { attempt, .. }, Kind::Read(read)) => {
                 let sessions = Sessions::default();
-                let seen = seen_read(read.read(&self.read_cx(address, attempt, &sessions, &[]), &inputs));
-                self.record_escrowed(address)?;
-                self.append(EventBody::Observed { step: address.to_owned(), attempt, seen })
+                let seen = seen_read(read.read(&self.read_cx(*attempt, &sessions, &[]), inputs));
+                Ok(vec![self.observed(*attempt, seen)])
             }
-            Kind::Write(write) => self.start_write(address, attempt, &inputs, write),
-            Kind::Ask(_) => Ok(()),
+            (Command::Start { attempt, .. }, Kind::Write(write)) => self.start_write(*attempt, inputs, write),
+            (Command::Continue { attempt, cookie, .. }, Kind::Write(write)) => self.go_on(*attempt, cookie, inputs, write),
+            (Command::Look { .. }, Kind::Write(write)) => self.reconcile(inputs, write),
+            (Command::Ask { .. }, Kind::Ask(ask)) => self.ask(inputs, ask),
+            (Command::TakeAnswer { .. }, Kind::Ask(ask)) => self.take_answer(inputs, ask),
+            _ => Ok(vec![]),
         }
     }
 
-    fn start_write(&mut self, address: &str, attempt: u32, inputs: &Inputs, write: &dyn WriteAction) -> Result<(), RunError> {
+    fn observed(&self, attempt: u32, seen: Seen) -> EventBody {
+        EventBody::Observed { step: self.address.clone(), attempt, seen }
+    }
+
+    fn start_write(&self, attempt: u32, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
         let sessions = Sessions::default();
-        let ready = self.before_write(address, inputs).and_then(|committed| {
-            let observed = write.observe(&self.read_cx(address, attempt, &sessions, &committed), inputs, None)?;
-            self.clock_is_right(address, &sessions)?;
+        let ready = self.before_write(inputs).and_then(|committed| {
+            let observed = write.observe(&self.read_cx(attempt, &sessions, &committed), inputs, None)?;
+            self.clock_is_right(&sessions)?;
             Ok((observed, committed))
         });
         let (observed, committed) = match ready {
             Ok(ready) => ready,
-            Err(error) => return self.append(EventBody::Observed { step: address.to_owned(), attempt, seen: Seen::Failed { error: error.into() } }),
+            Err(error) => return Ok(vec![self.observed(attempt, Seen::Failed { error: error.into() })]),
         };
-        let told_not_done = self.state().step(address).is_some_and(|step| step.told_not_done);
+        let told_not_done = self.state().step(&self.address).is_some_and(|step| step.told_not_done);
         let baseline = match observed {
             Observed::NotDone { baseline, .. } => baseline,
             Observed::CannotTell { baseline, .. } if told_not_done => baseline,
-            other => return self.append(EventBody::Observed { step: address.to_owned(), attempt, seen: seen_look(other) }),
+            other => return Ok(vec![self.observed(attempt, seen_look(other))]),
         };
-        if let Err(error) = self.still_in_time(address) {
-            return self.append(EventBody::Observed { step: address.to_owned(), attempt, seen: Seen::Failed { error: error.into() } });
+        if let Err(error) = self.still_in_time() {
+            return Ok(vec![self.observed(attempt, Seen::Failed { error: error.into() })]);
         }
         let intent = Intent { attempt, at: self.now(), baseline };
-        self.append(self.intent_event(address, inputs, &intent))?;
-        self.perform(address, inputs, write, intent, &sessions, &committed, None)
+        if !self.link.record(self.intent_event(inputs, &intent))? {
+            return Ok(vec![]);
+        }
+        self.perform(inputs, write, intent, &sessions, &committed, None)
     }
 
     /// Goes on with a pending effect.
-    pub(super) fn go_on(&mut self, address: &str, attempt: u32, cookie: &str) -> Result<(), RunError> {
-        let (inputs, kind) = self.prepared(address)?;
-        let (Kind::Write(write), Some(Doing::Pending { intent, .. })) = (kind, self.state().step(address).map(|step| step.doing.clone())) else {
-            return Ok(());
-        };
-        let sessions = Sessions::default();
-        self.perform(address, &inputs, write, Intent { attempt, ..intent }, &sessions, &[], hex::decode(cookie).ok())
+    fn go_on(&self, attempt: u32, cookie: &str, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
+        let Some(Doing::Pending { intent, .. }) = self.state().step(&self.address).map(|step| &step.doing) else { return Ok(vec![]) };
+        let intent = Intent { attempt, ..intent.clone() };
+        self.perform(inputs, write, intent, &Sessions::default(), &[], hex::decode(cookie).ok())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "everything here belongs to one attempt")]
-    fn perform(
-        &mut self,
-        address: &str,
-        inputs: &Inputs,
-        write: &dyn WriteAction,
-        intent: Intent,
-        sessions: &Sessions,
-        committed: &[String],
-        cookie: Option<Vec<u8>>,
-    ) -> Result<(), RunError> {
+    fn perform(&self, inputs: &Inputs, write: &dyn WriteAction, intent: Intent, sessions: &Sessions, committed: &[String], cookie: Option<Vec<u8>>) -> Handed {
         let attempt = intent.attempt;
         let escrow = RefCell::new(Escrow {
             vault: &*self.context.backends.vault,
             run: &self.state().run,
-            step: address,
+            step: &self.address,
             playbook: &self.context.program.checked.id,
             at: self.now(),
-            kept: vec![],
+            link: &self.link,
         });
         let sink: &RefCell<dyn SecretSink + '_> = &escrow;
-        let cx = WriteCx { read: self.read_cx(address, attempt, sessions, committed), writes: self.context.backends.writes(), sink, cookie };
+        let cx = WriteCx { read: self.read_cx(attempt, sessions, committed), writes: self.context.backends.writes(), sink, cookie };
         let result = write.perform(&cx, inputs, &IntentOnDisk(intent));
-        let kept = escrow.into_inner().kept;
-        for (name, reference) in kept {
-            self.append(EventBody::SecretEscrowed { step: address.to_owned(), name: format!("{address}.{name}"), reference: reference.as_str().to_owned() })?;
-        }
-        let step = address.to_owned();
-        match result {
-            Ok(Progress::Done(outputs)) => {
-                self.append(EventBody::EffectEnded { step, attempt, result: EffectResult::Done { outputs: outputs_to_json(&outputs) } })
-            }
+        let step = self.address.clone();
+        let ended = |result: EffectResult| EventBody::EffectEnded { step: step.clone(), attempt, result };
+        Ok(match result {
+            Ok(Progress::Done(outputs)) => vec![ended(EffectResult::Done { outputs: outputs_to_json(&outputs) })],
             Ok(Progress::Pending { retry_after, cookie }) => {
                 let due = self.now().saturating_add(SignedDuration::try_from(retry_after).unwrap_or(SignedDuration::MAX)).unwrap_or(self.now());
-                self.append(EventBody::EffectEnded { step, attempt, result: EffectResult::Pending { due, cookie: hex::encode(cookie) } })
+                vec![ended(EffectResult::Pending { due, cookie: hex::encode(cookie) })]
             }
-            Err(error) => {
-                let (class, code, why) = (error.class, error.code.clone(), error.cause.clone());
-                self.append(EventBody::EffectEnded { step: step.clone(), attempt, result: EffectResult::Failed { error: error.into() } })?;
-                if class == Class::Ambiguous { self.append(EventBody::Uncertain { step, code, why }) } else { Ok(()) }
+            Err(error) if error.class == Class::Ambiguous => {
+                let (code, why) = (error.code.clone(), error.cause.clone());
+                vec![ended(EffectResult::Failed { error: error.into() }), EventBody::Uncertain { step: step.clone(), code, why }]
             }
-        }
+            Err(error) => vec![ended(EffectResult::Failed { error: error.into() })],
+        })
     }
 
     /// Looks whether an uncertain effect happened. Secrets that were shown before the crash are found in the vault.
-    pub(super) fn reconcile(&mut self, address: &str) -> Result<(), RunError> {
-        let (inputs, kind) = self.prepared(address)?;
-        let Some(Doing::Uncertain(uncertain)) = self.state().step(address).map(|step| step.doing.clone()) else { return Ok(()) };
-        let (Kind::Write(write), Some(intent)) = (kind, uncertain.intent) else { return Ok(()) };
+    fn reconcile(&self, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
+        let Some(Doing::Uncertain(uncertain)) = self.state().step(&self.address).map(|step| &step.doing) else { return Ok(vec![]) };
+        let Some(intent) = &uncertain.intent else { return Ok(vec![]) };
         let sessions = Sessions::default();
-        let seen = match write.observe(&self.read_cx(address, intent.attempt, &sessions, &[]), &inputs, Some(&intent)) {
+        let seen = match write.observe(&self.read_cx(intent.attempt, &sessions, &[]), inputs, Some(intent)) {
             Ok(Observed::Done { mut outputs, evidence }) => {
-                self.add_shown(address, &mut outputs);
+                self.add_shown(&mut outputs);
                 Seen::Done { outputs: outputs_to_json(&outputs), evidence: Some(evidence) }
             }
             Ok(observed) => seen_look(observed),
             Err(error) => Seen::Failed { error: error.into() },
         };
-        self.append(EventBody::Reconciled { step: address.to_owned(), seen })
+        Ok(vec![EventBody::Reconciled { step: self.address.clone(), seen }])
     }
 
-    fn add_shown(&self, address: &str, outputs: &mut Outputs) {
-        let Some(action) = self.context.program.action(address) else { return };
+    fn add_shown(&self, outputs: &mut Outputs) {
+        let Some(action) = self.context.program.action(&self.address) else { return };
         for output in action.manifest.outputs.iter().filter(|output| output.ty.is_secret() && !outputs.contains_key(&output.name)).collect::<Vec<_>>() {
-            let reference = shown_secret(&self.state().run, address, &output.name);
+            let reference = shown_secret(&self.state().run, &self.address, &output.name);
             if matches!(self.context.backends.vault.get(&reference), Ok(Some(_))) {
                 outputs.insert(output.name.clone(), Value::Secret(reference));
             }
@@ -149,117 +189,59 @@ impl Driver<'_> {
     }
 
     /// Puts the question of a step.
-    pub(super) fn ask(&mut self, address: &str) -> Result<(), RunError> {
-        let (inputs, kind) = self.prepared(address)?;
-        let Kind::Ask(ask) = kind else { return Ok(()) };
+    fn ask(&self, inputs: &Inputs, ask: &dyn AskAction) -> Handed {
         let sessions = Sessions::default();
-        let body = match ask.question(&self.read_cx(address, 1, &sessions, &[]), &inputs) {
-            Ok(question) => EventBody::HumanAsked { step: address.to_owned(), question },
-            Err(error) => EventBody::Observed { step: address.to_owned(), attempt: 1, seen: Seen::Failed { error: error.into() } },
-        };
-        self.append(body)
+        Ok(vec![match ask.question(&self.read_cx(1, &sessions, &[]), inputs) {
+            Ok(question) => EventBody::HumanAsked { step: self.address.clone(), question },
+            Err(error) => self.observed(1, Seen::Failed { error: error.into() }),
+        }])
     }
 
     /// Turns a person's answer into outputs.
-    pub(super) fn take_answer(&mut self, address: &str) -> Result<(), RunError> {
-        let (inputs, kind) = self.prepared(address)?;
-        let (Kind::Ask(ask), Some(Doing::Answered(_, answer))) = (kind, self.state().step(address).map(|step| step.doing.clone())) else { return Ok(()) };
+    fn take_answer(&self, inputs: &Inputs, ask: &dyn AskAction) -> Handed {
+        let Some(Doing::Answered(_, answer)) = self.state().step(&self.address).map(|step| &step.doing) else { return Ok(vec![]) };
         let sessions = Sessions::default();
-        let seen = seen_read(ask.answered(&self.read_cx(address, 1, &sessions, &[]), &inputs, &answer));
-        self.append(EventBody::Observed { step: address.to_owned(), attempt: 1, seen })
-    }
-
-    /// The inputs of a step, all known now, and how its action is carried out.
-    fn prepared(&self, address: &str) -> Result<(Inputs, Kind<'static>), RunError> {
-        let program = self.context.program;
-        let gone = || RunError::internal(&format!("step {address}"));
-        let index = program.index(address).ok_or_else(gone)?;
-        let action = program.action(address).ok_or_else(gone)?;
-        let facts = super::decide::StateFacts(self.state(), program);
-        let step = &program.checked.steps[index];
-        let resolver = program.resolver_at(&facts, step);
-        for secret in &program.checked.secrets {
-            if let Some(subject) = resolver.subject(secret) {
-                self.secrets.is_about(&secret.name, subject);
-            }
-        }
-        let inputs = resolver.inputs_of(step.frame, action).known;
-        let (_, implementation) = self.context.registry.find(action.manifest.name, action.manifest.major).ok_or_else(gone)?;
-        Ok((inputs, implementation.kind()))
+        let seen = seen_read(ask.answered(&self.read_cx(1, &sessions, &[]), inputs, answer));
+        Ok(vec![self.observed(1, seen)])
     }
 
     /// The deadline once more, by the wall clock just before the intent: a person may have taken hours to type a secret.
-    fn still_in_time(&self, address: &str) -> Result<(), BackendError> {
+    fn still_in_time(&self) -> Result<(), BackendError> {
         let program = self.context.program;
-        let Some(step) = program.index(address).map(|index| &program.checked.steps[index]) else { return Ok(()) };
-        let facts = super::decide::StateFacts(self.state(), program);
+        let Some(step) = program.index(&self.address).map(|index| &program.checked.steps[index]) else { return Ok(()) };
+        let facts = StateFacts(self.state(), program);
         match deadline(&program.resolver_at(&facts, step), step, self.now()) {
             DeadlineState::Passed(_, error) => Err(*error),
             _ => Ok(()),
         }
     }
 
-    fn fetch_secrets(&self, inputs: &Inputs) -> Result<(), BackendError> {
-        let mut declared = inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_)));
-        declared.try_for_each(|value| crate::action::Secrets::value(&self.secrets, value).map(|_| ()))
-    }
-
-    fn record_escrowed(&mut self, address: &str) -> Result<(), RunError> {
-        for (name, reference) in self.secrets.take_escrowed() {
-            self.append(EventBody::SecretEscrowed { step: address.to_owned(), name, reference: reference.as_str().to_owned() })?;
-        }
-        Ok(())
-    }
-
-    /// Nobody could give a secret: the run waits for a person. A value of the wrong shape fails the step.
-    fn without_secret(&mut self, address: &str, attempt: u32, error: BackendError) -> Result<(), RunError> {
-        if error.code == "SECRET.MISSING" {
-            self.note(&error);
-            self.append(EventBody::RunParked { cause: ParkCause::Person, steps: vec![address.to_owned()], until: None })
-        } else {
-            self.append(EventBody::Observed { step: address.to_owned(), attempt, seen: Seen::Failed { error: error.into() } })
-        }
-    }
-
     /// Everything that must hold before a write: claim, room, backup places; for an irreversible step its pinned inputs, read again.
     /// Gives the request IDs that were committed for its credential.
-    fn before_write(&mut self, address: &str, inputs: &Inputs) -> Result<Vec<String>, BackendError> {
+    fn before_write(&self, inputs: &Inputs) -> Result<Vec<String>, BackendError> {
         let program = self.context.program;
-        let Some(action) = program.action(address) else { return Ok(vec![]) };
+        let Some(action) = program.action(&self.address) else { return Ok(vec![]) };
         let credential = credential_keys(&program.checked, action, inputs);
-        self.take_claims(credential.as_deref())?;
+        let site = || (!self.state().wrote).then(|| site_key(&program.checked, &self.context.site));
+        let committed = self.link.claim(credential.clone().or_else(site), credential)?;
         if !self.state().wrote {
-            self.reserve()?;
-            self.backup_places()?;
-        }
-        if action.manifest.effect == Effect::Irreversible {
-            self.read_pinned_again(address, action, inputs)?;
-        }
-        credential.map_or_else(|| Ok(vec![]), |key| self.committed(&key))
-    }
-
-    fn backup_places(&self) -> Result<(), BackendError> {
-        let program = self.context.program;
-        let in_turn = program.checked.steps.iter().filter(|step| step.row.is_none());
-        let saving = in_turn.filter(|step| program.writes(&step.address) && self.state().ended(&step.address).is_none());
-        for action in saving.filter_map(|step| program.action(&step.address)) {
-            let folders = action.manifest.inputs.iter().filter(|input| *input.ty.required() == Type::Role(crate::dsl::RoleKind::Folder));
-            for input in folders {
-                if let Some(crate::check::Binding::Literal(Value::Role(role))) = action.with.get(&input.name) {
-                    self.context.backends.reads().folder(role)?.probe_writable(&Call::unattached())?;
-                }
+            for role in backup_roles(program, self.state()) {
+                self.context.backends.reads().folder(role)?.probe_writable(&self.call(1))?;
             }
         }
-        Ok(())
+        if action.manifest.effect == Effect::Irreversible {
+            self.read_pinned_again(action, inputs)?;
+        }
+        Ok(committed)
     }
 
-    fn read_pinned_again(&self, address: &str, action: &BoundAction, inputs: &Inputs) -> Result<(), BackendError> {
+    fn read_pinned_again(&self, action: &BoundAction, inputs: &Inputs) -> Result<(), BackendError> {
         // A deletion that was cut short has taken the key before the certificate: that change is our own.
-        let ours = self.state().step(address).is_some_and(|step| step.intended);
+        let ours = self.state().step(&self.address).is_some_and(|step| step.intended);
         let certs = action.manifest.inputs.iter().filter_map(|input| inputs.cert(&input.name));
         for cert in certs {
             let Ok(store) = self.context.backends.reads().holder(&cert.holder) else { continue };
-            let now = store.list(&Call::unattached())?;
+            let now = store.list(&self.call(1))?;
             if !now.iter().any(|found| found.info.sha256 == cert.sha256 && (ours || found.info.has_key == cert.has_key)) {
                 let cause = Text::new(
                     format!("証明書(拇印 {})が保管先から無くなりました。", cert.sha1),
@@ -272,9 +254,9 @@ impl Driver<'_> {
     }
 
     /// The clock, before the run's first irreversible effect.
-    fn clock_is_right(&self, address: &str, sessions: &Sessions) -> Result<(), BackendError> {
+    fn clock_is_right(&self, sessions: &Sessions) -> Result<(), BackendError> {
         let program = self.context.program;
-        if program.action(address).is_none_or(|action| action.manifest.effect < Effect::Irreversible) {
+        if program.action(&self.address).is_none_or(|action| action.manifest.effect < Effect::Irreversible) {
             return Ok(());
         }
         let wall = self.context.clock.now();
@@ -297,32 +279,51 @@ impl Driver<'_> {
         }
     }
 
-    fn intent_event(&self, address: &str, inputs: &Inputs, intent: &Intent) -> EventBody {
+    fn intent_event(&self, inputs: &Inputs, intent: &Intent) -> EventBody {
         let program = self.context.program;
-        let action = program.action(address);
+        let action = program.action(&self.address);
         EventBody::IntentRecorded {
-            step: address.to_owned(),
-            key: IdempotencyKey::new(&self.state().run, address).as_str().to_owned(),
+            step: self.address.clone(),
+            key: IdempotencyKey::new(&self.state().run, &self.address).as_str().to_owned(),
             operation: action.map(|action| action.manifest.name.to_owned()).unwrap_or_default(),
             credential: action.and_then(|action| credential_keys(&program.checked, action, inputs)),
             intent: intent.clone(),
         }
     }
 
-    fn read_cx<'s>(&'s self, address: &str, attempt: u32, sessions: &'s Sessions, committed: &'s [String]) -> ReadCx<'s> {
+    /// The circumstances of a call that begins now.
+    fn call(&self, attempt: u32) -> Call {
+        let deadline = Instant::now().checked_add(self.context.call_limit);
+        self.link.until(deadline);
+        Call { deadline, cancel: self.context.cancel.clone(), key: IdempotencyKey::new(&self.state().run, &self.address), attempt }
+    }
+
+    fn read_cx<'s>(&'s self, attempt: u32, sessions: &'s Sessions, committed: &'s [String]) -> ReadCx<'s> {
         ReadCx {
             now: self.state().started_at.unwrap_or_default(),
             wall: self.context.clock.now(),
             zone: &self.context.program.zone,
             backends: self.context.backends.reads(),
-            call: Call { deadline: None, cancel: self.context.cancel.clone(), key: IdempotencyKey::new(&self.state().run, address), attempt },
-            secrets: &self.secrets,
-            blobs: &self.blobs,
+            call: self.call(attempt),
+            secrets: &self.link,
+            blobs: &self.context.blobs,
             sessions,
             committed,
             fresh_for: self.context.fresh_for,
         }
     }
+}
+
+/// The roles of the folders that steps still to come save to: before its first write a run shows that they can be written.
+pub(super) fn backup_roles<'p>(program: &'p Program, state: &State) -> Vec<&'p String> {
+    let in_turn = program.checked.steps.iter().filter(|step| step.row.is_none());
+    let saving = in_turn.filter(|step| program.writes(&step.address) && state.ended(&step.address).is_none());
+    let actions = saving.filter_map(|step| program.action(&step.address));
+    let role = |action: &'p BoundAction| {
+        let folders = action.manifest.inputs.iter().filter(|input| *input.ty.required() == Type::Role(RoleKind::Folder));
+        folders.filter_map(|input| if let Some(Binding::Literal(Value::Role(role))) = action.with.get(&input.name) { Some(role) } else { None })
+    };
+    actions.flat_map(role).collect()
 }
 
 fn seen_read(result: Result<Outputs, BackendError>) -> Seen {

@@ -84,6 +84,22 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// The step it is about; `None` for an event, which says so itself.
+    pub fn step(&self) -> Option<&str> {
+        match self {
+            Self::Record(_) => None,
+            Self::Start { step, .. }
+            | Self::Continue { step, .. }
+            | Self::Look { step }
+            | Self::Ask { step }
+            | Self::AwaitAnswer { step }
+            | Self::TakeAnswer { step }
+            | Self::AwaitTimer { step, .. } => Some(step),
+        }
+    }
+}
+
 impl Program {
     /// The index of a step.
     pub fn index(&self, address: &str) -> Option<usize> {
@@ -156,38 +172,96 @@ impl Facts for StateFacts<'_> {
 }
 
 /// What to do next. Empty when the run is not active, or waits for what was commanded before.
+///
+/// A command stays until an event answers it: a driver carries out each step's once. Commands of different steps may be carried out
+/// side by side. An event that stops the run ([`EventBody::stops`]) is the only command when it comes, and is written down only when
+/// nothing that was commanded is still being carried out.
+///
+/// # What runs after a failure
+/// A failed step holds up whatever depends on it, along data and order edges. A branch that does not depend on it goes on: what it has
+/// in flight is finished, its further steps run, its polls and retries go on. Two things do not begin any more: a run that has not
+/// written yet begins no step, so that it ends `failed` with nothing changed; and nothing irreversible begins, for a failure says that
+/// something is not as it was planned, and waiting for a person costs less than what cannot be undone. The same holds while a
+/// step is uncertain and only a person can tell. After `finish` nothing begins at all. The run ends or parks when no branch can go on.
+///
+/// # Cancellation
+/// In two phases: from `CancelRequested` on nothing begins, and an effect whose intent is not on disk yet does not begin either
+/// ([`may_begin`]); what is in flight ends and is judged; then the run parks.
 pub fn decide(program: &Program, state: &State) -> Vec<Command> {
     if state.phase != Phase::Active {
         return vec![];
     }
-    if state.cancelled {
-        return vec![Command::Record(EventBody::RunParked { cause: ParkCause::Cancelled, steps: vec![], until: None })];
-    }
-    let mut commands = vec![];
     let facts = StateFacts(state, program);
-    let stopping = state.failed().is_some() || state.finish.is_some();
+    let (mut commands, mut parks) = (vec![], vec![]);
     for step in &program.checked.steps {
-        let judge = Judge { program, state, facts: &facts, step };
-        commands.extend(judge.next(stopping));
+        match (Judge { program, state, facts: &facts, step }).next() {
+            Some(Next::Do(command)) => commands.push(command),
+            Some(Next::Park(cause)) => parks.push((cause, &step.address)),
+            None => {}
+        }
     }
-    if commands.is_empty() {
-        commands.push(Command::Record(ending(program, state, &facts)));
+    if commands.is_empty() && !state.is_in_flight() {
+        commands.push(Command::Record(ending(program, state, &facts, &parks)));
     }
     commands
 }
 
-fn ending(program: &Program, state: &State, facts: &StateFacts<'_>) -> EventBody {
+/// Whether the effect of a step that was started may begin now: nobody has asked the run to stop, and nothing went wrong elsewhere
+/// since that holds it up. A driver asks just before it writes the intent down.
+pub fn may_begin(program: &Program, state: &State, address: &str) -> bool {
+    let facts = StateFacts(state, program);
+    let step = program.index(address).map(|index| &program.checked.steps[index]);
+    state.phase == Phase::Active && !state.cancelled && step.is_some_and(|step| !(Judge { program, state, facts: &facts, step }).is_held_up())
+}
+
+/// How a run parks when a driver can carry out none of its commands: `alone` are steps that wait for a person who is not there,
+/// `timers` those that wait for a time too far away.
+pub fn park(state: &State, alone: Vec<String>, timers: &[(Timestamp, String)]) -> EventBody {
+    let until = timers.iter().map(|(due, _)| *due).min();
+    let uncertain = state.uncertain().filter(|(_, uncertain)| uncertain.needs_person);
+    let (cause, steps, until) = match (state.failed(), uncertain) {
+        (Some((address, _)), _) => (ParkCause::Failed, vec![address.to_owned()], None),
+        (None, Some((address, _))) => (ParkCause::Uncertain, vec![address.to_owned()], None),
+        _ if !alone.is_empty() => (ParkCause::Person, alone, None),
+        _ => (ParkCause::Time, timers.iter().map(|(_, step)| step.clone()).collect(), until),
+    };
+    EventBody::RunParked { cause, steps, until }
+}
+
+fn ending(program: &Program, state: &State, facts: &StateFacts<'_>, parks: &[(ParkCause, &String)]) -> EventBody {
+    let parked = |cause: ParkCause, steps: Vec<String>| EventBody::RunParked { cause, steps, until: None };
+    if state.cancelled {
+        return parked(ParkCause::Cancelled, vec![]);
+    }
     if let Some((address, _)) = state.failed() {
-        return if state.wrote {
-            EventBody::RunParked { cause: ParkCause::Failed, steps: vec![address.to_owned()], until: None }
+        return if state.wrote || !parks.is_empty() {
+            parked(ParkCause::Failed, vec![address.to_owned()])
         } else {
             EventBody::RunEnded { end: RunEnd::Failed, reason: None, outputs: BTreeMap::new() }
         };
+    }
+    if let Some((cause, _)) = parks.iter().find(|(cause, _)| *cause == ParkCause::Failed).or(parks.first()) {
+        return parked(*cause, parks.iter().filter(|(other, _)| other == cause).map(|(_, step)| (*step).clone()).collect());
     }
     let outputs = outputs_to_json(&program.resolver(facts).outputs());
     match &state.finish {
         Some((_, reason)) => EventBody::RunEnded { end: RunEnd::Finished, reason: Some(reason.clone()), outputs },
         None => EventBody::RunEnded { end: RunEnd::Done, reason: None, outputs },
+    }
+}
+
+/// What a step wants.
+#[expect(clippy::large_enum_variant, reason = "lives for a moment, one a step")]
+pub(super) enum Next {
+    /// This is to be done.
+    Do(Command),
+    /// It can only wait outside a process.
+    Park(ParkCause),
+}
+
+impl From<EventBody> for Next {
+    fn from(body: EventBody) -> Self {
+        Self::Do(Command::Record(body))
     }
 }
 
@@ -199,37 +273,47 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn next(&self, stopping: bool) -> Option<Command> {
+    fn next(&self) -> Option<Next> {
         let address = || self.step.address.clone();
         let known = self.state.step(&self.step.address);
+        if self.state.cancelled {
+            // What was in flight and has ended is judged; nothing else is done.
+            let Some(Doing::Effected { outputs, unchanged }) = known.map(|step| &step.doing) else { return None };
+            return Some(self.judge_effect(outputs, *unchanged).into());
+        }
         let attempt = known.map_or(0, |step| step.attempt);
-        match known.map(|step| &step.doing) {
-            None | Some(Doing::Waiting) => (!stopping && self.in_turn() && self.predecessors_ended()).then(|| Command::Record(self.begin())),
-            Some(Doing::Ready) => {
-                if stopping {
-                    return None;
-                }
+        let held_up = self.is_held_up();
+        Some(match known.map(|step| &step.doing) {
+            None | Some(Doing::Waiting) if !held_up && self.in_turn() && self.predecessors_ended() => self.begin().into(),
+            Some(Doing::Ready) if !held_up => {
                 let person = self.action().is_some_and(|action| action.manifest.person);
-                Some(if person { Command::Ask { step: address() } } else { Command::Start { step: address(), attempt: attempt + 1 } })
+                Next::Do(if person { Command::Ask { step: address() } } else { Command::Start { step: address(), attempt: attempt + 1 } })
             }
-            Some(Doing::Seen(outputs)) => Some(self.judge_look(outputs, attempt)),
-            Some(Doing::Polling(due) | Doing::Retrying { due, .. }) => (!stopping).then(|| Command::AwaitTimer { step: address(), due: *due }),
-            Some(Doing::Erred(error)) => Some(Command::Record(self.judge_error(error, stopping))),
-            Some(Doing::Rescuing { error, of, say, outputs }) if !stopping => self.follow(error, of, say, outputs).map(Command::Record),
-            Some(Doing::Effected { outputs, unchanged }) => Some(Command::Record(self.judge_effect(outputs, *unchanged))),
+            Some(Doing::Seen(outputs)) => self.judge_look(outputs, attempt).into(),
+            Some(Doing::Polling(due) | Doing::Retrying { due, .. }) if !held_up => Next::Do(Command::AwaitTimer { step: address(), due: *due }),
+            Some(Doing::Erred(error)) => self.judge_error(error, held_up).into(),
+            Some(Doing::Rescuing { error, of, say, outputs }) if !held_up => self.follow(error, of, say, outputs)?.into(),
+            Some(Doing::Effected { outputs, unchanged }) => self.judge_effect(outputs, *unchanged).into(),
             Some(Doing::Pending { due, cookie, .. }) => {
                 let waited = self.state.at.is_some_and(|at| at >= *due);
-                Some(if waited {
+                Next::Do(if waited {
                     Command::Continue { step: address(), attempt, cookie: cookie.clone() }
                 } else {
                     Command::AwaitTimer { step: address(), due: *due }
                 })
             }
-            Some(Doing::Asked(_)) => (!stopping).then(|| Command::AwaitAnswer { step: address() }),
-            Some(Doing::Answered(..)) => Some(Command::TakeAnswer { step: address() }),
-            Some(Doing::Uncertain(uncertain)) => Some(self.settle(uncertain)),
-            Some(Doing::InFlight(_) | Doing::Rescuing { .. } | Doing::Ended(_)) => None,
-        }
+            Some(Doing::Asked(_)) if !held_up => Next::Do(Command::AwaitAnswer { step: address() }),
+            Some(Doing::Answered(..)) => Next::Do(Command::TakeAnswer { step: address() }),
+            Some(Doing::Uncertain(uncertain)) => self.settle(uncertain),
+            _ => return None,
+        })
+    }
+
+    /// Whether what happened elsewhere in the run keeps this step from beginning, or from beginning anew.
+    fn is_held_up(&self) -> bool {
+        let in_trouble = self.state.failed().is_some() || self.state.uncertain().is_some_and(|(_, uncertain)| uncertain.needs_person);
+        let irreversible = self.action().is_some_and(|action| action.manifest.effect == Effect::Irreversible);
+        self.state.finish.is_some() || in_trouble && (!self.state.wrote || irreversible)
     }
 
     pub(super) fn action(&self) -> Option<&BoundAction> {
@@ -240,7 +324,8 @@ impl Judge<'_> {
     }
 
     fn predecessors_ended(&self) -> bool {
-        self.step.after.iter().all(|on| self.state.ended(&self.program.checked.steps[*on].address).is_some())
+        let ended = |on: &usize| self.state.ended(&self.program.checked.steps[*on].address);
+        self.step.after.iter().all(|on| ended(on).is_some_and(|ended| ended.outcome != Outcome::Failed))
     }
 
     pub(super) fn end(&self, outcome: Outcome, outputs: BTreeMap<String, serde_json::Value>) -> StepEnd {
@@ -345,20 +430,20 @@ impl Judge<'_> {
         })
     }
 
-    fn judge_look(&self, json: &BTreeMap<String, serde_json::Value>, attempt: u32) -> Command {
+    fn judge_look(&self, json: &BTreeMap<String, serde_json::Value>, attempt: u32) -> EventBody {
         let outputs = self.action().map_or_else(Outputs::new, |action| outputs_from_json(action, json));
         if let Some(repeat) = &self.step.repeat
             && self.resolver().truth(&repeat.until, Some(&outputs)).truth() != Some(true)
         {
-            return Command::Record(self.poll_again(repeat, attempt));
+            return self.poll_again(repeat, attempt);
         }
         if let Some(action) = self.action()
             && let Err(drift) = super::conform::conform_outputs(&self.program.plan, &self.step.address, action, json)
         {
-            return Command::Record(self.failed(drift.into_error(), json.clone()));
+            return self.failed(drift.into_error(), json.clone());
         }
         let end = self.guard(&self.step.expect, Some(&outputs), Outcome::Observed, json);
-        Command::Record(end.unwrap_or_else(|| self.ended(self.end(Outcome::Observed, json.clone()))))
+        end.unwrap_or_else(|| self.ended(self.end(Outcome::Observed, json.clone())))
     }
 
     fn poll_again(&self, repeat: &Repeat, attempt: u32) -> EventBody {
@@ -386,24 +471,30 @@ impl Judge<'_> {
     }
 
     /// What to do about an uncertain step: look, wait for the second look, or park for a person.
-    fn settle(&self, uncertain: &UncertainStep) -> Command {
+    fn settle(&self, uncertain: &UncertainStep) -> Next {
         let address = self.step.address.clone();
-        if uncertain.needs_person || uncertain.look_failed.is_some() {
-            return Command::Record(self.park_uncertain(uncertain));
+        if uncertain.needs_person {
+            return self.park_uncertain(uncertain);
+        }
+        if let Some(error) = &uncertain.look_failed {
+            return match uncertain.timer {
+                Some(due) => Next::Do(Command::AwaitTimer { step: address, due }),
+                None => self.look_again(error, uncertain.failed_looks).map_or_else(|| self.park_uncertain(uncertain), Next::from),
+            };
         }
         let (Some(first), Some(apart)) = (uncertain.looks.first(), self.program.absent_after(&self.step.address)) else {
-            return Command::Look { step: address };
+            return Next::Do(Command::Look { step: address });
         };
         match uncertain.timer {
-            Some(due) => Command::AwaitTimer { step: address, due },
+            Some(due) => Next::Do(Command::AwaitTimer { step: address, due }),
             None => {
                 let apart = jiff::SignedDuration::try_from(apart).unwrap_or(jiff::SignedDuration::MAX);
                 let due = first.at.saturating_add(apart).unwrap_or(first.at);
                 if self.state.at.is_some_and(|at| at >= due) {
-                    Command::Look { step: address }
+                    Next::Do(Command::Look { step: address })
                 } else {
                     let timer = format!("{address}/look/{}", uncertain.looks.len() + 1);
-                    Command::Record(EventBody::TimerArmed { timer, step: address, due })
+                    EventBody::TimerArmed { timer, step: address, due }.into()
                 }
             }
         }

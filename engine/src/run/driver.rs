@@ -1,23 +1,29 @@
-//! The embedded driver: asks the core, acts, writes down. One step at a time, in the process that called it.
+//! The embedded driver: asks the core, acts, writes down, in the process that called it. Here stands what callers see; the main loop is
+//! in `turns`, workers in `crew` and `attempt`, events on their way to disk in `log`.
 
 use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::attempt::STEP_BACK;
-use super::decide::{Command, Program, decide};
-use super::event::{Event, EventBody, ParkCause};
+use super::attempt::Shared;
+use super::crew::Crew;
+use super::decide::Program;
+use super::event::{Event, EventBody};
 use super::files::StateBlobs;
+use super::log::Log;
 use super::secrets::{RunSecrets, SecretSources};
 use super::state::{Phase, State, apply};
+use super::turns::{Desk, Turns};
 use crate::action::{Answer, Question, Registry};
 use crate::backend::{BackendError, BackendSet, CancelToken, Class};
 use crate::clock::Clock;
-use crate::journal::{Journal, JournalError, PlaceError, RunLock, reserve};
-use crate::plan::site_key;
+use crate::journal::{Journal, JournalError, PlaceError, RunLock};
 use crate::secret::SecretRef;
 use crate::text::{Lang, Text};
+
+/// How long one call of a backend may take. The slowest, ten moves on a portal whose every answer takes a minute, fit in.
+const CALL_LIMIT: Duration = Duration::from_mins(10);
 
 /// Everything a run is carried out with.
 pub struct RunContext<'a> {
@@ -62,10 +68,15 @@ pub trait Pauser {
 
 /// Sees every event after it is on disk.
 pub trait Observer {
-    /// An event, and the state after it.
+    /// An event, and the state after it and all that went to disk together with it.
     fn event(&mut self, program: &Program, state: &State, event: &Event);
     /// Something worth saying that is no event.
     fn note(&mut self, error: &BackendError);
+    /// A step is stuck (`STEP.STUCK` with `step`, `device`, `seconds`): its call has overrun its deadline and not come back. Said once
+    /// for each such call. Nothing else is sent to the device until it comes back, and then its result counts.
+    fn stuck(&mut self, error: &BackendError) {
+        self.note(error);
+    }
 }
 
 /// How a process's part of a run ended.
@@ -118,17 +129,13 @@ impl From<RunError> for BackendError {
 
 /// Drives one run. It holds the run's lock.
 pub struct Driver<'a> {
-    pub(super) context: RunContext<'a>,
-    pub(super) secrets: RunSecrets<'a>,
-    pub(super) blobs: StateBlobs,
-    journal: &'a mut Journal,
-    observer: &'a mut dyn Observer,
-    state: State,
+    shared: Shared<'a>,
+    desk: Desk<'a>,
     _lock: RunLock,
 }
 
 impl<'a> Driver<'a> {
-    /// Begins a run: `started` is its first event, `approvals` follow it.
+    /// Begins a run: `started` is its first event, `approvals` follow it in the same transaction.
     ///
     /// # Errors
     /// `PLAN.USED`, `RUN.UNFINISHED`, `JOURNAL.*`.
@@ -142,15 +149,13 @@ impl<'a> Driver<'a> {
     ) -> Result<Self, RunError> {
         let lock = RunLock::take(journal.folder(), run)?;
         let now = context.clock.now();
-        let first = journal.begin(run, now, &context.program.checked.id, &context.site, started)?;
+        let events = journal.begin(run, now, &context.program.checked.id, &context.site, started, approvals)?;
         let mut state = State::new(run);
-        apply(context.program, &mut state, &first);
-        observer.event(context.program, &state, &first);
-        let mut driver = Self::assemble(context, journal, observer, state, lock);
-        for approval in approvals {
-            driver.append(approval)?;
+        for event in &events {
+            apply(context.program, &mut state, event);
+            observer.event(context.program, &state, event);
         }
-        Ok(driver)
+        Ok(Self::assemble(context, journal, observer, state, lock))
     }
 
     /// Takes up a run from its journal. `resumed` is appended when it is to go on.
@@ -174,151 +179,68 @@ impl<'a> Driver<'a> {
         let secrets = RunSecrets::new(context.sources, &checked.secrets, vault.clone(), &state.run, &checked.id, at, references);
         secrets.ask_again(state.asked_again.iter().filter(|name| !state.secrets.contains_key(*name)));
         let blobs = StateBlobs::new(journal.folder().to_owned(), vault, &state.run, at);
-        Self { context, secrets, blobs, journal, observer, state, _lock: lock }
+        let log = Log::new(context.program, context.clock, journal, observer, state);
+        let desk = Desk { log, secrets, person: context.person, pauser: context.pauser };
+        let shared = Shared {
+            program: context.program,
+            registry: context.registry,
+            backends: context.backends,
+            clock: context.clock,
+            cancel: context.cancel,
+            fresh_for: context.fresh_for,
+            site: context.site,
+            blobs,
+            call_limit: CALL_LIMIT,
+        };
+        Self { shared, desk, _lock: lock }
+    }
+
+    /// The same, with another limit on how long one call of a backend may take (10 minutes).
+    #[must_use]
+    pub fn call_limit(mut self, limit: Duration) -> Self {
+        self.shared.call_limit = limit;
+        self
     }
 
     /// The state so far.
     pub fn state(&self) -> &State {
-        &self.state
+        self.desk.log.state()
     }
 
-    /// Writes an event down, then changes the state by it, then shows it. A step back of the clock is written down first.
+    /// Writes an event down, then shows it. A step back of the clock is written down first.
     ///
     /// # Errors
     /// `JOURNAL.*`: nothing may be done after it.
     pub fn append(&mut self, body: EventBody) -> Result<(), RunError> {
-        let wall = self.context.clock.now();
-        if let Some(last) = self.state.at
-            && last.duration_since(wall) > STEP_BACK
-        {
-            let back_ms = i64::try_from(last.duration_since(wall).as_millis()).unwrap_or(i64::MAX);
-            self.append_one(wall, EventBody::ClockStepped { back_ms })?;
-        }
-        self.append_one(wall, body)
-    }
-
-    fn append_one(&mut self, wall: Timestamp, body: EventBody) -> Result<(), RunError> {
-        let event = self.journal.append(&self.state.run, wall, body)?;
-        apply(self.context.program, &mut self.state, &event);
-        if let EventBody::Decided { rescue: Some(taken), .. } = &event.body {
-            self.secrets.ask_again(&taken.ask_again);
-        }
-        self.observer.event(self.context.program, &self.state, &event);
-        Ok(())
-    }
-
-    pub(super) fn note(&mut self, error: &BackendError) {
-        self.observer.note(error);
-    }
-
-    /// The time of the next event.
-    pub(super) fn now(&self) -> Timestamp {
-        let wall = self.context.clock.now();
-        self.state.at.map_or(wall, |last| last.max(wall))
+        self.desk.stage(body);
+        self.desk.log.commit()
     }
 
     /// Carries the run on until it ends or parks.
     ///
+    /// Steps are carried out in threads of their own, those of branches side by side. A call that never comes back keeps this from
+    /// returning, however often it was cancelled: the process must end, and the next one looks whether the effect happened.
+    ///
     /// # Errors
     /// When it cannot be written down, or the program is at fault; the run can be resumed.
-    pub fn run(mut self) -> Result<EndOfRun, RunError> {
-        loop {
-            if self.context.cancel.is_cancelled() && !self.state.cancelled && self.state.phase == Phase::Active {
-                self.append(EventBody::CancelRequested { by: "terminal".to_owned() })?;
-            }
-            let commands = decide(self.context.program, &self.state);
-            let Some(command) = commands.into_iter().min_by_key(urgency) else { break };
-            self.carry_out(command)?;
-        }
-        self.tidy_up();
-        let head = self.journal.verify_run(&self.state.run, None)?.head;
-        Ok(EndOfRun { state: self.state, head })
-    }
-
-    fn carry_out(&mut self, command: Command) -> Result<(), RunError> {
-        match command {
-            Command::Record(body) => self.append(body),
-            Command::Start { step, attempt } => self.start(&step, attempt),
-            Command::Continue { step, attempt, cookie } => self.go_on(&step, attempt, &cookie),
-            Command::Look { step } => self.reconcile(&step),
-            Command::Ask { step } => self.ask(&step),
-            Command::TakeAnswer { step } => self.take_answer(&step),
-            Command::AwaitAnswer { step } => self.await_answer(step),
-            Command::AwaitTimer { step, due } => self.await_timer(step, due),
-        }
-    }
-
-    fn await_answer(&mut self, step: String) -> Result<(), RunError> {
-        let Some(known) = self.state.step(&step) else { return Ok(()) };
-        let super::Doing::Asked(question) = &known.doing else { return Ok(()) };
-        let answer = match known.handed_off {
-            Some(_) => self.context.person.take_over(&step, question),
-            None => self.context.person.answer(&step, question),
-        };
-        match answer {
-            Some(answer) if question.accepts(&answer).is_ok() => self.append(EventBody::HumanAnswered { step, answer, settled: None }),
-            _ => self.append(EventBody::RunParked { cause: ParkCause::Person, steps: vec![step], until: None }),
-        }
-    }
-
-    fn await_timer(&mut self, step: String, due: Timestamp) -> Result<(), RunError> {
-        let now = self.now();
-        if now < due && !self.context.pauser.wait(now, due, &self.context.cancel) {
-            return self.append(EventBody::RunParked { cause: ParkCause::Time, steps: vec![step], until: Some(due) });
-        }
-        if self.context.cancel.is_cancelled() {
-            return Ok(());
-        }
-        self.append(EventBody::TimerFired { timer: format!("{step}/{due}"), step })
-    }
-
-    /// Takes the claims of the run: of the step's credential, else of the site and playbook.
-    pub(super) fn take_claims(&mut self, credential: Option<&str>) -> Result<(), BackendError> {
-        let key = match credential {
-            Some(key) => key.to_owned(),
-            None if self.state.wrote => return Ok(()),
-            None => site_key(&self.context.program.checked, &self.context.site),
-        };
-        let now = self.now();
-        self.journal.claim(&self.state.run, now, &[key]).map_err(|error| RunError::from(error).into())
-    }
-
-    pub(super) fn reserve(&self) -> Result<(), BackendError> {
-        reserve(self.journal.folder()).map_err(|error| RunError::from(error).into())
-    }
-
-    /// Request IDs that earlier runs committed for a credential.
-    pub(super) fn committed(&self, credential: &str) -> Result<Vec<String>, BackendError> {
-        let commitments = self.journal.commitments(credential).map_err(RunError::from)?;
-        Ok(commitments.into_iter().filter_map(|commitment| commitment.request_id).collect())
-    }
-
-    fn tidy_up(&mut self) {
-        if let Phase::Ended(_) = self.state.phase
-            && let Err(error) = self.blobs.erase_keys()
+    pub fn run(self) -> Result<EndOfRun, RunError> {
+        let Self { shared, mut desk, _lock } = self;
+        let (messages, inbox) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| Turns::new(scope, &shared, &mut desk, inbox, Crew::new(messages)).run())?;
+        if let Phase::Ended(_) = desk.log.state().phase
+            && let Err(error) = shared.blobs.erase_keys()
         {
-            self.observer.note(&error);
+            desk.log.note(&error);
         }
-        remove_reserve(self.journal.folder());
+        remove_reserve(desk.log.folder());
+        let head = desk.log.head()?;
+        Ok(EndOfRun { state: desk.log.into_state(), head })
     }
 }
 
 fn remove_reserve(folder: &Path) {
     // Only room that was kept free; the next run makes it again.
     let _ = std::fs::remove_file(folder.join("reserve"));
-}
-
-fn urgency(command: &Command) -> (u8, Option<Timestamp>) {
-    match command {
-        Command::Record(_) => (0, None),
-        Command::TakeAnswer { .. } => (1, None),
-        Command::Continue { .. } => (2, None),
-        Command::Look { .. } => (3, None),
-        Command::Start { .. } => (4, None),
-        Command::Ask { .. } => (5, None),
-        Command::AwaitAnswer { .. } => (6, None),
-        Command::AwaitTimer { due, .. } => (7, Some(*due)),
-    }
 }
 
 /// The words of a run error in a language, for callers that show it.

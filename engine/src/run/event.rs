@@ -23,6 +23,15 @@ pub struct Event {
     pub body: EventBody,
 }
 
+impl Event {
+    /// The event after number `seq` (0: the first), which happened at `previous`: its time is the wall clock's in whole milliseconds,
+    /// never before the one in front of it.
+    pub fn after(seq: u64, previous: Option<Timestamp>, wall: Timestamp, body: EventBody) -> Self {
+        let wall = Timestamp::from_millisecond(wall.as_millisecond()).unwrap_or(wall);
+        Self { seq: seq + 1, at: previous.map_or(wall, |previous| previous.max(wall)), body }
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind")]
@@ -437,6 +446,11 @@ impl EventBody {
             Self::SecretShown { .. } => "SecretShown",
             Self::AttemptsCleared { .. } => "AttemptsCleared",
         }
+    }
+
+    /// Whether the run goes on no more after it, in this process or at all.
+    pub fn stops(&self) -> bool {
+        matches!(self, Self::RunParked { .. } | Self::RunEnded { .. } | Self::RunAbandoned { .. })
     }
 
     /// The step it is about, if one.

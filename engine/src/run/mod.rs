@@ -6,20 +6,24 @@
 mod approval;
 mod attempt;
 mod conform;
+mod crew;
 mod decide;
+mod devices;
 mod driver;
 mod event;
 mod files;
 mod inputs;
 mod load;
+mod log;
 mod rescue;
 mod retry;
 mod secrets;
 mod state;
+mod turns;
 
 pub use approval::{Approver, Granted, Needed, rule_notices, settle};
 pub use conform::{Drift, conform};
-pub use decide::{Command, Program, StateFacts, decide};
+pub use decide::{Command, Program, StateFacts, decide, may_begin, park};
 pub use driver::{Driver, EndOfRun, Observer, Pauser, Person, RunContext, RunError};
 pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, StepEnd, Taken};
 pub use files::{MemoryBlobs, StateBlobs};
@@ -28,5 +32,5 @@ pub use load::{LoadError, RunBlobs, absent_after, load_program, store_closure};
 pub use retry::{longest_wait, wait};
 pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources};
 #[cfg(any(test, feature = "testing"))]
-pub(crate) use secrets::{Escrow, shown_secret};
-pub use state::{Doing, Ended, Outcome, Phase, State, StepState, UncertainStep, apply};
+pub(crate) use secrets::shown_secret;
+pub use state::{Doing, Ended, Outcome, Phase, State, StateVersion, StepState, UncertainStep, apply};

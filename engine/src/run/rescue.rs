@@ -5,10 +5,11 @@
 //! ambiguous error is never retried; its row only says what a person is told once looking has not settled it.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
-use super::decide::{Judge, Program};
+use super::decide::{Judge, Next, Program};
 use super::event::{ErrorBody, EventBody, ParkCause, StepEnd, Taken};
 use super::retry::wait;
 use super::state::{Doing, Outcome, State, UncertainStep};
@@ -20,6 +21,10 @@ use crate::dsl::Value;
 use crate::dsl::expr::Ref;
 use crate::plan::{ErrorFacts, Resolver, outputs_from_json, outputs_to_json};
 use crate::text::Text;
+
+/// How often a look at an uncertain effect that failed in passing is repeated, and the longest first wait (doubled each time).
+const LOOKS: u32 = 5;
+const LOOK_WAIT: Duration = Duration::from_secs(30);
 
 /// The error that expressions of this step can see: that of the row it belongs to, else its own.
 pub(super) fn error_at<'s>(program: &Program, state: &'s State, step: &Step) -> Option<&'s ErrorBody> {
@@ -49,8 +54,8 @@ impl Judge<'_> {
     }
 
     /// After an error of the action: another try, a row, or the end.
-    pub(super) fn judge_error(&self, error: &ErrorBody, stopping: bool) -> EventBody {
-        if stopping {
+    pub(super) fn judge_error(&self, error: &ErrorBody, held_up: bool) -> EventBody {
+        if held_up {
             return self.gave_up(error.clone(), BTreeMap::new());
         }
         match self.another_try(error) {
@@ -69,6 +74,18 @@ impl Judge<'_> {
         let wait = jiff::SignedDuration::try_from(wait(retry.wait, nth, &self.state.run, &self.step.address)).ok()?;
         let timer = format!("{}/retry/{nth}", self.step.address);
         Some(EventBody::TimerArmed { timer, step: self.step.address.clone(), due: now.saturating_add(wait).unwrap_or(now) })
+    }
+
+    /// After a look at an uncertain effect that failed: looking changes nothing, so it is tried again by itself where the error passes.
+    pub(super) fn look_again(&self, error: &ErrorBody, failed: u32) -> Option<EventBody> {
+        if error.class != Class::Transient || failed > LOOKS {
+            return None;
+        }
+        let (step, now) = (self.step.address.clone(), self.state.at?);
+        let timer = format!("{step}/look again/{failed}");
+        // Another draw than that of the step's own re-tries.
+        let wait = jiff::SignedDuration::try_from(wait(LOOK_WAIT, failed, &self.state.run, &timer)).ok()?;
+        Some(EventBody::TimerArmed { timer, step, due: now.saturating_add(wait).unwrap_or(now) })
     }
 
     /// An error that is not tried again: its row is followed, or the step has failed.
@@ -162,7 +179,7 @@ impl Judge<'_> {
     }
 
     /// An uncertain step that looking has not settled: the row's words once, then the run parks.
-    pub(super) fn park_uncertain(&self, uncertain: &UncertainStep) -> EventBody {
+    pub(super) fn park_uncertain(&self, uncertain: &UncertainStep) -> Next {
         let row = [&uncertain.first_code, &uncertain.code].into_iter().find_map(|code| Some((code, self.program.checked.row_for(self.step, code)?)));
         if let (None, Some((code, row))) = (uncertain.row, row)
             && row.then().keeps_doubt()
@@ -171,10 +188,9 @@ impl Judge<'_> {
             let error = ErrorBody { code: code.clone(), class: Class::Ambiguous, cause: uncertain.why.clone(), cure, data: BTreeMap::new() };
             let say = self.say(&row, &error);
             let taken = Taken { then: row.then(), of: self.step.address.clone(), error, outputs: BTreeMap::new(), ask_again: vec![] };
-            return EventBody::Decided { step: self.step.address.clone(), run: false, why: Some(say), rescue: Some(Box::new(taken)) };
+            return EventBody::Decided { step: self.step.address.clone(), run: false, why: Some(say), rescue: Some(Box::new(taken)) }.into();
         }
-        let cause = if uncertain.row == Some(Then::Stop) { ParkCause::Failed } else { ParkCause::Uncertain };
-        EventBody::RunParked { cause, steps: vec![self.step.address.clone()], until: None }
+        Next::Park(if uncertain.row == Some(Then::Stop) { ParkCause::Failed } else { ParkCause::Uncertain })
     }
 }
 

@@ -1,4 +1,5 @@
-//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first.
+//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first. They belong to the main loop, which asks for
+//! them one at a time.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -6,6 +7,8 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
+use super::crew::Link;
+use super::event::EventBody;
 use crate::action::Secrets;
 use crate::backend::{BackendError, EntryInfo, SecretSink, Vault};
 use crate::check::SecretDecl;
@@ -90,6 +93,11 @@ impl<'a> RunSecrets<'a> {
             self.references.borrow_mut().remove(name);
             self.asked_again.borrow_mut().insert(name.clone());
         }
+    }
+
+    /// Whether a person is asked for it before its source is.
+    pub(super) fn asks_first(&self, of: &Value) -> bool {
+        matches!(of, Value::DeclaredSecret(name) if self.asked_again.borrow().contains(name) && !self.fetched.borrow().contains_key(name))
     }
 
     /// What a kept secret is about, told by the run before the first step that uses it.
@@ -198,13 +206,13 @@ fn newest_kept(vault: &dyn Vault, name: &str, about: &str) -> Result<Option<Secr
 }
 
 /// Keeps what a page shows: vault first, the event after.
-pub(crate) struct Escrow<'a> {
+pub(super) struct Escrow<'a> {
     pub vault: &'a dyn Vault,
     pub run: &'a str,
     pub step: &'a str,
     pub playbook: &'a str,
     pub at: Timestamp,
-    pub kept: Vec<(String, SecretRef)>,
+    pub link: &'a Link,
 }
 
 impl SecretSink for Escrow<'_> {
@@ -214,7 +222,9 @@ impl SecretSink for Escrow<'_> {
         let labels = labels.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect();
         let info = EntryInfo { reference: reference.clone(), name: name.to_owned(), about: self.run.to_owned(), written_at: self.at, labels };
         self.vault.put(&info, &value)?;
-        self.kept.push((name.to_owned(), reference.clone()));
+        let escrowed =
+            EventBody::SecretEscrowed { step: self.step.to_owned(), name: format!("{}.{name}", self.step), reference: reference.as_str().to_owned() };
+        self.link.record(escrowed)?;
         Ok(reference)
     }
 }

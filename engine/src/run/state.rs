@@ -56,9 +56,39 @@ pub enum Phase {
     Ended(RunEnd),
 }
 
-/// The state of a run.
+/// The version of [`State`] as text: it rises with every change that an older reader would misread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct StateVersion(u32);
+
+impl StateVersion {
+    /// What this program writes, and the newest that it reads.
+    pub const CURRENT: Self = Self(1);
+}
+
+impl Default for StateVersion {
+    fn default() -> Self {
+        Self::CURRENT
+    }
+}
+
+impl<'de> Deserialize<'de> for StateVersion {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let found = u32::deserialize(deserializer)?;
+        if found > Self::CURRENT.0 {
+            let newest = Self::CURRENT.0;
+            return Err(serde::de::Error::custom(format!("state version {found} is newer than this program, which reads up to {newest}")));
+        }
+        Ok(Self(found))
+    }
+}
+
+/// The state of a run. It can be written down as JSON in the middle of a run and read back, by a driver that keeps no journal to
+/// rebuild it from; a newer version is refused.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
+    /// Of this form.
+    pub version: StateVersion,
     /// Run id.
     pub run: String,
     /// `seq` of the last event.
@@ -188,6 +218,8 @@ pub struct UncertainStep {
     pub needs_person: bool,
     /// The last look failed.
     pub look_failed: Option<ErrorBody>,
+    /// Looks that failed since the last one that answered.
+    pub failed_looks: u32,
 }
 
 /// A step that ended.
@@ -230,6 +262,11 @@ impl State {
         })
     }
 
+    /// Whether an effect is being carried out: its intent is on disk, and nothing is known of it yet.
+    pub fn is_in_flight(&self) -> bool {
+        self.steps.values().any(|step| matches!(step.doing, Doing::InFlight(_)))
+    }
+
     /// The step whose effect is not known, if any.
     pub fn uncertain(&self) -> Option<(&str, &UncertainStep)> {
         self.steps.iter().find_map(|(address, step)| match &step.doing {
@@ -251,7 +288,7 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
             state.phase = Phase::Active;
             state.started_at = Some(event.at);
         }
-        EventBody::RunResumed { .. } => resume(state),
+        EventBody::RunResumed { .. } => resume(program, state),
         EventBody::ApprovalGiven { steps, .. } => state.approved.extend(steps.iter().cloned()),
         EventBody::CancelRequested { .. } => state.cancelled = true,
         EventBody::RunParked { cause, .. } => {
@@ -294,16 +331,20 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
     }
 }
 
-fn resume(state: &mut State) {
+fn resume(program: &Program, state: &mut State) {
     state.phase = Phase::Active;
     state.cancelled = false;
-    for step in state.steps.values_mut() {
+    for (address, step) in &mut state.steps {
         step.doing = match std::mem::take(&mut step.doing) {
             Doing::InFlight(intent) => Doing::Uncertain(UncertainStep {
                 needs_person: false,
                 ..asks_a_person(Some(intent), "RUN.INTERRUPTED", &Text::new("前の実行が途中で止まりました。", "the run was interrupted here."))
             }),
-            Doing::Uncertain(uncertain) => Doing::Uncertain(UncertainStep { look_failed: None, ..uncertain }),
+            // What a look could not tell then it may tell now: one more is made before a person is asked again.
+            Doing::Uncertain(uncertain) => {
+                let needs_person = uncertain.intent.is_none() || !program.can_observe(address);
+                Doing::Uncertain(UncertainStep { look_failed: None, failed_looks: 0, timer: None, needs_person, ..uncertain })
+            }
             Doing::Ended(ended) if ended.outcome == Outcome::Failed => Doing::Waiting,
             Doing::Erred(_) => Doing::Waiting,
             other => other,
@@ -400,7 +441,10 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             _ => {}
         },
         EventBody::TimerFired { .. } => match &mut step.doing {
-            Doing::Uncertain(uncertain) => uncertain.timer = None,
+            Doing::Uncertain(uncertain) => {
+                uncertain.timer = None;
+                uncertain.look_failed = None;
+            }
             Doing::Polling(_) => step.doing = Doing::Ready,
             Doing::Retrying { .. } => step.doing = Doing::Waiting,
             _ => {}
@@ -420,11 +464,12 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
                 };
             }
             (Doing::Asked(question), None) => step.doing = Doing::Answered(question.clone(), answer.clone()),
-            (Doing::Uncertain(_), Some(Settled::Done)) => {
+            // A process that died leaves a step in flight; a person may settle it before anybody resumes the run.
+            (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::Done)) => {
                 let outputs = answer.fields.iter().map(|(name, value)| (name.clone(), Json::String(value.clone()))).collect();
                 step.doing = Doing::Effected { outputs, unchanged: false };
             }
-            (Doing::Uncertain(_), Some(Settled::NotDone)) => {
+            (Doing::Uncertain(_) | Doing::InFlight(_) | Doing::Pending { .. }, Some(Settled::NotDone)) => {
                 step.told_not_done = true;
                 step.doing = Doing::Ready;
             }
@@ -436,6 +481,9 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
 
 fn reconcile(program: &Program, address: &str, step: &mut StepState, seen: &Seen, at: Timestamp) {
     let Doing::Uncertain(uncertain) = &mut step.doing else { return };
+    if !matches!(seen, Seen::Failed { .. }) {
+        uncertain.failed_looks = 0;
+    }
     match seen {
         Seen::Done { outputs, .. } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
         Seen::NotDone { conclusive: true, .. } => step.doing = Doing::Ready,
@@ -452,7 +500,10 @@ fn reconcile(program: &Program, address: &str, step: &mut StepState, seen: &Seen
             uncertain.why = why.clone();
             uncertain.needs_person = true;
         }
-        Seen::Failed { error } => uncertain.look_failed = Some(error.clone()),
+        Seen::Failed { error } => {
+            uncertain.look_failed = Some(error.clone());
+            uncertain.failed_looks += 1;
+        }
     }
 }
 
@@ -475,6 +526,7 @@ fn asks_a_person(intent: Option<Intent>, code: &str, why: &Text) -> UncertainSte
         timer: None,
         needs_person,
         look_failed: None,
+        failed_looks: 0,
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod certs;
 mod clock;
+mod crash;
 mod desk;
 mod drive;
 mod folder;
@@ -23,8 +24,9 @@ mod world;
 
 pub use certs::{ISSUER, certificate, day, stored};
 pub use clock::FixedClock;
+pub use crash::{CrashCase, CrashFault, CrashReport, crash_matrix};
 pub use desk::{Desk, planned};
-pub use drive::carry_out;
+pub use drive::{Drive, Nobody, Willing, carry_out};
 pub use folder::{FakeFolder, FakeNotifier};
 pub use p12::FakeP12;
 pub use portal::{FakePortal, Fault, ListedRow};

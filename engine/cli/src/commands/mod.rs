@@ -5,10 +5,12 @@ pub mod actions;
 pub mod answer;
 pub mod apply;
 mod carry;
+pub mod certs;
 pub mod check;
 pub mod coverage;
 pub mod dry_run;
 pub mod explain;
+pub mod inspect;
 #[cfg(feature = "lab")]
 pub mod lab;
 pub mod new;

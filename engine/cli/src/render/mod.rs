@@ -1,6 +1,7 @@
 //! What people and machines read. The only place that writes to the terminal.
 
 pub mod actions;
+pub mod certs;
 pub mod coverage;
 pub mod diagnostic;
 pub mod graph;

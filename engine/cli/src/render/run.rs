@@ -85,6 +85,23 @@ impl Observer for Screen {
             super::err(&format!("  {} {}", error.code, error.cause.get(self.lang)));
         }
     }
+
+    fn stuck(&mut self, error: &BackendError) {
+        match self.format {
+            Format::Json => out(&stuck_json(error).to_string()),
+            _ => super::err(&stuck_text(error, self.lang)),
+        }
+    }
+}
+
+/// A step whose call does not come back, for people: what is the matter, then what they can do.
+fn stuck_text(error: &BackendError, lang: Lang) -> String {
+    format!("  {} {}\n    {}", error.code, error.cause.get(lang), error.cure.get(lang))
+}
+
+/// The same for machines. It is no event: it is about this process and stands in no journal.
+fn stuck_json(error: &BackendError) -> Json {
+    json!({"stuck": error.data.get("step"), "code": error.code, "cause": error.cause, "cure": error.cure, "data": error.data})
 }
 
 fn failure_line(step: &str, error: &ErrorBody, lang: Lang) -> String {

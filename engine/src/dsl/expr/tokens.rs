@@ -159,14 +159,18 @@ pub(super) fn unreadable(text: &str, at: usize) -> Refusal {
         let what = Text::new("引用符が閉じていないか、\\ の使い方が違います。", "the quote is never closed, or a `\\` in it means nothing.");
         return Refusal::new("EXPR.QUOTE", (at, text.len()), what).cure("同じ引用符で閉じてください。", "close it with the same quote.");
     }
+    if c == '\u{3000}' {
+        let what = Text::new("全角の空白は式に書けません。", "a full-width space cannot stand in an expression.");
+        return Refusal::new("EXPR.CHARACTER", here, what).cure("半角の空白にしてください。", "write an ordinary space.").instead(" ");
+    }
     let refusal = Refusal::new("EXPR.CHARACTER", here, Text::new(format!("「{c}」は式に書けません。"), format!("`{c}` cannot stand in an expression.")));
     let instead = match c {
         '&' => "and".to_owned(),
         '!' => "not".to_owned(),
         '\u{2018}' | '\u{2019}' | '\u{201c}' | '\u{201d}' | '「' | '」' => "'".to_owned(),
-        '\u{3000}' => " ".to_owned(),
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).map(String::from).unwrap_or_default(),
         _ => return refusal.cure("日本語などの文字列は引用符で囲んでください。", "put quotes around a text."),
     };
-    refusal.cure(format!("「{instead}」と書いてください。"), format!("write `{instead}`."))
+    let refusal = refusal.cure(format!("「{instead}」と書いてください。"), format!("write `{instead}`."));
+    if matches!(c, '\u{ff01}'..='\u{ff5e}') { refusal.instead(instead) } else { refusal }
 }

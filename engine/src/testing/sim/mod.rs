@@ -145,6 +145,7 @@ fn at_the_clinic(case: &Case, seed: u64, mutant: Option<Mutant>, tracing: bool) 
         sources: &sources,
         mutant,
         eager: ground.draw(|rng| *rng.pick(&[1000, 500, 100])),
+        hands: ground.draw(|rng| *rng.pick(&[1, 2, 8])),
         patience: ground.draw(|rng| *rng.pick(&[Duration::from_secs(20), Duration::from_mins(5), Duration::from_hours(48)])),
     };
     let mut clinic = Clinic { site: &site, slots: vec![], calm: false, writer: 0 };

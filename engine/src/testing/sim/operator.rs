@@ -42,7 +42,7 @@ pub(super) fn act(site: &Site<'_>, process: &mut Process<'_>, calm: bool) -> Res
                     ground.violation(format!("a second answer to {step} changes it"));
                 }
             }
-            process.commit()?;
+            process.commit();
             return Ok(Done::Something);
         }
     }
@@ -51,7 +51,7 @@ pub(super) fn act(site: &Site<'_>, process: &mut Process<'_>, calm: bool) -> Res
         && (calm || ground.draw(|rng| rng.chance(600)))
     {
         settle(site, process, &step)?;
-        process.commit()?;
+        process.commit();
         return Ok(Done::Something);
     }
     if !calm && ground.harmed(Harm::Abandon) {
@@ -86,7 +86,8 @@ pub(super) fn abandon(site: &Site<'_>, process: &mut Process<'_>) -> Result<(), 
         settle(site, process, &step)?;
     }
     process.append(EventBody::RunAbandoned { by: "院長".to_owned(), reason: "やめる".to_owned() })?;
-    process.commit()
+    process.commit();
+    Ok(())
 }
 
 /// A person finds out whether it happened, and says so; sometimes wrongly.

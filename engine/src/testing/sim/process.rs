@@ -3,6 +3,7 @@
 //! It follows the same rules: decide, write down, act; look, intent on disk, effect. Where it dies, everything that it had in
 //! memory and had not committed is gone.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +16,7 @@ use super::task::{Stage, Task};
 use crate::action::Registry;
 use crate::backend::{BackendSet, CancelToken};
 use crate::clock::Clock;
-use crate::run::{Command, Doing, Event, EventBody, ParkCause, Phase, Program, RunSecrets, SecretSources, State, decide};
+use crate::run::{Command, Doing, Event, EventBody, Phase, Program, RunSecrets, SecretSources, State, decide, park};
 use crate::secret::SecretRef;
 use crate::testing::FakeBlobs;
 
@@ -35,6 +36,8 @@ pub(super) struct Site<'w> {
     pub(super) eager: u64,
     /// A process waits so long; a longer time parks the run.
     pub(super) patience: Duration,
+    /// Steps that are carried out side by side.
+    pub(super) hands: usize,
 }
 
 /// The process is gone. What is in the journal is all that is left.
@@ -61,6 +64,9 @@ pub(super) struct Process<'w> {
     tasks: Vec<Task>,
     /// Events that will be delivered a second time.
     again: Vec<EventBody>,
+    /// Steps that wait for a person who is not there.
+    pub(super) alone: BTreeSet<String>,
+    /// Turns since the last event.
     idle: u32,
 }
 
@@ -71,7 +77,7 @@ impl<'w> Process<'w> {
         for body in events {
             process.append(body)?;
         }
-        process.commit()?;
+        process.commit();
         Ok(process)
     }
 
@@ -97,7 +103,7 @@ impl<'w> Process<'w> {
         let vault = site.backends.vault.clone();
         let secrets = RunSecrets::new(site.sources, &checked.secrets, vault, &state.run, &checked.id, site.ground.now(), references);
         secrets.ask_again(state.asked_again.iter().filter(|name| !state.secrets.contains_key(*name)));
-        Self { site, run: state.run.clone(), state, secrets, cancel: CancelToken::default(), checker, tasks: vec![], again: vec![], idle: 0 }
+        Self { site, run: state.run.clone(), state, secrets, cancel: CancelToken::default(), checker, tasks: vec![], again: vec![], alone: BTreeSet::new(), idle: 0 }
     }
 
     /// The time of the next event.
@@ -143,7 +149,7 @@ impl<'w> Process<'w> {
         }
         self.idle = 0;
         if ground.draw(|rng| rng.chance(self.site.eager)) {
-            self.commit()?;
+            self.commit();
         }
         if ground.harmed(Harm::Crash) {
             ground.crash("after a journal write");
@@ -154,9 +160,8 @@ impl<'w> Process<'w> {
     }
 
     /// Makes everything durable that was written down.
-    pub(super) fn commit(&mut self) -> Result<(), Dead> {
+    pub(super) fn commit(&self) {
         self.site.ground.journal(super::journal::Journal::commit);
-        Ok(())
     }
 
     /// What must make no difference: the same event again, an old one, the state through its JSON.
@@ -186,7 +191,7 @@ impl<'w> Process<'w> {
         }
     }
 
-    /// Does one thing.
+    /// Does one thing: any of those that are possible now.
     pub(super) fn turn(&mut self) -> Result<Turn, Dead> {
         let ground = self.site.ground;
         if ground.harmed(Harm::Crash) {
@@ -199,36 +204,27 @@ impl<'w> Process<'w> {
         if !self.again.is_empty() && ground.draw(|rng| rng.chance(300)) {
             return self.deliver_again();
         }
-        if self.cancel.is_cancelled() && self.tasks.is_empty() && !self.state.cancelled && self.state.phase == Phase::Active {
+        if self.cancel.is_cancelled() && !self.state.cancelled && self.state.phase == Phase::Active {
             self.append(EventBody::CancelRequested { by: "terminal".to_owned() })?;
-            return Ok(Turn::Moved);
-        }
-        if !self.tasks.is_empty() {
-            let at = ground.draw(|rng| rng.index(self.tasks.len()));
-            let task = self.tasks.swap_remove(at);
-            if let Some(task) = self.advance(task)? {
-                self.tasks.push(task);
-            }
             return self.alive();
         }
         let commands = Mutant::decide(self.site.mutant, self.site.program, &self.state);
-        let again = decide(self.site.program, &self.state);
-        if self.site.mutant.is_none() && commands != again {
+        if self.site.mutant.is_none() && ground.draw(|rng| rng.chance(60)) && commands != decide(self.site.program, &self.state) {
             ground.violation("decide gives other commands for the same state".to_owned());
         }
-        if commands.is_empty() {
+        if commands.is_empty() && self.tasks.is_empty() {
             if self.state.phase == Phase::Active {
                 ground.violation("an active run has nothing to do and does not end".to_owned());
             }
-            self.commit()?;
+            self.commit();
             return Ok(Turn::Over);
         }
         self.idle += 1;
-        if self.idle > 8 {
+        if self.idle > 80 {
             ground.violation(format!("no progress: {commands:?} again and again"));
             return Err(Dead);
         }
-        self.carry_out(commands)?;
+        self.choose(commands)?;
         self.alive()
     }
 
@@ -236,29 +232,71 @@ impl<'w> Process<'w> {
         if self.site.ground.is_down() || self.site.ground.is_broken() { Err(Dead) } else { Ok(Turn::Moved) }
     }
 
-    /// One of the commands: any that acts before any that waits.
-    fn carry_out(&mut self, mut commands: Vec<Command>) -> Result<(), Dead> {
-        let waits = |command: &Command| matches!(command, Command::AwaitAnswer { .. } | Command::AwaitTimer { .. });
-        if !commands.iter().all(waits) {
-            commands.retain(|command| !waits(command));
+    /// Whether a task is at a step.
+    fn is_at(&self, step: &str) -> bool {
+        self.tasks.iter().any(|task| task.step == step)
+    }
+
+    /// Carries one command out, or one task on; waits only where nothing else is possible, parks only where nothing is in flight.
+    fn choose(&mut self, commands: Vec<Command>) -> Result<(), Dead> {
+        let (mut acts, mut asked, mut timers, mut stop) = (vec![], vec![], vec![], None);
+        for command in commands {
+            match command {
+                Command::Record(body) if body.stops() => stop = Some(body),
+                Command::Record(_) => acts.push(command),
+                Command::AwaitTimer { step, due } => timers.push((due, step)),
+                Command::AwaitAnswer { step } if !self.alone.contains(&step) => asked.push(step),
+                Command::AwaitAnswer { .. } => {}
+                other => {
+                    if other.step().is_some_and(|step| !self.is_at(step) && !self.alone.contains(step)) && self.tasks.len() < self.site.hands {
+                        acts.push(other);
+                    }
+                }
+            }
         }
-        let at = self.site.ground.draw(|rng| rng.index(commands.len()));
-        match commands.swap_remove(at) {
-            Command::Record(body) => self.append(body),
-            Command::Start { step, attempt } => self.add(step, attempt, Stage::Begin),
-            Command::Continue { step, attempt, cookie } => self.add(step, attempt, Stage::GoOn(cookie)),
-            Command::Look { step } => self.add(step, 0, Stage::Look),
-            Command::Ask { step } => self.add(step, 1, Stage::Ask),
-            Command::TakeAnswer { step } => self.add(step, 1, Stage::TakeAnswer),
-            Command::AwaitAnswer { step } => self.await_answer(step),
-            Command::AwaitTimer { step, due } => self.await_timer(step, due),
+        timers.sort();
+        let ground = self.site.ground;
+        let possible = acts.len() + self.tasks.len();
+        if possible > 0 {
+            let at = ground.draw(|rng| rng.index(possible));
+            if at < acts.len() {
+                return self.carry_out(acts.swap_remove(at));
+            }
+            let task = self.tasks.swap_remove(at - acts.len());
+            let next = self.advance(task)?;
+            self.tasks.extend(next);
+            return Ok(());
+        }
+        if let Some(step) = (!asked.is_empty()).then(|| ground.draw(|rng| rng.pick(&asked).clone())) {
+            return self.await_answer(step);
+        }
+        if let Some((due, step)) = timers.first().cloned() {
+            return self.await_timer(due, step, &timers);
+        }
+        match stop {
+            Some(body) => self.append(body),
+            None => self.park(&timers),
         }
     }
 
-    fn add(&mut self, step: String, attempt: u32, stage: Stage) -> Result<(), Dead> {
-        if matches!(stage, Stage::Begin) {
-            self.checker.starts(self.site, &self.state, &step);
-        }
+    fn park(&mut self, timers: &[(Timestamp, String)]) -> Result<(), Dead> {
+        let body = park(&self.state, self.alone.iter().cloned().collect(), timers);
+        self.append(body)
+    }
+
+    fn carry_out(&mut self, command: Command) -> Result<(), Dead> {
+        let (step, attempt, stage) = match command {
+            Command::Record(body) => return self.append(body),
+            Command::Start { step, attempt } => {
+                self.checker.starts(self.site, &self.state, &step);
+                (step, attempt, Stage::Begin)
+            }
+            Command::Continue { step, attempt, cookie } => (step, attempt, Stage::GoOn(cookie)),
+            Command::Look { step } => (step, 0, Stage::Look),
+            Command::Ask { step } => (step, 1, Stage::Ask),
+            Command::TakeAnswer { step } => (step, 1, Stage::TakeAnswer),
+            Command::AwaitAnswer { .. } | Command::AwaitTimer { .. } => return Ok(()),
+        };
         self.tasks.push(Task::new(step, attempt, stage));
         Ok(())
     }
@@ -291,20 +329,22 @@ impl<'w> Process<'w> {
     fn await_answer(&mut self, step: String) -> Result<(), Dead> {
         let Some(Doing::Asked(question)) = self.state.step(&step).map(|known| known.doing.clone()) else { return Ok(()) };
         // What was asked must be on disk before anybody sees it.
-        self.commit()?;
-        let answer = super::people::at_the_desk(self.site.ground, &question);
-        match answer {
+        self.commit();
+        match super::people::at_the_desk(self.site.ground, &question) {
             Some(answer) if question.accepts(&answer).is_ok() => self.deliver(EventBody::HumanAnswered { step, answer, settled: None }),
-            _ => self.append(EventBody::RunParked { cause: ParkCause::Person, steps: vec![step], until: None }),
+            _ => {
+                self.alone.insert(step);
+                Ok(())
+            }
         }
     }
 
-    fn await_timer(&mut self, step: String, due: Timestamp) -> Result<(), Dead> {
+    fn await_timer(&mut self, due: Timestamp, step: String, timers: &[(Timestamp, String)]) -> Result<(), Dead> {
         let now = self.now();
         if now < due {
             let wait = Duration::try_from(due.duration_since(now)).unwrap_or_default();
             if wait > self.site.patience {
-                return self.append(EventBody::RunParked { cause: ParkCause::Time, steps: vec![step], until: Some(due) });
+                return self.park(timers);
             }
             self.site.ground.pass(wait);
             if self.site.ground.harmed(Harm::Cancel) {

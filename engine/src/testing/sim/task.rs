@@ -1,6 +1,7 @@
 //! One attempt of one step, stage by stage: look, intent, effect, answer.
 
 use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -8,13 +9,13 @@ use jiff::{SignedDuration, Timestamp};
 use super::mutant::{Mutant, delete_the_oldest};
 use super::process::{Dead, Process};
 use crate::action::{Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Outputs, ReadCx, Secrets, Sessions, WriteCx};
-use crate::backend::{BackendError, Call, Class, IdempotencyKey, Progress, SecretSink};
+use crate::backend::{BackendError, Call, Class, EntryInfo, IdempotencyKey, Progress, SecretSink, Vault};
 use crate::check::{Binding, BoundAction};
 use crate::clock::Clock;
 use crate::dsl::{RoleKind, Type, Value};
 use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json, site_key};
-use crate::run::{Doing, EffectResult, Escrow, EventBody, ParkCause, Seen, StateFacts, shown_secret};
-use crate::secret::SecretRef;
+use crate::run::{Doing, EffectResult, EventBody, Seen, StateFacts, may_begin, shown_secret};
+use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
 
 /// Wall time may be so far from a portal's `Date`.
@@ -68,6 +69,25 @@ impl Task {
     }
 }
 
+/// Keeps what a page shows: vault first, the event after.
+struct Escrow<'a> {
+    vault: &'a dyn Vault,
+    run: &'a str,
+    step: &'a str,
+    at: Timestamp,
+    kept: Vec<(String, SecretRef)>,
+}
+
+impl SecretSink for Escrow<'_> {
+    fn keep(&mut self, name: &str, value: Secret) -> Result<SecretRef, BackendError> {
+        let reference = shown_secret(self.run, self.step, name);
+        let info = EntryInfo { reference: reference.clone(), name: name.to_owned(), about: self.run.to_owned(), written_at: self.at, labels: BTreeMap::new() };
+        self.vault.put(&info, &value)?;
+        self.kept.push((name.to_owned(), reference.clone()));
+        Ok(reference)
+    }
+}
+
 impl Process<'_> {
     /// The next stage of a task; `None`: it is over.
     pub(super) fn advance(&mut self, mut task: Task) -> Result<Option<Task>, Dead> {
@@ -98,7 +118,7 @@ impl Process<'_> {
         if let Err(error) = self.fetch_secrets(&inputs) {
             self.dead()?;
             if error.code == "SECRET.MISSING" {
-                self.append(EventBody::RunParked { cause: ParkCause::Person, steps: vec![task.step], until: None })?;
+                self.alone.insert(task.step);
                 return Ok(None);
             }
             return Ok(task.observed(Seen::Failed { error: error.into() }));
@@ -148,6 +168,10 @@ impl Process<'_> {
             credential: action.and_then(|action| credential_keys(&program.checked, action, &inputs)),
             intent: intent.clone(),
         };
+        if !may_begin(program, &self.state, &task.step) {
+            self.site.ground.say(|| format!("    {} is not to begin any more", task.step));
+            return Ok(None);
+        }
         if self.site.mutant == Some(Mutant::ActsBeforeIntent) {
             let sent = self.send(task, intent, None)?;
             self.append(event)?;
@@ -156,21 +180,14 @@ impl Process<'_> {
         self.append(event)?;
         // Intent on disk before effect.
         if self.site.mutant != Some(Mutant::CommitsLate) {
-            self.commit()?;
+            self.commit();
         }
         Ok(task.then(Stage::Send(intent, None)))
     }
 
     fn send(&mut self, task: Task, intent: Intent, cookie: Option<Vec<u8>>) -> Result<Option<Task>, Dead> {
         let Some((inputs, Kind::Write(write))) = self.prepared(&task.step) else { return Ok(None) };
-        let escrow = RefCell::new(Escrow {
-            vault: &*self.site.backends.vault,
-            run: &self.run,
-            step: &task.step,
-            playbook: &self.site.program.checked.id,
-            at: self.now(),
-            kept: vec![],
-        });
+        let escrow = RefCell::new(Escrow { vault: &*self.site.backends.vault, run: &self.run, step: &task.step, at: self.now(), kept: vec![] });
         let sink: &RefCell<dyn SecretSink + '_> = &escrow;
         let result = {
             let cx = WriteCx { read: self.read_cx(&task, &task.committed), writes: self.site.backends.writes(), sink, cookie };

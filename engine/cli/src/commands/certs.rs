@@ -1,0 +1,106 @@
+//! `kirikae certs`: which certificate is where.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use kirikae_engine::backend::{BackendError, Call, StoreWrite};
+use kirikae_engine::dsl::CertInfo;
+use kirikae_engine::text::{Lang, Text};
+use serde_json::{Value as Json, json};
+
+use crate::exit;
+use crate::failure::Failure;
+use crate::globals::{Format, Globals};
+use crate::render::certs::{as_json, lines};
+use crate::{render, site, state};
+
+/// What was found in a store.
+struct Found {
+    certs: Vec<CertInfo>,
+    locked: Vec<String>,
+}
+
+/// Lists the certificates of every store of the site. Reads only. Exit 1 if a store cannot be read.
+pub fn run(globals: &Globals) -> Result<u8, Failure> {
+    let open = site::load(globals)?;
+    let vault = site::vault(&state::folder(globals)?, &open.site)?;
+    let stores = site::open_stores(&open, &vault);
+    if stores.is_empty() {
+        return Err(Failure::usage(
+            "CERTS.NO_STORE",
+            Text::new("証明書の保管先がありません。", "there is no store of certificates."),
+            Text::new(
+                "サイトファイルを --site で指定し、backends に store: を書いてください(kirikae new site で書き始められます)。",
+                "name a site file with --site that has a `store:` under `backends` (`kirikae new site` writes one to start from).",
+            ),
+        ));
+    }
+    let (now, zone, lang) = (Timestamp::now(), open.site.timezone.clone(), globals.lang());
+    let mut told = vec![];
+    let mut unreadable = false;
+    for (name, store) in stores {
+        let found = store.and_then(|store| look(&*store).map(|found| (store.id().to_owned(), found)));
+        unreadable |= found.is_err();
+        match globals.format {
+            Format::Json => told.push(machine(&name, &found, now, &zone)),
+            _ => render::out(&people(&name, &found, now, &zone, lang).join("\n")),
+        }
+    }
+    if globals.format == Format::Json {
+        render::out(&json!({"at": now.to_string(), "stores": told}).to_string());
+    }
+    Ok(if unreadable { exit::FAILED } else { exit::DONE })
+}
+
+fn look(store: &dyn StoreWrite) -> Result<Found, BackendError> {
+    let call = Call::unattached();
+    let mut certs: Vec<CertInfo> = store.list(&call)?.into_iter().map(|cert| cert.info).collect();
+    certs.sort_by(|a, b| (&a.subject_dn, b.not_after).cmp(&(&b.subject_dn, a.not_after)));
+    Ok(Found { certs, locked: store.locked(&call)? })
+}
+
+/// Thumbprints of certificates with a key beside which a newer valid one of the same subject and issuer stands.
+fn leftovers(certs: &[CertInfo], now: Timestamp) -> Vec<&CertInfo> {
+    let valid = |cert: &CertInfo| cert.has_key && cert.not_before <= now && now < cert.not_after;
+    let replaces =
+        |new: &CertInfo, old: &CertInfo| valid(new) && new.not_after > old.not_after && new.subject_dn == old.subject_dn && new.issuer_dn == old.issuer_dn;
+    certs.iter().filter(|old| old.has_key && certs.iter().any(|new| replaces(new, old))).collect()
+}
+
+fn people(name: &str, found: &Result<(String, Found), BackendError>, now: Timestamp, zone: &TimeZone, lang: Lang) -> Vec<String> {
+    let word = |ja: &str, en: &str| if lang == Lang::Ja { ja.to_owned() } else { en.to_owned() };
+    let (id, found) = match found {
+        Ok(found) => found,
+        Err(error) => return vec![name.to_owned(), format!("  {}: {}", error.code, error.cause.get(lang)), format!("  {}", error.cure.get(lang))],
+    };
+    let mut told = vec![format!("{name}  {id}")];
+    if found.certs.is_empty() && found.locked.is_empty() {
+        told.push(format!("  {}", word("証明書はありません。", "no certificates.")));
+    }
+    let old = leftovers(&found.certs, now);
+    for cert in &found.certs {
+        told.extend(lines(cert, now, zone, lang).into_iter().map(|line| format!("  {line}")));
+        if old.iter().any(|other| other.sha256 == cert.sha256) {
+            told.push(format!("    {}", word("新しい証明書があります。これは古い方です。", "a newer one is here; this is the old one.")));
+        }
+    }
+    for file in &found.locked {
+        told.push(format!(
+            "  {file}  {}",
+            word("パスワードがないと中が分かりません(kirikae inspect で見られます)。", "cannot be listed without its password (see `kirikae inspect`).")
+        ));
+    }
+    told
+}
+
+fn machine(name: &str, found: &Result<(String, Found), BackendError>, now: Timestamp, zone: &TimeZone) -> Json {
+    match found {
+        Ok((id, found)) => {
+            let certs: Vec<Json> = found.certs.iter().map(|cert| as_json(cert, now, zone)).collect();
+            let old: Vec<&str> = leftovers(&found.certs, now).iter().map(|cert| cert.sha1.as_str()).collect();
+            json!({"name": name, "id": id, "certs": certs, "locked": found.locked, "leftovers": old, "error": null})
+        }
+        Err(error) => {
+            json!({"name": name, "id": null, "certs": [], "locked": [], "leftovers": [], "error": {"code": error.code, "cause": error.cause, "cure": error.cure}})
+        }
+    }
+}

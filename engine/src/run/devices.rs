@@ -1,0 +1,66 @@
+//! Which devices a step uses, and how many calls each of them takes at once.
+//!
+//! May use: inputs, capabilities. Must not: call a backend for anything else.
+
+use std::collections::BTreeMap;
+
+use crate::action::Inputs;
+use crate::backend::{BackendSet, Capabilities};
+use crate::check::BoundAction;
+use crate::dsl::Value;
+
+/// A device: one backend, under however many roles.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Device {
+    /// The backend's identity.
+    pub(super) id: String,
+    /// Calls at once, at least 1.
+    pub(super) at_once: u32,
+    /// It ends a call at its deadline.
+    pub(super) interruptible: bool,
+}
+
+impl Device {
+    fn new(id: &str, capabilities: &Capabilities) -> Self {
+        let at_once = if capabilities.exclusive { 1 } else { capabilities.max_parallel.max(1) };
+        Self { id: id.to_owned(), at_once, interruptible: capabilities.interruptible }
+    }
+}
+
+/// The devices of a step, each once, by identity: its roles, and the holders of the certificates whose keys it may use.
+pub(super) fn devices(backends: &BackendSet, action: &BoundAction, inputs: &Inputs) -> Vec<Device> {
+    let mut found = BTreeMap::new();
+    action.portal.iter().for_each(|role| by_role(backends, role, &mut found));
+    inputs.0.values().for_each(|value| add(backends, value, &mut found));
+    found.into_values().collect()
+}
+
+/// The folders of these roles.
+pub(super) fn folders<'r>(backends: &BackendSet, roles: impl IntoIterator<Item = &'r String>) -> Vec<Device> {
+    let found = roles.into_iter().filter_map(|role| backends.folders.get(role));
+    found.map(|folder| Device::new(folder.id(), &folder.capabilities())).collect()
+}
+
+fn add(backends: &BackendSet, value: &Value, found: &mut BTreeMap<String, Device>) {
+    match value {
+        Value::Role(role) => by_role(backends, role, found),
+        Value::Cert(cert) => holder(backends, &cert.holder, found),
+        Value::Proof(proof) => holder(backends, &proof.holder, found),
+        Value::List(items) => items.iter().for_each(|item| add(backends, item, found)),
+        Value::Map(entries) => entries.values().for_each(|entry| add(backends, entry, found)),
+        _ => {}
+    }
+}
+
+fn by_role(backends: &BackendSet, role: &str, found: &mut BTreeMap<String, Device>) {
+    let stores = backends.stores.get(role).map(|store| Device::new(store.id(), &store.capabilities()));
+    let cas = backends.cas.get(role).map(|ca| Device::new(ca.id(), &ca.capabilities()));
+    let folders = backends.folders.get(role).map(|folder| Device::new(folder.id(), &folder.capabilities()));
+    found.extend([stores, cas, folders].into_iter().flatten().map(|device| (device.id.clone(), device)));
+}
+
+fn holder(backends: &BackendSet, id: &str, found: &mut BTreeMap<String, Device>) {
+    if let Some(store) = backends.stores.values().find(|store| store.id() == id) {
+        found.insert(id.to_owned(), Device::new(id, &store.capabilities()));
+    }
+}

@@ -1,0 +1,132 @@
+//! The events of a run on their way to disk: stamped, applied, written in groups, then shown.
+//!
+//! [`Log::stage`] stamps an event and changes the state by it; [`Log::commit`] writes everything staged in one transaction and only
+//! then shows it. Whoever acts on an event, or tells somebody that it is written down, commits first.
+//! May use: the journal, the clock. Must not: decide, touch backends.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::decide::Program;
+use super::driver::{Observer, RunError};
+use super::event::{Event, EventBody};
+use super::state::{State, apply};
+use crate::backend::BackendError;
+use crate::clock::Clock;
+use crate::journal::{Journal, reserve};
+
+/// A step back of the wall clock that is not worth an event.
+pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
+
+/// Journal and state of one run.
+pub(super) struct Log<'a> {
+    program: &'a Program,
+    clock: &'a dyn Clock,
+    journal: &'a mut Journal,
+    observer: &'a mut dyn Observer,
+    state: Arc<State>,
+    staged: Vec<Event>,
+}
+
+impl<'a> Log<'a> {
+    /// The log of a run whose state so far is `state`.
+    pub(super) fn new(program: &'a Program, clock: &'a dyn Clock, journal: &'a mut Journal, observer: &'a mut dyn Observer, state: State) -> Self {
+        Self { program, clock, journal, observer, state: Arc::new(state), staged: vec![] }
+    }
+
+    /// The state, staged events included.
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The same to keep: later events do not change it.
+    pub(super) fn snapshot(&self) -> Arc<State> {
+        Arc::clone(&self.state)
+    }
+
+    /// The time of the next event.
+    pub(super) fn now(&self) -> Timestamp {
+        let wall = self.clock.now();
+        self.state.at.map_or(wall, |last| last.max(wall))
+    }
+
+    /// Stamps an event and changes the state by it. A step back of the clock is an event before it.
+    pub(super) fn stage(&mut self, body: EventBody) {
+        let wall = self.clock.now();
+        if let Some(last) = self.state.at
+            && last.duration_since(wall) > STEP_BACK
+        {
+            let back_ms = i64::try_from(last.duration_since(wall).as_millis()).unwrap_or(i64::MAX);
+            self.stage_one(wall, EventBody::ClockStepped { back_ms });
+        }
+        self.stage_one(wall, body);
+    }
+
+    fn stage_one(&mut self, wall: Timestamp, body: EventBody) {
+        let event = Event::after(self.state.seq, self.state.at, wall, body);
+        apply(self.program, Arc::make_mut(&mut self.state), &event);
+        self.staged.push(event);
+    }
+
+    /// Writes what is staged down, all in one transaction, then shows it.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`: nothing may be done after it.
+    pub(super) fn commit(&mut self) -> Result<(), RunError> {
+        if self.staged.is_empty() {
+            return Ok(());
+        }
+        self.journal.append_all(&self.state.run, &self.staged)?;
+        for event in self.staged.drain(..) {
+            self.observer.event(self.program, &self.state, &event);
+        }
+        Ok(())
+    }
+
+    /// Says something that is no event.
+    pub(super) fn note(&mut self, error: &BackendError) {
+        self.observer.note(error);
+    }
+
+    /// Says that a step is stuck.
+    pub(super) fn stuck(&mut self, error: &BackendError) {
+        self.observer.stuck(error);
+    }
+
+    /// Before a write: takes the claim on this credential for the run, and before the first one keeps room for the journal. Gives the
+    /// request IDs that were committed for the credential `of`, if the step has one.
+    ///
+    /// # Errors
+    /// `RUN.UNFINISHED`, `STATE.*`, `JOURNAL.*`.
+    pub(super) fn claim(&mut self, key: Option<&str>, of: Option<&str>) -> Result<Vec<String>, RunError> {
+        let now = self.now();
+        if let Some(key) = key {
+            self.journal.claim(&self.state.run, now, &[key.to_owned()])?;
+        }
+        if !self.state.wrote {
+            reserve(self.journal.folder())?;
+        }
+        let committed = of.map(|credential| self.journal.commitments(credential)).transpose()?.unwrap_or_default();
+        Ok(committed.into_iter().filter_map(|commitment| commitment.request_id).collect())
+    }
+
+    /// The state folder.
+    pub(super) fn folder(&self) -> &Path {
+        self.journal.folder()
+    }
+
+    /// The hash of the last event on disk, hex.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn head(&self) -> Result<String, RunError> {
+        Ok(self.journal.verify_run(&self.state.run, None)?.head)
+    }
+
+    /// The state at the end.
+    pub(super) fn into_state(self) -> State {
+        Arc::unwrap_or_clone(self.state)
+    }
+}
