@@ -164,7 +164,7 @@ fn commitments_follow_intent_effect_and_doubt() {
     let end = StepEnd { outcome: Outcome::Failed, outputs, error: None, finish: None };
     journal.append("r1", at(4), EventBody::StepEnded { step: "request".to_owned(), end }).unwrap();
     assert_eq!(state(&journal), [("done".to_owned(), Some("123".to_owned()))]);
-    assert_eq!(journal.commitments_since("ca.renew", at(0)).unwrap(), 1);
+    assert_eq!(journal.acts_since("ca.renew", at(0)).unwrap(), 1);
 }
 
 #[test]

@@ -98,6 +98,7 @@ impl Failure {
 fn exit_of(code: &str) -> u8 {
     match code {
         "PLAN.USED" | "PLAN.DRIFT" | "PLAN.EXPIRED" => exit::DRIFT,
+        "RUN.ENDED" => exit::USAGE,
         _ => exit::FAILED,
     }
 }

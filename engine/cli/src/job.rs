@@ -11,7 +11,7 @@ use kirikae_engine::backend::{BackendSet, Vault};
 use kirikae_engine::check::{Checked, check};
 use kirikae_engine::journal::Journal;
 use kirikae_engine::plan::{ClosureItem, DryRun, GivenInput, LookScope, Message, Plan, PlanRequest, Target, World, dry_run, plan};
-use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, gather_inputs, rule_notices};
+use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, earlier, gather_inputs, rule_notices};
 use kirikae_engine::text::{Sources as Texts, Text};
 
 use crate::failure::Failure;
@@ -155,7 +155,7 @@ impl Job {
         let blobs = MemoryBlobs::default();
         let committed = |key: &str| -> Vec<String> {
             let known = journal.and_then(|journal| journal.commitments(key).ok()).unwrap_or_default();
-            known.into_iter().filter_map(|commitment| commitment.request_id).collect()
+            known.into_iter().filter(|commitment| commitment.state != "not_done").filter_map(|commitment| commitment.request_id).collect()
         };
         let world = World {
             now: Timestamp::now(),
@@ -169,35 +169,9 @@ impl Job {
         work(&world)
     }
 
-    /// What earlier runs committed for the plan's credentials, and who claims them.
+    /// What earlier runs committed for the plan's credentials, and who claims them. A journal that cannot be read stops a run, not a plan.
     fn earlier(&self, plan: &Plan, journal: Option<&Journal>) -> Vec<Message> {
-        let Some(journal) = journal else { return vec![] };
-        let mut messages = vec![];
-        for key in &plan.claims {
-            if let Ok(Some(run)) = journal.claimed_by(key) {
-                messages.push(Message {
-                    code: "RUN.UNFINISHED".to_owned(),
-                    message: Text::new(
-                        format!("この証明書については実行 {run} が終わっていません。続けるには kirikae resume {run}"),
-                        format!("Run {run} for this credential is not finished: kirikae resume {run}"),
-                    ),
-                });
-            }
-            for commitment in journal.commitments(key).unwrap_or_default() {
-                let request = commitment.request_id.as_deref().unwrap_or("-");
-                messages.push(Message {
-                    code: "PLAN.COMMITTED".to_owned(),
-                    message: Text::new(
-                        format!(
-                            "この証明書については、実行 {} が {} を行っています({}、リクエストID {request})。",
-                            commitment.run, commitment.operation, commitment.state
-                        ),
-                        format!("Run {} did {} for this credential ({}, request ID {request}).", commitment.run, commitment.operation, commitment.state),
-                    ),
-                });
-            }
-        }
-        messages
+        journal.and_then(|journal| earlier(journal, plan, &self.checked, &self.open.site.timezone).ok()).unwrap_or_default()
     }
 }
 

@@ -4,7 +4,7 @@ use super::manifest::{input, input_or, manifest, output};
 use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx};
 use crate::backend::{BackendError, Verb};
 use crate::dsl::{CertInfo, RoleKind, Type, Value, days_left, glob_matches};
-use crate::text::{Phrase, Text};
+use crate::text::{Lang, Phrase, Text};
 
 /// The action.
 pub(super) struct CertFind;
@@ -119,18 +119,29 @@ fn first_of<'a>(mut certs: impl Iterator<Item = &'a CertInfo>, cx: &ReadCx<'_>) 
 }
 
 fn ambiguous(certs: &[CertInfo], cx: &ReadCx<'_>) -> BackendError {
-    let list: Vec<String> = certs.iter().map(|cert| describe(cert, cx)).collect();
-    let list = list.join("; ");
+    let list = |lang: Lang| certs.iter().map(|cert| describe(cert, cx).get(lang).to_owned()).collect::<Vec<_>>();
+    let (ja, en) = (list(Lang::Ja), list(Lang::En));
+    let count = certs.len();
     BackendError::new(
         "CERT.AMBIGUOUS",
-        Text::new(format!("当てはまる証明書が{}枚あります: {list}", certs.len()), format!("{} certificates match: {list}", certs.len())),
+        Text::new(
+            format!("条件に合う証明書が{count}枚あり、どれのことか決められません: {}", ja.join("、")),
+            format!("{count} certificates match, and nothing tells which one is meant: {}", en.join("; ")),
+        ),
     )
-    .with("candidates", list)
+    .with("candidates", en.join("; "))
 }
 
-fn describe(cert: &CertInfo, cx: &ReadCx<'_>) -> String {
-    let until = cert.not_after.to_zoned(cx.zone.clone()).date();
-    format!("{} 〜{until} ({}) {}", cert.subject.cn, days_left(cert.not_after, cx.now, cx.zone), &cert.sha1[..cert.sha1.len().min(8)])
+fn describe(cert: &CertInfo, cx: &ReadCx<'_>) -> Text {
+    let (until, left, cn) = (cert.not_after.to_zoned(cx.zone.clone()).date(), days_left(cert.not_after, cx.now, cx.zone), &cert.subject.cn);
+    let thumbprint = match (cert.sha1.get(..4), cert.sha1.get(cert.sha1.len().saturating_sub(4)..)) {
+        (Some(head), Some(tail)) => format!("{head}…{tail}"),
+        _ => cert.sha1.clone(),
+    };
+    if left < 0 {
+        return Text::new(format!("{cn}({until} に期限切れ、拇印 {thumbprint})"), format!("{cn} (expired on {until}, thumbprint {thumbprint})"));
+    }
+    Text::new(format!("{cn}(期限 {until}、あと{left}日、拇印 {thumbprint})"), format!("{cn} (valid to {until}, {left} days left, thumbprint {thumbprint})"))
 }
 
 fn not_found(store: &str, inputs: &Inputs) -> BackendError {

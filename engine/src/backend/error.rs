@@ -130,7 +130,10 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         "CERT.AMBIGUOUS",
         Class::Human,
         p("当てはまる証明書が複数ある", "several certificates match"),
-        p("kirikae certs で一覧を見て、使わないものを片付けてください。", "list them with `kirikae certs` and tidy up those not in use."),
+        p(
+            "kirikae certs で一覧を見て、使わない証明書を片付けてください。手順書の cn や state で1枚に絞ることもできます。",
+            "list them with `kirikae certs` and tidy up those not in use, or narrow the step's `cn` or `state` down to one.",
+        ),
     ),
     code("CERT.GONE", Class::Permanent, p("証明書がもう無い", "the certificate is gone"), p("保管先を確かめてください。", "look at the store.")),
     code(

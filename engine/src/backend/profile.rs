@@ -430,6 +430,13 @@ impl Profile {
         self.facts.values().find(|fact| fact.per == Some(operation) && fact.yen.is_some()).and_then(|fact| Some((fact.yen?, fact.status)))
     }
 
+    /// What the portal's pages call an output: its label on the first page that has it.
+    pub fn label(&self, output: &str) -> Option<&str> {
+        let pages = self.operations.values().flat_map(|operation| &operation.pages);
+        let shown = pages.flat_map(|page| page.read.iter().chain(page.row.iter().chain(&page.rows).flat_map(|row| &row.columns)));
+        shown.filter(|(name, _)| name == output).find_map(|(_, label)| label.labels.first().map(String::as_str))
+    }
+
     /// Whether anything that an operation rests on is unverified: the profile as a whole, its fee, a label of its pages.
     pub fn unverified(&self, operation: Operation) -> bool {
         self.checked.0 == Standing::Unverified || self.fee(operation).is_some_and(|(_, status)| status == Standing::Unverified)

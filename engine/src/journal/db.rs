@@ -1,6 +1,6 @@
 //! `journal.db` 1.0.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,7 +13,8 @@ use serde_json::Value as Json;
 use super::chain::{ChainFault, STATE_RUN, link};
 use super::lock::OpeningLock;
 use super::power::Power;
-use crate::run::{EffectResult, Event, EventBody, Outcome, Settled};
+use crate::backend::Class;
+use crate::run::{EffectResult, Event, EventBody, Outcome, Seen, Settled};
 use crate::text::Text;
 
 const FORMAT: &str = "1.0";
@@ -28,6 +29,7 @@ CREATE TABLE IF NOT EXISTS claims(credential TEXT PRIMARY KEY, run TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS attempts(device TEXT PRIMARY KEY, used INTEGER NOT NULL, at INTEGER NOT NULL, source TEXT);
 CREATE TABLE IF NOT EXISTS plans(plan_id TEXT PRIMARY KEY, digest TEXT NOT NULL, run TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS blobs(run TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY(run, name));
+CREATE INDEX IF NOT EXISTS acts ON events(at) WHERE kind IN ('ApprovalGiven', 'IntentRecorded');
 ";
 
 /// The journal of a state folder.
@@ -352,13 +354,38 @@ impl Journal {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Approvals given by a site rule for an action since a time: how many.
+    /// How many steps of an action were begun since a time, in all runs, or were approved by a site rule and may yet be. What is
+    /// known not to have happened does not count.
     ///
     /// # Errors
     /// `JOURNAL.*`.
-    pub fn commitments_since(&self, operation: &str, since: Timestamp) -> Result<u32, JournalError> {
-        let sql = "SELECT COUNT(*) FROM commitments WHERE operation=?1 AND at>=?2 AND state<>'not_done'";
-        Ok(self.connection.query_row(sql, params![operation, since.as_millisecond()], |row| row.get(0))?)
+    pub fn acts_since(&self, action: &str, since: Timestamp) -> Result<u32, JournalError> {
+        // The condition on the kind is that of the index.
+        let sql = "SELECT e.run, e.kind, e.body, r.phase FROM events e JOIN runs r ON r.run=e.run
+                   WHERE e.kind IN ('ApprovalGiven', 'IntentRecorded') AND e.at>=?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let mut rows = statement.query([since.as_millisecond()])?;
+        let mut acts = BTreeSet::new();
+        while let Some(row) = rows.next()? {
+            let (run, kind, body, phase): (String, String, String, String) = (row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?);
+            let Ok(body) = serde_json::from_str::<Json>(&body) else { continue };
+            let text = |field: &str| body.get(field).and_then(Json::as_str).unwrap_or_default();
+            if kind == "IntentRecorded" {
+                if text("operation") == action && !self.is_undone(&run, text("step"))? {
+                    acts.insert((run, text("step").to_owned()));
+                }
+            } else if text("by").starts_with("rule ") && phase != "ended" {
+                let uses = body.get("subject").and_then(Json::as_object).into_iter().flatten();
+                let steps = uses.filter_map(|(key, uses)| Some((key.strip_prefix("uses:")?, uses.as_str()?.split('@').next()?)));
+                acts.extend(steps.filter(|(_, uses)| *uses == action).map(|(step, _)| (run.clone(), step.to_owned())));
+            }
+        }
+        Ok(u32::try_from(acts.len()).unwrap_or(u32::MAX))
+    }
+
+    fn is_undone(&self, run: &str, step: &str) -> Result<bool, JournalError> {
+        let sql = "SELECT 1 FROM commitments WHERE run=?1 AND step=?2 AND state='not_done'";
+        Ok(self.connection.prepare_cached(sql)?.exists([run, step])?)
     }
 
     /// Blobs of a run by name.
@@ -507,36 +534,22 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
         EventBody::Uncertain { step, .. } => {
             execute(transaction, "UPDATE commitments SET state='uncertain', at=?3 WHERE run=?1 AND step=?2", params![run, step, at])?;
         }
-        EventBody::HumanAnswered { step, settled: Some(settled), answer } => {
-            let state = match settled {
-                Settled::Done => "done",
-                Settled::NotDone => "not_done",
-            };
-            let request = answer.fields.get("request_id");
-            execute(
-                transaction,
-                "UPDATE commitments SET state=?3, request_id=COALESCE(?4, request_id), at=?5 WHERE run=?1 AND step=?2",
-                params![run, step, state, request, at],
-            )?;
-        }
         EventBody::StepEnded { step, end } => {
             execute(transaction, "DELETE FROM outbox WHERE run=?1 AND step=?2", params![run, step])?;
-            // A failure after the effect (a check that did not hold) leaves the commitment done.
-            let state = if end.outcome == Outcome::Changed { "done" } else { "not_done" };
-            let request = end.outputs.get("request_id").and_then(Json::as_str);
-            execute(
-                transaction,
-                "UPDATE commitments SET state=CASE WHEN state='done' THEN state ELSE ?3 END, request_id=COALESCE(?4, request_id), at=?5 WHERE run=?1 AND step=?2",
-                params![run, step, state, request, at],
-            )?;
+            // A step that ends unchanged found its effect there.
+            let came_true = matches!(end.outcome, Outcome::Changed | Outcome::Unchanged);
+            commit_as(transaction, run, step, at, if came_true { "done" } else { "not_done" }, request_id(&end.outputs))?;
         }
-        EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } => {
-            let request = outputs.get("request_id").and_then(Json::as_str);
-            execute(
-                transaction,
-                "UPDATE commitments SET state='done', request_id=COALESCE(?3, request_id), at=?4 WHERE run=?1 AND step=?2",
-                params![run, step, request, at],
-            )?;
+        EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } | EventBody::Reconciled { step, seen: Seen::Done { outputs, .. } } => {
+            commit_as(transaction, run, step, at, "done", request_id(outputs))?;
+        }
+        EventBody::EffectEnded { step, result: EffectResult::Failed { error }, .. } if error.class != Class::Ambiguous => {
+            commit_as(transaction, run, step, at, "not_done", None)?;
+        }
+        EventBody::Reconciled { step, seen: Seen::NotDone { conclusive: true, .. } } => commit_as(transaction, run, step, at, "not_done", None)?,
+        EventBody::HumanAnswered { step, answer, settled: Some(settled) } => {
+            let state = if *settled == Settled::Done { "done" } else { "not_done" };
+            commit_as(transaction, run, step, at, state, answer.fields.get("request_id").map(String::as_str))?;
         }
         EventBody::RunParked { cause, .. } => {
             phase("parked", &word(cause))?;
@@ -557,6 +570,17 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
         _ => {}
     }
     Ok(())
+}
+
+/// What is known of a commitment now. One that is done stays so: a check that fails after the effect, say, does not undo it.
+fn commit_as(transaction: &Transaction<'_>, run: &str, step: &str, at: i64, state: &str, request: Option<&str>) -> Result<(), JournalError> {
+    let sql = "UPDATE commitments SET state=CASE WHEN state='done' THEN state ELSE ?3 END, request_id=COALESCE(?4, request_id), at=?5 WHERE run=?1 AND step=?2";
+    execute(transaction, sql, params![run, step, state, request, at])?;
+    Ok(())
+}
+
+fn request_id(outputs: &BTreeMap<String, Json>) -> Option<&str> {
+    outputs.get("request_id").and_then(Json::as_str)
 }
 
 impl Journal {

@@ -46,6 +46,22 @@ impl OpeningLock {
     }
 }
 
+/// Held while a run is begun whose approvals are counted by the day: no other is begun meanwhile.
+#[derive(Debug)]
+pub struct DayLock(#[expect(dead_code, reason = "held for its lock")] File);
+
+impl DayLock {
+    /// Waits until no other process counts.
+    ///
+    /// # Errors
+    /// `JOURNAL.READONLY`.
+    pub fn take(folder: &Path) -> Result<Self, JournalError> {
+        let file = lock_file(folder, "approvals")?;
+        FileExt::lock(&file).map_err(failed)?;
+        Ok(Self(file))
+    }
+}
+
 fn lock_file(folder: &Path, name: &str) -> Result<File, JournalError> {
     let locks = folder.join("locks");
     create_dir_all(&locks).map_err(failed)?;

@@ -11,7 +11,7 @@ mod power;
 
 pub use chain::{ChainFault, STATE_RUN, link};
 pub use db::{Commitment, Journal, JournalError, RunRow, Verified};
-pub use lock::RunLock;
+pub use lock::{DayLock, RunLock};
 pub use place::{PlaceError, check_place, reserve};
 #[cfg(feature = "testing")]
 pub use power::Cut;

@@ -115,7 +115,7 @@ pub fn plan(request: &PlanRequest<'_>, world: &World<'_>) -> Plan {
         unreadable: BTreeSet::new(),
         observations: vec![],
         notices: request.notices.clone(),
-        claims: BTreeSet::new(),
+        claims: vec![],
     };
     let steps: Vec<PlanStep> = (0..request.checked.steps.len()).map(|index| walk.step(index)).collect();
     walk.into_plan(steps)
@@ -136,7 +136,8 @@ pub(super) struct Walk<'a> {
     unreadable: BTreeSet<usize>,
     observations: Vec<Observation>,
     notices: Vec<Message>,
-    claims: BTreeSet<String>,
+    /// Credential keys of steps that write, with the index of the step.
+    claims: Vec<(usize, String)>,
 }
 
 /// What a look at plan time ended with.
@@ -160,7 +161,7 @@ impl<'a> Walk<'a> {
         super::refused::uncounted_tries(self.request.checked, &mut entry);
         match &step.what {
             What::Action(action) => {
-                self.bind(step, action, &mut entry);
+                self.bind(index, action, &mut entry);
                 if matches!(entry.decision, Decision::Run) {
                     self.look(index, step, action, &mut entry);
                 }
@@ -304,8 +305,8 @@ impl<'a> Walk<'a> {
     }
 
     /// Fills the parallel trees of inputs; an absent required input skips the step, a perhaps-skipped source makes it `maybe`.
-    fn bind(&mut self, step: &Step, action: &BoundAction, entry: &mut PlanStep) {
-        let bound = self.resolver().inputs_of(step.frame, action);
+    fn bind(&mut self, index: usize, action: &BoundAction, entry: &mut PlanStep) {
+        let bound = self.resolver().inputs_of(self.request.checked.steps[index].frame, action);
         if matches!(entry.decision, Decision::Run | Decision::Maybe) {
             if let Some(why) = bound.absent.values().next() {
                 entry.decision = Decision::Skip;
@@ -349,10 +350,9 @@ impl<'a> Walk<'a> {
             entry.person = Some(bound.known.str("who").unwrap_or("担当者").to_owned());
         }
         if entry.effect > Effect::Read
-            && entry.decision != Decision::Skip
             && let Some(key) = credential_keys(self.request.checked, action, &bound.known)
         {
-            self.claims.insert(key);
+            self.claims.push((index, key));
         }
         entry.outputs_unknown = action.manifest.outputs.iter().map(|output| (output.name.clone(), output.ty.to_string())).collect();
     }
@@ -520,6 +520,9 @@ impl<'a> Walk<'a> {
             .map(|document| ClosureItem { kind: document.kind.word().to_owned(), id: document.id.clone(), digest: document.digest.clone() })
             .collect();
         closure.extend(request.site.clone());
+        // What is not done claims nothing.
+        let acts = |index: usize| matches!(steps[index].decision, Decision::Run | Decision::Maybe) || steps[index].approval.is_some();
+        let claims: BTreeSet<String> = self.claims.into_iter().filter(|(index, _)| acts(*index)).map(|(_, key)| key).collect();
         let mut diagnostics = self.notices;
         diagnostics.extend(not_kept);
         diagnostics.extend(unverified(checked, &steps));
@@ -544,7 +547,7 @@ impl<'a> Walk<'a> {
             observations: self.observations,
             summary: summary::summary(checked, &steps, &self.unreadable),
             approvals_required: steps.iter().filter(|step| step.approval.is_some()).map(|step| step.address.clone()).collect(),
-            claims: self.claims.into_iter().collect(),
+            claims: claims.into_iter().collect(),
             closure,
             bindings: request.bindings.clone(),
             finished: self.finished,

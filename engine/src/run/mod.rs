@@ -3,6 +3,7 @@
 //! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state decide rescue retry`): read a
 //! clock, draw random numbers, start threads, depend on hash order.
 
+mod abandon;
 mod approval;
 mod attempt;
 mod conform;
@@ -10,6 +11,7 @@ mod crew;
 mod decide;
 mod devices;
 mod driver;
+mod earlier;
 mod event;
 mod files;
 mod inputs;
@@ -21,10 +23,14 @@ mod secrets;
 mod state;
 mod turns;
 
-pub use approval::{Approver, Granted, Needed, rule_notices, settle};
+pub use abandon::{Word, abandonment, in_doubt};
+pub use approval::{
+    Approver, DoneToday, Granted, Needed, Uncovered, approval_subject, has_daily_limit, over_the_day, rule_notices, settle, uncovered, unknown_steps,
+};
 pub use conform::{Drift, conform};
 pub use decide::{Command, Program, StateFacts, decide, may_begin, park};
 pub use driver::{Driver, EndOfRun, Observer, Pauser, Person, RunContext, RunError};
+pub use earlier::{credentials_of, earlier};
 pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, StepEnd, Taken};
 pub use files::{MemoryBlobs, StateBlobs};
 pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json};

@@ -2,7 +2,7 @@
 //!
 //! May use: reqwest, TLS. Must not: follow redirects, send anything twice, read pages, know profiles.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use encoding_rs::Encoding;
 use jiff::Timestamp;
 use kirikae_engine::backend::{BackendError, Signer};
 use kirikae_engine::secret::Secret;
-use kirikae_engine::text::Text;
+use kirikae_engine::text::{Lang, Phrase, Text};
 use reqwest::blocking::{Client, Response};
 use reqwest::cookie::Jar;
 use reqwest::header;
@@ -66,16 +66,16 @@ pub(super) struct Reply {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Fault {
     /// Nothing was sent: there is no connection.
-    Unreachable(String),
+    Unreachable(Text),
     /// Nothing was sent: the server is not trusted.
-    Untrusted(String),
+    Untrusted(Text),
     /// The server refused the client certificate; `sent` unless that was in the handshake.
     ClientRejected {
         /// Whether the request may have arrived.
         sent: bool,
     },
     /// It was sent, and no answer came.
-    Lost(String),
+    Lost(Text),
     /// The answer is longer than allowed.
     TooLong(usize),
     /// Nothing was sent: the address is none of the portal's.
@@ -121,7 +121,7 @@ impl Wire {
             return Err(Fault::Elsewhere(host(&outgoing.url)));
         }
         let client = self.signer.as_ref().map(|signer| (signer, &self.key_use));
-        let client = build(&self.roots, self.proxy.as_ref(), client, Some(&self.cookies)).map_err(|error| Fault::Unreachable(error.to_string()))?;
+        let client = build(&self.roots, self.proxy.as_ref(), client, Some(&self.cookies)).map_err(|error| Fault::Unreachable(error.cause))?;
         self.exchange(&client, outgoing, limit)
     }
 
@@ -191,8 +191,9 @@ fn build(
     builder.build().map_err(|error| unusable(&causes(&error)))
 }
 
-fn unusable(why: &str) -> BackendError {
-    BackendError::new("NET.UNREACHABLE", Text::new(format!("通信の準備ができません: {why}"), format!("the connection cannot be set up: {why}")))
+fn unusable(why: &Text) -> BackendError {
+    let (ja, en) = (&why.ja, why.get(Lang::En));
+    BackendError::new("NET.UNREACHABLE", Text::new(format!("通信の準備ができません: {ja}"), format!("the connection cannot be set up: {en}")))
 }
 
 fn read(url: Url, answer: Response) -> Result<Reply, Fault> {
@@ -264,16 +265,48 @@ fn host(url: &Url) -> String {
     url.host_str().unwrap_or_default().to_owned()
 }
 
-/// An error with its causes; without the address, whose query may hold what a person typed.
-fn causes(error: &reqwest::Error) -> String {
+/// Why there is no answer, in words; without the address, whose query may hold what a person typed.
+fn causes(error: &reqwest::Error) -> Text {
+    if error.is_timeout() {
+        return Text::new("時間内に応答がありません", "no answer in time");
+    }
     let mut next = std::error::Error::source(error);
     let mut causes = vec![];
     while let Some(cause) = next {
-        causes.push(cause.to_string());
+        if let Some(words) = cause.downcast_ref::<io::Error>().and_then(|error| words(error.kind())) {
+            return words.into();
+        }
+        causes.push(without_link(&cause.to_string()));
         next = cause.source();
     }
-    if error.is_timeout() {
-        causes.insert(0, "timeout".to_owned());
+    if causes.is_empty() { Text::new("通信に失敗しました", "the request failed") } else { Text::plain(causes.join(": ")) }
+}
+
+/// What people know under another name than the system's.
+fn words(kind: io::ErrorKind) -> Option<Phrase> {
+    Some(match kind {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::ConnectionAborted | io::ErrorKind::BrokenPipe => {
+            Phrase { ja: "途中で接続が切れました", en: "the connection was closed" }
+        }
+        io::ErrorKind::ConnectionRefused => Phrase { ja: "接続を断られました", en: "the connection was refused" },
+        io::ErrorKind::TimedOut => Phrase { ja: "時間内に応答がありません", en: "no answer in time" },
+        _ => return None,
+    })
+}
+
+/// Messages of libraries that end with an address lead people to documentation for programmers.
+fn without_link(message: &str) -> String {
+    message.find("http").map_or(message, |at| &message[..at]).trim_end_matches([' ', ':', '(']).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_of_libraries_are_left_out() {
+        let closed = "peer closed connection without sending TLS close_notify: https://docs.example/manual#unexpected-eof";
+        assert_eq!(without_link(closed), "peer closed connection without sending TLS close_notify");
+        assert_eq!(without_link("dns error"), "dns error");
     }
-    if causes.is_empty() { "request failed".to_owned() } else { causes.join(": ") }
 }

@@ -216,7 +216,7 @@ impl Moves<'_, '_> {
     fn fetch(&mut self, outgoing: &Outgoing) -> Result<Reply, Stop> {
         self.count()?;
         if !self.committed && self.task.call.cancel.is_cancelled() {
-            return Err(trouble::fault(Fault::Unreachable("cancelled".to_owned())).into());
+            return Err(trouble::fault(Fault::Unreachable(Text::new("止められました", "cancelled"))).into());
         }
         let reply = self.web.wire.fetch(outgoing, self.time_left()?).map_err(trouble::fault)?;
         self.gives.date = reply.date.or(self.gives.date);
@@ -230,7 +230,7 @@ impl Moves<'_, '_> {
             return Err(trouble::unknown("確定の送信は1回だけです。", "the committing request is sent only once.", &[]).into());
         }
         if self.task.call.cancel.is_cancelled() {
-            return Err(trouble::fault(Fault::Unreachable("cancelled".to_owned())).into());
+            return Err(trouble::fault(Fault::Unreachable(Text::new("止められました", "cancelled"))).into());
         }
         let limit = self.time_left()?;
         self.committed = true;
@@ -256,7 +256,7 @@ impl Moves<'_, '_> {
 
     fn time_left(&self) -> Result<Duration, BackendError> {
         let left = self.task.call.time_left(self.task.timeout);
-        if left.is_zero() { Err(trouble::fault(Fault::Unreachable("timeout".to_owned()))) } else { Ok(left) }
+        if left.is_zero() { Err(trouble::fault(Fault::Unreachable(Text::new("時間内に応答がありません", "no answer in time")))) } else { Ok(left) }
     }
 
     /// Judges an answer and makes it the screen.
@@ -266,7 +266,7 @@ impl Moves<'_, '_> {
         if cut {
             let error = match &self.web.screen {
                 Screen::File(_) => trouble::bad_file("ファイルが途中で切れました。", "the file was cut off."),
-                _ => trouble::fault(Fault::Lost("the page was cut off".to_owned())),
+                _ => trouble::fault(Fault::Lost(Text::new("画面が途中で切れました", "the page was cut off"))),
             };
             return Err(error.into());
         }

@@ -58,24 +58,22 @@ pub(super) fn status(status: u16) -> BackendError {
 
 /// There is no answer.
 pub(super) fn fault(fault: Fault) -> BackendError {
+    let about = |why: &Text, ja: &str, en: &str| Text::new(format!("{ja}: {}", why.ja), format!("{en}: {}", why.get(Lang::En)));
     match fault {
         Fault::Key(error) => error,
-        Fault::Unreachable(why) => BackendError::new("NET.UNREACHABLE", Text::new(format!("つながりません: {why}"), format!("no connection: {why}"))),
-        Fault::Untrusted(why) => BackendError::new(
-            "NET.UNTRUSTED",
-            Text::new(format!("サイトの証明書を信頼できません: {why}"), format!("the site's certificate is not trusted: {why}")),
-        ),
+        Fault::Unreachable(why) => BackendError::new("NET.UNREACHABLE", about(&why, "つながりません", "no connection")),
+        Fault::Untrusted(why) => BackendError::new("NET.UNTRUSTED", about(&why, "サイトの証明書を信頼できません", "the site's certificate is not trusted")),
         Fault::ClientRejected { .. } => BackendError::new(
             "PORTAL.CERT_REJECTED",
             Text::new("サイトがクライアント証明書を受け付けませんでした。", "the site refused the client certificate in the handshake."),
         ),
-        Fault::Lost(why) => BackendError::new(
-            "NET.UNREACHABLE",
-            Text::new(
-                format!("応答がありません: {why}(サイトがクライアント証明書を求めていることもあります)"),
-                format!("no answer: {why} (the site may require a client certificate)"),
-            ),
-        ),
+        Fault::Lost(why) => {
+            let cause = about(&why, "応答がありません", "no answer");
+            let (ja, en) = (&cause.ja, cause.get(Lang::En));
+            let hint =
+                Text::new(format!("{ja}(サイトがクライアント証明書を求めていることもあります)"), format!("{en} (the site may require a client certificate)"));
+            BackendError::new("NET.UNREACHABLE", hint)
+        }
         Fault::TooLong(limit) => unknown(format!("応答が {limit} バイトを超えました。"), format!("the answer is longer than {limit} bytes."), &[]),
         Fault::Elsewhere(host) => {
             unknown(format!("プロファイルにない場所({host})に移ろうとしました。"), format!("the page leads to {host}, which the profile does not list."), &[])

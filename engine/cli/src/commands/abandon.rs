@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use clap::ValueEnum;
 use jiff::Timestamp;
 use kirikae_engine::action::Answer;
 use kirikae_engine::journal::RunLock;
-use kirikae_engine::run::{EventBody, Phase, StateBlobs};
-use kirikae_engine::text::{Lang, Text};
+use kirikae_engine::run::{StateBlobs, Word, abandonment};
+use kirikae_engine::text::Lang;
 
-use super::answer::Word;
-use super::take_up::read;
+use super::answer;
+use super::take_up::{find, read};
 use crate::exit;
 use crate::failure::Failure;
 use crate::globals::Globals;
@@ -26,49 +27,28 @@ pub struct Args {
     /// Why
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
-    /// Whether the uncertain step happened, after a look at the site's list
-    #[arg(long, value_enum)]
-    uncertain: Option<Word>,
+    /// Whether the uncertain step happened, after a look at the site's list: `done` or `not-done`; of several steps STEP=done (may be repeated)
+    #[arg(long, value_name = "[STEP=]done|not-done", value_parser = word)]
+    uncertain: Vec<Word>,
+}
+
+fn word(text: &str) -> Result<Word, String> {
+    let (step, said) = text.rsplit_once('=').map_or((None, text), |(step, said)| (Some(step.to_owned()), said));
+    let said = answer::Word::from_str(said, false).map_err(|_| "done, not-done".to_owned())?;
+    Ok(Word { step, settled: said.into() })
 }
 
 /// Gives a run up: its claim is released, nothing is undone. Refused while a step is uncertain and nobody settles it.
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let folder = state::folder(globals)?;
     let mut journal = state::open(&folder)?;
+    let lock = RunLock::take(&folder, &find(&journal, &args.run)?)?;
     let old = read(globals, &journal, &args.run)?;
-    let _lock = RunLock::take(&folder, &old.run)?;
-    if matches!(old.state.phase, Phase::Ended(_)) {
-        return Err(Failure::usage(
-            "RUN.ENDED",
-            Text::new(format!("実行 {} はもう終わっています。", old.run), format!("run {} has ended already.", old.run)),
-            Text::default(),
-        ));
+    let answer = Answer { yes: true, fields: BTreeMap::new(), evidence: None, by: args.by.clone(), account: state::account(), at: Timestamp::now() };
+    for event in abandonment(&old.state, &args.uncertain, &answer, &args.reason)? {
+        journal.append(&old.run, Timestamp::now(), event)?;
     }
-    let in_flight =
-        old.state.steps.iter().find(|(_, step)| matches!(step.doing, kirikae_engine::run::Doing::InFlight(_) | kirikae_engine::run::Doing::Uncertain(_)));
-    if let Some((step, _)) = in_flight {
-        let Some(word) = args.uncertain else {
-            return Err(Failure::Coded {
-                code: "STEP.UNCERTAIN".to_owned(),
-                cause: Text::new(format!("手順 {step} が行われたかどうか分かっていません。"), format!("whether step `{step}` happened is not known.")),
-                cure: Text::new(
-                    "サイトの一覧を見てから、--uncertain done か --uncertain not-done を付けてください。kirikae resume なら自動で調べます。",
-                    "look at the site's list, then give --uncertain done or not-done; `kirikae resume` looks by itself.",
-                ),
-                exit: exit::FAILED,
-            });
-        };
-        let answer = Answer {
-            yes: matches!(word, Word::Done),
-            fields: BTreeMap::new(),
-            evidence: None,
-            by: args.by.clone(),
-            account: state::account(),
-            at: Timestamp::now(),
-        };
-        journal.append(&old.run, Timestamp::now(), EventBody::HumanAnswered { step: step.clone(), answer, settled: Some(word.into()) })?;
-    }
-    journal.append(&old.run, Timestamp::now(), EventBody::RunAbandoned { by: args.by.clone(), reason: args.reason.clone() })?;
+    drop(lock);
     let vault = site::vault(&folder, &site::load(globals)?.site)?;
     StateBlobs::new(folder, vault, &old.run, Timestamp::now()).erase_keys()?;
     render::out(&match globals.lang() {

@@ -5,10 +5,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use kirikae_engine::backend::profile::Hands;
-use kirikae_engine::journal::Journal;
+use kirikae_engine::journal::{DayLock, Journal};
 use kirikae_engine::plan::{LookScope, Plan, PlanStep};
-use kirikae_engine::run::{EventBody, Granted, MissingInputs, Needed, Program, absent_after, settle, store_closure};
-use kirikae_engine::text::Text;
+use kirikae_engine::run::{
+    EventBody, Granted, MissingInputs, Needed, Program, absent_after, approval_subject, has_daily_limit, over_the_day, settle, store_closure, uncovered,
+    unknown_steps,
+};
+use kirikae_engine::text::{Lang, Text};
 
 use super::carry::{Patient, Surroundings, begin, on_ctrl_c, report};
 use crate::exit;
@@ -59,6 +62,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         }));
     }
     refuse_person_hands(&plan, &job)?;
+    known_steps(&plan, &args.approve)?;
     for key in &plan.claims {
         if let Some(by) = journal.claimed_by(key)? {
             return Err(unfinished(&by));
@@ -68,6 +72,12 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         Ok(granted) => granted,
         Err(needed) => return Err(approval_missing(&plan, &needed, &folder)?),
     };
+    let rules = &job.open.site.approvals;
+    let counting = if has_daily_limit(&plan, rules) { Some(DayLock::take(&folder)?) } else { None };
+    let used_up = over_the_day(&plan, &job.checked, rules, &granted, &done_today(&job, &journal));
+    if !used_up.is_empty() {
+        return Err(approval_missing(&plan, &used_up, &folder)?);
+    }
     let now = Timestamp::now();
     let run = run_id(now);
     let blobs = store_closure(&folder, &plan, &job.checked)?;
@@ -88,7 +98,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     };
     let mut screen = Screen::new(lang, globals.format);
     screen.begins(&run);
-    let end = begin(surroundings, &mut journal, &mut screen, &run, started, approvals)?;
+    let end = begin(surroundings, &mut journal, &mut screen, &run, started, approvals, counting)?;
     Ok(report(&program, &end, lang, globals.format))
 }
 
@@ -191,14 +201,34 @@ fn unfinished(run: &str) -> Failure {
     }
 }
 
+/// A misspelt address would leave a step unapproved, or be thought to have approved it.
+fn known_steps(plan: &Plan, named: &[String]) -> Result<(), Failure> {
+    let unknown = unknown_steps(plan, named);
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    let (ja, en) = (plan.approvals_required.join("・"), plan.approvals_required.join(", "));
+    let cure = if plan.approvals_required.is_empty() {
+        Text::new("この計画に承認は要りません。", "this plan needs no approval.")
+    } else {
+        Text::new(format!("承認の要る手順: {ja}"), format!("steps that need one: {en}"))
+    };
+    let unknown = unknown.join(", ");
+    let cause = Text::new(format!("--approve {unknown}: この計画にその手順はありません。"), format!("--approve {unknown}: the plan has no such step."));
+    Err(Failure::usage("APPROVAL.UNKNOWN_STEP", cause, cure))
+}
+
+fn done_today<'j>(job: &Job, journal: &'j Journal) -> impl Fn(&str) -> u32 + use<'j> {
+    let zone = job.open.site.timezone.clone();
+    let today = Timestamp::now().to_zoned(zone).start_of_day().map(|start| start.timestamp()).unwrap_or_default();
+    move |action: &str| journal.acts_since(action, today).unwrap_or(u32::MAX)
+}
+
 fn approvals(plan: &Plan, job: &Job, args: &Args, journal: &Journal, globals: &Globals) -> Result<Vec<Granted>, Vec<Needed>> {
-    let zone = &job.open.site.timezone;
-    let today = Timestamp::now().to_zoned(zone.clone()).start_of_day().map(|start| start.timestamp()).unwrap_or_default();
-    let done_today = |action: &str| journal.commitments_since(action, today).unwrap_or(u32::MAX);
     let terminal = Terminal { lang: globals.lang() };
     let interactive = globals.interactive();
     let approver = |step: &PlanStep| if interactive { terminal.approve(step) } else { None };
-    settle(plan, &job.checked, &job.open.site.approvals, &args.approve, &done_today, &approver)
+    settle(plan, &job.checked, &job.open.site.approvals, &args.approve, &done_today(job, journal), &approver)
 }
 
 /// Nothing runs: the plan is saved, so that it can be read and approved.
@@ -208,14 +238,15 @@ fn approval_missing(plan: &Plan, needed: &[Needed], folder: &Path) -> Result<Fai
     let path = plans.join(format!("{}.json", plan.plan_id));
     render::save(&path, &serde_json::to_string_pretty(plan).unwrap_or_default())?;
     let steps: Vec<&str> = needed.iter().map(|needed| needed.step.as_str()).collect();
-    let why: Vec<String> = needed.iter().filter_map(|needed| Some(format!("{}: {}", needed.step, needed.why?))).collect();
-    let why = if why.is_empty() { String::new() } else { format!(" ({})", why.join(", ")) };
-    let flags: String = steps.iter().map(|step| format!(" --approve {step}")).collect();
+    let why: Vec<Text> = needed.iter().filter_map(|needed| Some(uncovered(&needed.step, needed.rule?))).collect();
+    let ja: String = why.iter().map(|why| why.ja.as_str()).collect();
+    let en: String = why.iter().map(|why| format!(" {}", why.get(Lang::En))).collect();
+    let flags: String = plan.approvals_required.iter().map(|step| format!(" --approve {step}")).collect();
     Ok(Failure::Coded {
         code: "APPROVAL.MISSING".to_owned(),
         cause: Text::new(
-            format!("取り消せない手順 {} の承認がありません{why}。何も実行していません。", steps.join("・")),
-            format!("no approval for {}{why}; nothing was done.", steps.join(", ")),
+            format!("取り消せない手順 {} の承認がありません。何も実行していません。{ja}", steps.join("・")),
+            format!("no approval for {}; nothing was done.{en}", steps.join(", ")),
         ),
         cure: Text::new(
             format!("計画を読んでから: kirikae apply {}{flags}", path.display()),
@@ -258,11 +289,11 @@ pub fn approval_events(plan: &Plan, job: &Job, granted: &[Granted]) -> Vec<Event
         by_way.entry(&grant.by).or_default().push(grant.step.clone());
     }
     let event = |(by, steps): (&str, Vec<String>)| EventBody::ApprovalGiven {
-        steps,
         by: by.to_owned(),
         who: state::account(),
         site_digest: by.starts_with("rule").then(|| job.open.site.digest.clone()),
-        subject: BTreeMap::from([("plan".to_owned(), plan.digest.clone())]),
+        subject: approval_subject(plan, &steps),
+        steps,
     };
     by_way.into_iter().map(event).collect()
 }

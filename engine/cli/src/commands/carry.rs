@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use kirikae_engine::action::registry;
 use kirikae_engine::backend::{BackendSet, CancelToken};
 use kirikae_engine::clock::SystemClock;
-use kirikae_engine::journal::Journal;
+use kirikae_engine::journal::{DayLock, Journal};
 use kirikae_engine::run::{Driver, EndOfRun, EventBody, ParkCause, Pauser, Person, Phase, Program, RunContext, RunEnd, SecretSources, State};
 use kirikae_engine::text::Lang;
 
@@ -125,7 +125,7 @@ fn end_now() {
     std::process::exit(i32::from(exit::STOPPED));
 }
 
-/// Begins a run and carries it on.
+/// Begins a run and carries it on. `counting` is let go once its approvals are on disk.
 pub fn begin(
     surroundings: Surroundings<'_>,
     journal: &mut Journal,
@@ -133,8 +133,10 @@ pub fn begin(
     run: &str,
     started: EventBody,
     approvals: Vec<EventBody>,
+    counting: Option<DayLock>,
 ) -> Result<EndOfRun, Failure> {
     let driver = Driver::begin(surroundings.context(), journal, screen, run, started, approvals)?;
+    drop(counting);
     Ok(driver.run()?)
 }
 

@@ -109,7 +109,7 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     };
     let mut screen = Screen::new(lang, globals.format);
     screen.begins(&run);
-    let end = begin(surroundings, &mut journal, &mut screen, &run, first, approvals)?;
+    let end = begin(surroundings, &mut journal, &mut screen, &run, first, approvals, None)?;
     Ok(report(&program, &end, lang, globals.format))
 }
 

@@ -172,7 +172,7 @@ pub fn show(program: &Program, state: &State, lang: Lang) -> String {
             Some(ended) if ended.outcome == Outcome::Failed => left.push(title),
             Some(ended) => {
                 if ended.outcome != Outcome::Skipped {
-                    done.push(format!("{title}{}", result(&ended.outputs, program)));
+                    done.push(format!("{title}{}", result(step, &ended.outputs, program)));
                 }
             }
             None => left.push(title),
@@ -204,8 +204,11 @@ pub fn show(program: &Program, state: &State, lang: Lang) -> String {
     lines.join("\n") + "\n"
 }
 
-fn result(outputs: &std::collections::BTreeMap<String, Json>, program: &Program) -> String {
-    let request = outputs.get("request_id").and_then(Json::as_str).map(|id| format!("  リクエストID {id}"));
+/// What came of a step: the number of a request under the name that the portal's pages have for it, a certificate, a place.
+fn result(step: &Step, outputs: &std::collections::BTreeMap<String, Json>, program: &Program) -> String {
+    let portal = if let What::Action(action) = &step.what { action.portal.as_deref() } else { None };
+    let label = portal.and_then(|role| program.checked.profiles.get(role)?.label("request_id")).unwrap_or("request_id");
+    let request = outputs.get("request_id").and_then(Json::as_str).map(|id| format!("  {label} {id}"));
     let cert = outputs.get("cert").and_then(|cert| {
         let thumbprint = cert.get("sha1")?.as_str()?;
         let until: jiff::Timestamp = cert.get("not_after")?.as_str()?.parse().ok()?;
