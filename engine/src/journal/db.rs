@@ -540,13 +540,13 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
             let came_true = matches!(end.outcome, Outcome::Changed | Outcome::Unchanged);
             commit_as(transaction, run, step, at, if came_true { "done" } else { "not_done" }, request_id(&end.outputs))?;
         }
-        EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } | EventBody::Reconciled { step, seen: Seen::Done { outputs, .. } } => {
+        EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } | EventBody::Reconciled { step, seen: Seen::Done { outputs, .. }, .. } => {
             commit_as(transaction, run, step, at, "done", request_id(outputs))?;
         }
         EventBody::EffectEnded { step, result: EffectResult::Failed { error }, .. } if error.class != Class::Ambiguous => {
             commit_as(transaction, run, step, at, "not_done", None)?;
         }
-        EventBody::Reconciled { step, seen: Seen::NotDone { conclusive: true, .. } } => commit_as(transaction, run, step, at, "not_done", None)?,
+        EventBody::Reconciled { step, seen: Seen::NotDone { conclusive: true, .. }, .. } => commit_as(transaction, run, step, at, "not_done", None)?,
         EventBody::HumanAnswered { step, answer, settled: Some(settled) } => {
             let state = if *settled == Settled::Done { "done" } else { "not_done" };
             commit_as(transaction, run, step, at, state, answer.fields.get("request_id").map(String::as_str))?;

@@ -47,7 +47,7 @@ pub fn abandonment(state: &State, words: &[Word], answer: &Answer, reason: &str)
         let (Some(word), None) = (said.next(), said.next()) else { return Err(unsettled(&doubtful, None)) };
         if !matches!(state.step(step).map(|step| &step.doing), Some(Doing::Uncertain(_))) {
             let why = Text::new("前の実行が途中で止まりました。", "the run was interrupted here.");
-            events.push(EventBody::Uncertain { step: (*step).to_owned(), code: "RUN.INTERRUPTED".to_owned(), why });
+            events.push(EventBody::Uncertain { step: (*step).to_owned(), code: "RUN.INTERRUPTED".to_owned(), why, attempt: None });
         }
         let answer = Answer { yes: word.settled == Settled::Done, ..answer.clone() };
         events.push(EventBody::HumanAnswered { step: (*step).to_owned(), answer, settled: Some(word.settled) });

@@ -156,7 +156,7 @@ impl<'a> Attempt<'a> {
             }
             Err(error) if error.class == Class::Ambiguous => {
                 let (code, why) = (error.code.clone(), error.cause.clone());
-                vec![ended(EffectResult::Failed { error: error.into() }), EventBody::Uncertain { step: step.clone(), code, why }]
+                vec![ended(EffectResult::Failed { error: error.into() }), EventBody::Uncertain { step: step.clone(), code, why, attempt: Some(attempt) }]
             }
             Err(error) => vec![ended(EffectResult::Failed { error: error.into() })],
         })
@@ -175,7 +175,8 @@ impl<'a> Attempt<'a> {
             Ok(observed) => seen_look(observed),
             Err(error) => Seen::Failed { error: error.into() },
         };
-        Ok(vec![EventBody::Reconciled { step: self.address.clone(), seen }])
+        let (attempt, look) = (Some(intent.attempt), Some(uncertain.looked + 1));
+        Ok(vec![EventBody::Reconciled { step: self.address.clone(), seen, attempt, look }])
     }
 
     fn add_shown(&self, outputs: &mut Outputs) {

@@ -157,6 +157,9 @@ pub enum EventBody {
         code: String,
         /// In words.
         why: Text,
+        /// The attempt it is about; journals from before attempts stood here say nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     },
     /// A look after an uncertain effect.
     Reconciled {
@@ -164,6 +167,12 @@ pub enum EventBody {
         step: String,
         /// What it saw.
         seen: Seen,
+        /// The attempt it is about; journals from before attempts stood here say nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
+        /// Which look at it, from 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        look: Option<u32>,
     },
     /// Something waits for a time.
     TimerArmed {

@@ -1,6 +1,6 @@
 //! Carrying a plan out: a pure core that decides, a driver that acts and writes down.
 //!
-//! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state decide rescue retry`): read a
+//! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state late decide rescue retry`): read a
 //! clock, draw random numbers, start threads, depend on hash order.
 
 mod abandon;
@@ -15,6 +15,7 @@ mod earlier;
 mod event;
 mod files;
 mod inputs;
+mod late;
 mod load;
 mod log;
 mod rescue;

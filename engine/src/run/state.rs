@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::decide::Program;
 use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, Taken};
+use super::late::is_late;
 use crate::action::{Answer, Intent, Look, Question};
 use crate::backend::profile::Then;
 use crate::text::Text;
@@ -220,6 +221,9 @@ pub struct UncertainStep {
     pub look_failed: Option<ErrorBody>,
     /// Looks that failed since the last one that answered.
     pub failed_looks: u32,
+    /// Looks of any end.
+    #[serde(default)]
+    pub looked: u32,
 }
 
 /// A step that ended.
@@ -283,6 +287,11 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
     }
     state.seq = event.seq;
     state.at = Some(event.at);
+    if let Some(address) = event.body.step()
+        && is_late(program, address, state.steps.get(address).unwrap_or(&StepState::default()), &event.body)
+    {
+        return;
+    }
     match &event.body {
         EventBody::RunStarted { .. } => {
             state.phase = Phase::Active;
@@ -408,10 +417,7 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
                 Seen::Failed { error } => step.doing = Doing::Erred(error.clone()),
             }
         }
-        EventBody::EffectEnded { attempt, result, .. } => {
-            if *attempt < step.attempt {
-                return;
-            }
+        EventBody::EffectEnded { result, .. } => {
             let intent = match &step.doing {
                 Doing::InFlight(intent) | Doing::Pending { intent, .. } => Some(intent.clone()),
                 _ => None,
@@ -481,6 +487,7 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
 
 fn reconcile(program: &Program, address: &str, step: &mut StepState, seen: &Seen, at: Timestamp) {
     let Doing::Uncertain(uncertain) = &mut step.doing else { return };
+    uncertain.looked += 1;
     if !matches!(seen, Seen::Failed { .. }) {
         uncertain.failed_looks = 0;
     }
@@ -527,6 +534,7 @@ fn asks_a_person(intent: Option<Intent>, code: &str, why: &Text) -> UncertainSte
         needs_person,
         look_failed: None,
         failed_looks: 0,
+        looked: 0,
     }
 }
 

@@ -44,6 +44,8 @@ struct Inner {
     keys: BTreeMap<String, (String, String)>,
     /// Effects by idempotency key: how many.
     effects: BTreeMap<String, u32>,
+    /// How often people were asked by a step.
+    asked: BTreeMap<String, u32>,
     violations: Vec<String>,
     trace: Option<Vec<String>>,
     faults: BTreeMap<&'static str, u32>,
@@ -94,6 +96,7 @@ impl Ground {
             proved: vec![],
             keys: BTreeMap::new(),
             effects: BTreeMap::new(),
+            asked: BTreeMap::new(),
             violations: vec![],
             trace: tracing.then(Vec::new),
             faults: BTreeMap::new(),
@@ -216,6 +219,14 @@ impl Ground {
 
     pub(super) fn knows_key(&self, key: &str, run: &str, step: &str) {
         locked(&self.inner).keys.entry(key.to_owned()).or_insert_with(|| (run.to_owned(), step.to_owned()));
+    }
+
+    /// A person is asked by a step: how often by now.
+    pub(super) fn asked(&self, step: &str) -> u32 {
+        let mut inner = locked(&self.inner);
+        let times = inner.asked.entry(step.to_owned()).or_default();
+        *times += 1;
+        *times
     }
 
     /// A call of a backend begins: time passes, the process may die before anything happens.

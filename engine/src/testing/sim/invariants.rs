@@ -117,7 +117,7 @@ impl Checker {
                 self.pending.remove(step);
                 self.doubt.entry(step.clone()).or_default();
             }
-            EventBody::Reconciled { step, seen } => self.looked(program, step, seen, event.at),
+            EventBody::Reconciled { step, seen, .. } => self.looked(program, step, seen, event.at),
             EventBody::HumanAnswered { step, settled: Some(_), .. } => {
                 self.doubt.remove(step);
                 self.open.remove(step);

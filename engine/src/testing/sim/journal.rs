@@ -4,8 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use serde_json::Value as Json;
 
-use crate::run::{EffectResult, Event, EventBody, Outcome};
+use crate::backend::Class;
+use crate::run::{EffectResult, Event, EventBody, Outcome, Seen, Settled};
 
 /// Everything that is in the file; what was appended since the last commit is undone by a crash of its process.
 #[derive(Debug, Default)]
@@ -137,12 +139,19 @@ impl Tables {
                 }
             }
             EventBody::Uncertain { step, .. } => self.commitment(run, step, "uncertain", None),
-            EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } => {
-                self.commitment(run, step, "done", outputs.get("request_id").and_then(|id| id.as_str()));
+            EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. }
+            | EventBody::Reconciled { step, seen: Seen::Done { outputs, .. }, .. } => self.commitment(run, step, "done", request_id(outputs)),
+            EventBody::EffectEnded { step, result: EffectResult::Failed { error }, .. } if error.class != Class::Ambiguous => {
+                self.commitment(run, step, "not_done", None);
+            }
+            EventBody::Reconciled { step, seen: Seen::NotDone { conclusive: true, .. }, .. } => self.commitment(run, step, "not_done", None),
+            EventBody::HumanAnswered { step, answer, settled: Some(settled) } => {
+                let state = if *settled == Settled::Done { "done" } else { "not_done" };
+                self.commitment(run, step, state, answer.fields.get("request_id").map(String::as_str));
             }
             EventBody::StepEnded { step, end } => {
-                let state = if end.outcome == Outcome::Changed { "done" } else { "not_done" };
-                self.commitment(run, step, state, end.outputs.get("request_id").and_then(|id| id.as_str()));
+                let came_true = matches!(end.outcome, Outcome::Changed | Outcome::Unchanged);
+                self.commitment(run, step, if came_true { "done" } else { "not_done" }, request_id(&end.outputs));
             }
             EventBody::RunEnded { .. } | EventBody::RunAbandoned { .. } => self.claims.retain(|_, holder| holder != run),
             _ => {}
@@ -151,7 +160,7 @@ impl Tables {
 
     fn commitment(&mut self, run: &str, step: &str, state: &'static str, request: Option<&str>) {
         for known in self.commitments.iter_mut().filter(|known| known.run == run && known.step == step) {
-            if !(state == "not_done" && known.state == "done") {
+            if known.state != "done" {
                 known.state = state;
             }
             if let Some(id) = request {
@@ -159,4 +168,8 @@ impl Tables {
             }
         }
     }
+}
+
+fn request_id(outputs: &BTreeMap<String, Json>) -> Option<&str> {
+    outputs.get("request_id").and_then(Json::as_str)
 }

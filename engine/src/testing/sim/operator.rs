@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::faults::Harm;
-use super::people::{found_out, word};
+use super::people::{found_out, says};
 use super::process::{Dead, Process, Site};
 use crate::backend::IdempotencyKey;
 use crate::clock::Clock;
-use crate::run::{Doing, EventBody, ParkCause, Phase, Settled, State};
+use crate::run::{Doing, EventBody, ParkCause, Phase, Settled, State, Word, abandonment, in_doubt};
 
 /// What was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,8 +31,7 @@ pub(super) fn act(site: &Site<'_>, process: &mut Process<'_>, calm: bool) -> Res
     if let Some((step, question)) = asked(&process.state) {
         let late = !calm && ground.draw(|rng| rng.chance(200));
         if !late {
-            let yes = calm || !ground.harmed(Harm::No);
-            let answer = word(ground, &question, yes);
+            let answer = says(ground, &step, &question);
             process.append(EventBody::HumanAnswered { step: step.clone(), answer: answer.clone(), settled: None })?;
             if ground.harmed(Harm::Twice) {
                 // Two answers were on their way: the second one is refused by whoever reads the journal first, and changes nothing.
@@ -73,37 +72,40 @@ pub(super) fn act(site: &Site<'_>, process: &mut Process<'_>, calm: bool) -> Res
     Ok(Done::Resumed)
 }
 
-/// Gives the run up, after settling what is not known.
+/// Gives the run up, after somebody found out what is not known.
 pub(super) fn abandon(site: &Site<'_>, process: &mut Process<'_>) -> Result<(), Dead> {
-    let open: Vec<String> = process
-        .state
-        .steps
-        .iter()
-        .filter(|(_, step)| matches!(step.doing, Doing::InFlight(_) | Doing::Uncertain(_)))
-        .map(|(address, _)| address.clone())
-        .collect();
-    for step in open {
-        settle(site, process, &step)?;
+    let open: Vec<String> = in_doubt(&process.state).into_iter().map(str::to_owned).collect();
+    let words: Vec<Word> = open.into_iter().map(|step| Word { settled: find_out(site, process, &step).0, step: Some(step) }).collect();
+    match abandonment(&process.state, &words, &found_out(site.ground, BTreeMap::new()), "やめる") {
+        Ok(events) => events.into_iter().try_for_each(|event| process.append(event))?,
+        Err(error) => site.ground.violation(format!("a run whose doubts are settled cannot be given up: {error}")),
     }
-    process.append(EventBody::RunAbandoned { by: "院長".to_owned(), reason: "やめる".to_owned() })?;
     process.commit();
     Ok(())
 }
 
-/// A person finds out whether it happened, and says so; sometimes wrongly.
-fn settle(site: &Site<'_>, process: &mut Process<'_>, step: &str) -> Result<(), Dead> {
+/// A person finds out whether it happened, sometimes wrongly; and which request came of it.
+fn find_out(site: &Site<'_>, process: &Process<'_>, step: &str) -> (Settled, Option<String>) {
     let key = IdempotencyKey::new(&process.run, step);
+    let request = site.ground.request_of(key.as_str());
     let happened = match site.program.action(step).map(|action| action.manifest.name) {
-        Some("ca.renew") => site.ground.request_of(key.as_str()).is_some(),
+        Some("ca.renew") => request.is_some(),
         _ => site.ground.had_effect(key.as_str()),
     };
-    let settled = if happened && !site.ground.harmed(Harm::Mistaken) { Settled::Done } else { Settled::NotDone };
-    let request = site.ground.request_of(key.as_str()).filter(|_| settled == Settled::Done);
+    if happened && !site.ground.harmed(Harm::Mistaken) {
+        return (Settled::Done, request);
+    }
+    site.ground.settled_not_done(key.as_str());
+    (Settled::NotDone, None)
+}
+
+/// A person settles an uncertain step.
+fn settle(site: &Site<'_>, process: &mut Process<'_>, step: &str) -> Result<(), Dead> {
+    let (settled, request) = find_out(site, process, step);
+    // Not everybody writes the number down.
+    let request = request.filter(|_| site.ground.draw(|rng| rng.chance(700)));
     let fields: BTreeMap<String, String> = request.into_iter().map(|id| ("request_id".to_owned(), id)).collect();
     let answer = found_out(site.ground, fields);
-    if settled == Settled::NotDone {
-        site.ground.settled_not_done(key.as_str());
-    }
     process.append(EventBody::HumanAnswered { step: step.to_owned(), answer, settled: Some(settled) })
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::faults::Harm;
 use super::ground::Ground;
@@ -38,16 +39,26 @@ impl SecretSources for Typist {
     }
 }
 
-/// Somebody at the desk; `None`: nobody.
-pub(super) fn at_the_desk(ground: &Ground, question: &Question) -> Option<Answer> {
+/// Who was asked the same so often says no: it cannot be seen to.
+const PATIENCE: u32 = 8;
+
+/// Somebody at the desk, who takes minutes; `None`: nobody.
+pub(super) fn at_the_desk(ground: &Ground, step: &str, question: &Question) -> Option<Answer> {
     if ground.harmed(Harm::Absent) {
         return None;
     }
-    Some(word(ground, question, !ground.harmed(Harm::No)))
+    ground.pass(Duration::from_secs(ground.draw(|rng| rng.between(5, 900))));
+    Some(says(ground, step, question))
+}
+
+/// Yes, or no.
+pub(super) fn says(ground: &Ground, step: &str, question: &Question) -> Answer {
+    let yes = ground.asked(step) <= PATIENCE && !ground.harmed(Harm::No);
+    word(ground, question, yes)
 }
 
 /// An answer that fits the question.
-pub(super) fn word(ground: &Ground, question: &Question, yes: bool) -> Answer {
+fn word(ground: &Ground, question: &Question, yes: bool) -> Answer {
     let name = "受付".to_owned();
     let field = |field: &crate::action::QuestionField| (field.name.clone(), field.example.clone().unwrap_or_else(|| "1".to_owned()));
     Answer {

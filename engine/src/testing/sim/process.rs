@@ -330,7 +330,7 @@ impl<'w> Process<'w> {
         let Some(Doing::Asked(question)) = self.state.step(&step).map(|known| known.doing.clone()) else { return Ok(()) };
         // What was asked must be on disk before anybody sees it.
         self.commit();
-        match super::people::at_the_desk(self.site.ground, &question) {
+        match super::people::at_the_desk(self.site.ground, &step, &question) {
             Some(answer) if question.accepts(&answer).is_ok() => self.deliver(EventBody::HumanAnswered { step, answer, settled: None }),
             _ => {
                 self.alone.insert(step);

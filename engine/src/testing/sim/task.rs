@@ -217,7 +217,7 @@ impl Process<'_> {
             Err(error) => {
                 let (class, code, why) = (error.class, error.code.clone(), error.cause.clone());
                 self.deliver(EventBody::EffectEnded { step: step.clone(), attempt, result: EffectResult::Failed { error: error.into() } })?;
-                if class == Class::Ambiguous { self.deliver(EventBody::Uncertain { step, code, why }) } else { Ok(()) }
+                if class == Class::Ambiguous { self.deliver(EventBody::Uncertain { step, code, why, attempt: Some(attempt) }) } else { Ok(()) }
             }
         }
     }
@@ -225,10 +225,11 @@ impl Process<'_> {
     fn look_again(&mut self, task: Task) -> Result<Option<Task>, Dead> {
         let Some((inputs, Kind::Write(write))) = self.prepared(&task.step) else { return Ok(None) };
         let Some(Doing::Uncertain(uncertain)) = self.state.step(&task.step).map(|step| step.doing.clone()) else { return Ok(None) };
+        let look = Some(uncertain.looked + 1);
         let Some(intent) = uncertain.intent else { return Ok(None) };
         if self.site.mutant == Some(Mutant::SkipsLook) {
             let seen = Seen::NotDone { conclusive: true, baseline: intent.baseline };
-            return Ok(Task::new(task.step.clone(), 0, Stage::Deliver(EventBody::Reconciled { step: task.step, seen })).into());
+            return Ok(Task::new(task.step.clone(), 0, Stage::Deliver(EventBody::Reconciled { step: task.step, seen, attempt: None, look })).into());
         }
         let task = Task { attempt: intent.attempt, ..task };
         let seen = match write.observe(&self.read_cx(&task, &[]), &inputs, Some(&intent)) {
@@ -240,7 +241,7 @@ impl Process<'_> {
             Err(error) => Seen::Failed { error: error.into() },
         };
         self.dead()?;
-        let body = EventBody::Reconciled { step: task.step.clone(), seen };
+        let body = EventBody::Reconciled { step: task.step.clone(), seen, attempt: Some(task.attempt), look };
         Ok(task.then(Stage::Deliver(body)))
     }
 
