@@ -81,3 +81,44 @@ fn whatever_goes_wrong_nothing_happens_that_must_never_happen() {
     }
     assert!(faults.len() >= 16, "everything goes wrong sometimes: {faults:?}");
 }
+
+/// Seeds within which each wrong rule must be found.
+const MUTANT_SEEDS: u64 = 2_000;
+
+#[test]
+fn wrong_rules_are_found() {
+    if number("KIRIKAE_SEED").is_some() {
+        return;
+    }
+    for mutant in Mutant::ALL {
+        let found = Mutex::new(None::<Outcome>);
+        run(MUTANT_SEEDS, Some(mutant), |outcome| {
+            if outcome.violations.is_empty() {
+                return true;
+            }
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            if found.as_ref().is_none_or(|known| outcome.seed < known.seed) {
+                *found = Some(outcome);
+            }
+            false
+        });
+        let found = found.into_inner().unwrap().unwrap_or_else(|| panic!("{mutant:?} is not found within {MUTANT_SEEDS} seeds"));
+        println!("{mutant:?}: seed {}: {}", found.seed, found.violations[0]);
+    }
+}
+
+#[test]
+fn a_seed_gives_the_same_trace_always() {
+    if number("KIRIKAE_SEED").is_some() {
+        return;
+    }
+    for seed in [0, 1, 19, 60, 61, 83, 127, 161, 286, 445] {
+        // In a row with others, alone, and told or not.
+        let mut row = Simulation::default();
+        row.run(seed ^ 1);
+        let (told, again, untold) = (row.trace(seed), Simulation::default().trace(seed), Simulation::default().run(seed));
+        assert_eq!(told, again, "seed {seed}");
+        assert_eq!((untold.events, &untold.ends, &untold.violations), (told.events, &told.ends, &told.violations), "seed {seed}");
+        assert!(told.trace.len() > 20, "{:?}", told.trace);
+    }
+}

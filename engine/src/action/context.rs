@@ -106,7 +106,7 @@ pub struct ReadCx<'a> {
     pub blobs: &'a dyn Blobs,
     /// Web sessions of this attempt.
     pub sessions: &'a Sessions,
-    /// Request IDs that earlier runs committed for the credential at hand.
+    /// Request IDs that were committed for the credential at hand; for a request whose ID nobody wrote down, the words for its run.
     pub committed: &'a [String],
     /// How old an `accepted` proof may be.
     pub fresh_for: Duration,

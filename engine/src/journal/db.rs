@@ -77,6 +77,14 @@ pub struct Commitment {
     pub at: Timestamp,
 }
 
+impl Commitment {
+    /// What a look before another sending is told: its request ID; where nobody wrote that down, which run it was. `None`: it did not
+    /// happen, and binds nobody.
+    pub fn known_as(&self) -> Option<String> {
+        self.request_id.clone().or_else(|| (self.state != "not_done").then(|| format!("実行 {}", self.run)))
+    }
+}
+
 /// What `verify` found of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {

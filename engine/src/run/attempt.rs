@@ -237,13 +237,16 @@ impl<'a> Attempt<'a> {
     }
 
     fn read_pinned_again(&self, action: &BoundAction, inputs: &Inputs) -> Result<(), BackendError> {
-        // A deletion that was cut short has taken the key before the certificate: that change is our own.
-        let ours = self.state().step(&self.address).is_some_and(|step| step.intended);
+        // A deletion that was cut short, or whose end was not heard, has taken the key or the certificate: that change is our own, and the
+        // look sees what is left of it.
+        if self.state().step(&self.address).is_some_and(|step| step.intended) {
+            return Ok(());
+        }
         let certs = action.manifest.inputs.iter().filter_map(|input| inputs.cert(&input.name));
         for cert in certs {
             let Ok(store) = self.context.backends.reads().holder(&cert.holder) else { continue };
             let now = store.list(&self.call(1))?;
-            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && (ours || found.info.has_key == cert.has_key)) {
+            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && found.info.has_key == cert.has_key) {
                 let cause = Text::new(
                     format!("証明書(拇印 {})が保管先から無くなりました。", cert.sha1),
                     format!("the certificate {} is no longer in its store.", cert.sha1),

@@ -15,7 +15,7 @@ use super::event::{Event, EventBody};
 use super::state::{State, apply};
 use crate::backend::BackendError;
 use crate::clock::Clock;
-use crate::journal::{Journal, reserve};
+use crate::journal::{Commitment, Journal, reserve};
 
 /// A step back of the wall clock that is not worth an event.
 pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
@@ -95,12 +95,13 @@ impl<'a> Log<'a> {
         self.observer.stuck(error);
     }
 
-    /// Before a write: takes the claim on this credential for the run, and before the first one keeps room for the journal. Gives the
-    /// request IDs that were committed for the credential `of`, if the step has one.
+    /// Before a write of `step`: takes the claim on this credential for the run, and before the first one keeps room for the journal. Gives
+    /// what was committed for the credential `of`, if the step has one ([`crate::journal::Commitment::known_as`]). A sending of its own
+    /// counts once it is known to have happened; until then the core keeps account of it.
     ///
     /// # Errors
     /// `RUN.UNFINISHED`, `STATE.*`, `JOURNAL.*`.
-    pub(super) fn claim(&mut self, key: Option<&str>, of: Option<&str>) -> Result<Vec<String>, RunError> {
+    pub(super) fn claim(&mut self, step: &str, key: Option<&str>, of: Option<&str>) -> Result<Vec<String>, RunError> {
         let now = self.now();
         if let Some(key) = key {
             self.journal.claim(&self.state.run, now, &[key.to_owned()])?;
@@ -109,7 +110,9 @@ impl<'a> Log<'a> {
             reserve(self.journal.folder())?;
         }
         let committed = of.map(|credential| self.journal.commitments(credential)).transpose()?.unwrap_or_default();
-        Ok(committed.into_iter().filter_map(|commitment| commitment.request_id).collect())
+        let run = &self.state.run;
+        let open = |commitment: &Commitment| commitment.run == *run && commitment.step == step && commitment.request_id.is_none() && commitment.state != "done";
+        Ok(committed.iter().filter(|commitment| !open(commitment)).filter_map(Commitment::known_as).collect())
     }
 
     /// The state folder.

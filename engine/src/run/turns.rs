@@ -248,8 +248,8 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
                 }
                 self.answer(move || written.send(wanted).is_ok());
             }
-            Message::Claim { key, of, claimed } => {
-                let result = self.desk.log.claim(key.as_deref(), of.as_deref()).map_err(BackendError::from);
+            Message::Claim { step, key, of, claimed } => {
+                let result = self.desk.log.claim(&step, key.as_deref(), of.as_deref()).map_err(BackendError::from);
                 self.answer(move || claimed.send(result).is_ok());
             }
             Message::Secret { step, of, unattended, value } => {

@@ -114,10 +114,11 @@ impl Journal {
         self.now.claims.retain(|_, holder| holder != run);
     }
 
-    /// Request IDs that were committed for a credential.
-    pub(super) fn committed(&self, credential: &str) -> Vec<String> {
+    /// What was committed for a credential, for the look before a sending of `step`.
+    pub(super) fn committed(&self, credential: &str, run: &str, step: &str) -> Vec<String> {
         let known = self.now.commitments.iter().filter(|known| known.credential == credential);
-        known.filter_map(|known| known.request_id.clone()).collect()
+        let open = |known: &&Commitment| !(known.run == run && known.step == step && known.request_id.is_none() && known.state != "done");
+        known.filter(open).filter_map(|known| known.request_id.clone().or_else(|| (known.state != "not_done").then(|| known.run.clone()))).collect()
     }
 }
 

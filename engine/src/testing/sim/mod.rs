@@ -288,7 +288,8 @@ impl<'w> Clinic<'w> {
         }
         match act(self.site, &mut process, self.calm) {
             Ok(Done::Resumed) => {
-                self.slots[at].resumes += u32::from(self.calm);
+                let waited = self.slots[at].park == Some(ParkCause::Time);
+                self.slots[at].resumes += u32::from(self.calm && !waited);
                 self.slots[at].process = Some(process);
             }
             Ok(Done::Something) => {}

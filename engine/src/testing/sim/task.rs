@@ -328,7 +328,7 @@ impl Process<'_> {
         if action.manifest.effect == Effect::Irreversible {
             self.read_pinned_again(address, inputs, action)?;
         }
-        Ok(credential.map(|key| self.site.ground.journal(|journal| journal.committed(&key))).unwrap_or_default())
+        Ok(credential.map(|key| self.site.ground.journal(|journal| journal.committed(&key, &self.run, address))).unwrap_or_default())
     }
 
     fn backup_places(&self) -> Result<(), BackendError> {
@@ -347,11 +347,13 @@ impl Process<'_> {
     }
 
     fn read_pinned_again(&self, address: &str, inputs: &Inputs, action: &BoundAction) -> Result<(), BackendError> {
-        let ours = self.state.step(address).is_some_and(|step| step.intended);
+        if self.state.step(address).is_some_and(|step| step.intended) {
+            return Ok(());
+        }
         for cert in action.manifest.inputs.iter().filter_map(|input| inputs.cert(&input.name)) {
             let Ok(store) = self.site.backends.reads().holder(&cert.holder) else { continue };
             let now = store.list(&Call::unattached())?;
-            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && (ours || found.info.has_key == cert.has_key)) {
+            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && found.info.has_key == cert.has_key) {
                 return Err(BackendError::new("CERT.GONE", Text::new("証明書が無い", "the certificate is gone")));
             }
         }
