@@ -37,7 +37,7 @@ pub use files::{MemoryBlobs, StateBlobs};
 pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json};
 pub use load::{LoadError, RunBlobs, absent_after, load_program, store_closure};
 pub use retry::{longest_wait, wait};
-pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use secrets::shown_secret;
+pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources};
 pub use state::{Doing, Ended, Outcome, Phase, State, StateVersion, StepState, UncertainStep, apply};

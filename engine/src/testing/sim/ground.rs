@@ -205,7 +205,13 @@ impl Ground {
     pub(super) fn step_clock(&self) {
         let to = self.draw(|rng| {
             let far = *rng.pick(&[5_000i64, 60_000, 1_200_000, 7_200_000, 90_000_000]);
-            if rng.chance(400) { 0 } else if rng.chance(500) { far } else { -far }
+            if rng.chance(400) {
+                0
+            } else if rng.chance(500) {
+                far
+            } else {
+                -far
+            }
         });
         let mut inner = locked(&self.inner);
         inner.offset = to;
@@ -331,6 +337,11 @@ impl Ground {
     /// The request ID that came of a step's committing request.
     pub(super) fn request_of(&self, key: &str) -> Option<String> {
         locked(&self.inner).sends.values().flatten().filter(|sent| sent.key == key).find_map(|sent| sent.issued.clone())
+    }
+
+    /// Whether anything was issued.
+    pub(super) fn was_issued(&self) -> bool {
+        locked(&self.inner).sends.values().flatten().any(|sent| sent.issued.is_some())
     }
 
     /// The portal accepted a certificate whose key was used.

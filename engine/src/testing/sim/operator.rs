@@ -88,8 +88,17 @@ pub(super) fn abandon(site: &Site<'_>, process: &mut Process<'_>) -> Result<(), 
 fn find_out(site: &Site<'_>, process: &Process<'_>, step: &str) -> (Settled, Option<String>) {
     let key = IdempotencyKey::new(&process.run, step);
     let request = site.ground.request_of(key.as_str());
+    let sent = matches!(process.state.step(step).map(|step| &step.doing), Some(Doing::Uncertain(uncertain)) if uncertain.intent.is_some())
+        || process.state.step(step).is_some_and(|step| matches!(step.doing, Doing::InFlight(_) | Doing::Pending { .. }));
     let happened = match site.program.action(step).map(|action| action.manifest.name) {
-        Some("ca.renew") => request.is_some(),
+        // Asked before this step sent anything: whether somebody else did.
+        Some("ca.renew") => {
+            if sent {
+                request.is_some()
+            } else {
+                site.ground.was_issued()
+            }
+        }
         _ => site.ground.had_effect(key.as_str()),
     };
     if happened && !site.ground.harmed(Harm::Mistaken) {

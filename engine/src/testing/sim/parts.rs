@@ -37,7 +37,12 @@ impl Part {
                 if rng.chance(rate / 2) {
                     steps.push_str("    expect: [ { that: result.cert.has_key, say: 鍵が無い。 } ]\n");
                 }
-                step(&mut steps, "put", "cert.import", &format!("{given}, in: personal, exportable: true, strong_protection: false, extended_properties: true"));
+                step(
+                    &mut steps,
+                    "put",
+                    "cert.import",
+                    &format!("{given}, in: personal, exportable: true, strong_protection: false, extended_properties: true"),
+                );
                 if rng.chance(rate / 2) {
                     steps.push_str("    retry: { errors: [STORE.LOCKED], times: 2, wait: 30s }\n");
                 }
@@ -62,7 +67,9 @@ impl Part {
                 }
             }
         }
-        format!("kirikae: playbook/1\nid: {id}\nversion: \"1.0.0\"\ntitle: 部品\nsources: [obn_edge]\n{backends}inputs:\n{inputs}{secrets}steps:\n{steps}{outputs}")
+        format!(
+            "kirikae: playbook/1\nid: {id}\nversion: \"1.0.0\"\ntitle: 部品\nsources: [obn_edge]\n{backends}inputs:\n{inputs}{secrets}steps:\n{steps}{outputs}"
+        )
     }
 }
 

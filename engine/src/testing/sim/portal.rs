@@ -10,9 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::faults::Harm;
 use super::ground::{Ground, cut_off};
 use crate::backend::profile::{Operation, Profile};
-use crate::backend::{
-    BackendError, CaRead, CaWrite, Call, Capabilities, Gives, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb,
-};
+use crate::backend::{BackendError, CaRead, CaWrite, Call, Capabilities, Gives, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb};
 use crate::clock::Clock;
 use crate::dsl::CertInfo;
 use crate::secret::Secret;
@@ -35,8 +33,8 @@ pub(super) struct SimPortal {
 #[derive(Default)]
 struct State {
     rows: Vec<Listed>,
-    /// Work that goes on, by idempotency key: what it gives, and when.
-    slow: BTreeMap<String, (Gives, Timestamp)>,
+    /// Work that goes on or has ended, by idempotency key and attempt: what it gives, and from when. Whoever asks again is told again.
+    slow: BTreeMap<(String, u32), (Gives, Timestamp)>,
 }
 
 /// A row of the list.
@@ -236,11 +234,11 @@ impl CaWrite for SimPortal {
     ) -> Result<Progress<Gives>, BackendError> {
         self.ground.enter(operation.word())?;
         let now = self.ground.clock.now();
-        let going_on = locked(&self.state).slow.remove(call.key.as_str());
+        let work = (call.key.as_str().to_owned(), call.attempt);
+        let going_on = locked(&self.state).slow.get(&work).map(|(gives, due)| (copy(gives), *due));
         let gives = match going_on {
-            Some((gives, due)) if due > now => {
+            Some((_, due)) if due > now => {
                 let retry_after = Duration::try_from(due.duration_since(now)).unwrap_or_default() / 2 + Duration::from_secs(1);
-                locked(&self.state).slow.insert(call.key.as_str().to_owned(), (gives, due));
                 return Ok(Progress::Pending { retry_after, cookie: b"still".to_vec() });
             }
             Some((gives, _)) => gives,
@@ -253,7 +251,7 @@ impl CaWrite for SimPortal {
                     let wait = self.ground.draw(|rng| *rng.pick(&[20u64, 200, 4_000]));
                     self.ground.say(|| format!("    goes on for {wait} s"));
                     let due = now + SignedDuration::from_secs(i64::try_from(wait).unwrap_or(0));
-                    locked(&self.state).slow.insert(call.key.as_str().to_owned(), (gives, due));
+                    locked(&self.state).slow.insert(work, (gives, due));
                     self.ground.leave(operation.word())?;
                     return Ok(Progress::Pending { retry_after: Duration::from_secs(wait), cookie: b"goes on".to_vec() });
                 }
@@ -281,6 +279,10 @@ fn shown(row: &Listed, now: Timestamp) -> Row {
         ("status", status.to_owned()),
     ];
     Row { cells: columns.iter().map(|(_, text)| text.clone()).collect(), columns: columns.into_iter().map(|(name, text)| (name.to_owned(), text)).collect() }
+}
+
+fn copy(gives: &Gives) -> Gives {
+    Gives { plain: gives.plain.clone(), secret: gives.secret.clone(), file: gives.file.clone(), date: gives.date, ..Gives::default() }
 }
 
 /// An error of this code.

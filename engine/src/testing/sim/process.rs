@@ -85,25 +85,38 @@ impl<'w> Process<'w> {
     pub(super) fn take_up(site: &'w Site<'w>, run: &str) -> Self {
         let mut state = State::new(run);
         let mut checker = Checker::default();
-        let events: Vec<Event> = site.ground.journal(|journal| journal.events(run).to_vec());
-        for event in &events {
-            Mutant::apply(site.mutant, site.program, &mut state, event);
-            if site.ground.journal(|journal| journal.is_copy(run, event.seq)) {
-                checker.skipped(event);
-            } else {
-                checker.replayed(site.program, event);
+        site.ground.journal(|journal| {
+            for event in journal.events(run) {
+                Mutant::apply(site.mutant, site.program, &mut state, event);
+                if journal.is_copy(run, event.seq) {
+                    checker.skipped(event);
+                } else {
+                    checker.replayed(site.program, event);
+                }
             }
-        }
+        });
         Self::with(site, state, checker)
     }
 
-    fn with(site: &'w Site<'w>, state: State, checker: Checker) -> Self {
+    /// A process with what the journal says.
+    pub(super) fn with(site: &'w Site<'w>, state: State, checker: Checker) -> Self {
         let references = state.secrets.iter().filter_map(|(name, reference)| Some((name.clone(), SecretRef::parse(reference)?))).collect();
         let checked = &site.program.checked;
         let vault = site.backends.vault.clone();
         let secrets = RunSecrets::new(site.sources, &checked.secrets, vault, &state.run, &checked.id, site.ground.now(), references);
         secrets.ask_again(state.asked_again.iter().filter(|name| !state.secrets.contains_key(*name)));
-        Self { site, run: state.run.clone(), state, secrets, cancel: CancelToken::default(), checker, tasks: vec![], again: vec![], alone: BTreeSet::new(), idle: 0 }
+        Self {
+            site,
+            run: state.run.clone(),
+            state,
+            secrets,
+            cancel: CancelToken::default(),
+            checker,
+            tasks: vec![],
+            again: vec![],
+            alone: BTreeSet::new(),
+            idle: 0,
+        }
     }
 
     /// The time of the next event.
@@ -167,7 +180,7 @@ impl<'w> Process<'w> {
     /// What must make no difference: the same event again, an old one, the state through its JSON.
     fn shake(&mut self, event: &Event) {
         let ground = self.site.ground;
-        match ground.draw(|rng| rng.below(24)) {
+        match ground.draw(|rng| rng.below(32)) {
             0 | 1 => {
                 let before = self.state.clone();
                 Mutant::apply(self.site.mutant, self.site.program, &mut self.state, event);

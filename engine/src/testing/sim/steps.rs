@@ -161,8 +161,11 @@ impl Pen {
                 self.things.push((Thing::Request, id));
             }
             "status" => {
-                let room =
-                    Room { expect: Some("result.status == 'issued'"), repeat: Some("until: \"result.status != 'pending'\", every: 30s, slow_to: 10m"), give: None };
+                let room = Room {
+                    expect: Some("result.status == 'issued'"),
+                    repeat: Some("until: \"result.status != 'pending'\", every: 30s, slow_to: 10m"),
+                    give: None,
+                };
                 self.write(rng, &STATUS, &format!("{cert}{request}"), &room);
             }
             "listed" => {
@@ -197,7 +200,8 @@ impl Pen {
                 self.write(rng, &KEEP, &fields, &Room { give: Some(""), ..plain });
             }
             "confirm" => {
-                let ask = if rng.chance(500) { "よいですか。".to_owned() } else { format!("残り${{{{ steps.{current}.cert.days_left }}}}日です。") };
+                let ask =
+                    if rng.chance(500) { "よいですか。".to_owned() } else { format!("残り${{{{ steps.{current}.cert.days_left }}}}日です。") };
                 self.write(rng, &CONFIRM, &format!("ask: \"{ask}\""), &Room { expect: Some("result.by != ''"), ..plain });
             }
             "call" => self.call(rng, call),
@@ -282,7 +286,11 @@ impl Pen {
         }
         let some = rng.pick(&["inputs.unwanted", "inputs.count > 5", "inputs.wanted", "inputs.count < 5"]);
         if !self.ids.is_empty() && rng.chance(self.rate * 12 / 100) {
-            let when = if rng.chance(400) { format!("steps.{}.outcome == '{}'", rng.pick(&self.ids), rng.pick(&["changed", "observed", "unchanged"])) } else { (*some).to_owned() };
+            let when = if rng.chance(400) {
+                format!("steps.{}.outcome == '{}'", rng.pick(&self.ids), rng.pick(&["changed", "observed", "unchanged"]))
+            } else {
+                (*some).to_owned()
+            };
             let _ = writeln!(self.text, "    when: {when}");
             self.skippable = true;
         } else if irreversible && self.skippable {
@@ -308,7 +316,13 @@ impl Pen {
             let _ = writeln!(self.text, "    repeat: {{ {until}, within: {within} }}");
         }
         if !act.transient.is_empty() && rng.chance(self.rate / 2) {
-            let _ = writeln!(self.text, "    retry: {{ errors: [{}], times: {}, wait: {} }}", act.transient.join(", "), rng.between(1, 4), rng.pick(&["10s", "2m"]));
+            let _ = writeln!(
+                self.text,
+                "    retry: {{ errors: [{}], times: {}, wait: {} }}",
+                act.transient.join(", "),
+                rng.between(1, 4),
+                rng.pick(&["10s", "2m"])
+            );
         }
         if rng.chance(self.rate / 8) {
             let until = rng.pick(&["inputs.soon", "inputs.later"]);

@@ -209,7 +209,9 @@ impl Process<'_> {
             self.append(EventBody::SecretEscrowed { step: step.clone(), name: format!("{step}.{name}"), reference: reference.as_str().to_owned() })?;
         }
         match result {
-            Ok(Progress::Done(outputs)) => self.deliver(EventBody::EffectEnded { step, attempt, result: EffectResult::Done { outputs: outputs_to_json(&outputs) } }),
+            Ok(Progress::Done(outputs)) => {
+                self.deliver(EventBody::EffectEnded { step, attempt, result: EffectResult::Done { outputs: outputs_to_json(&outputs) } })
+            }
             Ok(Progress::Pending { retry_after, cookie }) => {
                 let due = self.now().saturating_add(SignedDuration::try_from(retry_after).unwrap_or(SignedDuration::MAX)).unwrap_or(self.now());
                 self.append(EventBody::EffectEnded { step, attempt, result: EffectResult::Pending { due, cookie: hex::encode(cookie) } })
@@ -361,7 +363,9 @@ impl Process<'_> {
     }
 
     fn clock_is_right(&self, task: &Task) -> Result<(), BackendError> {
-        if self.site.mutant == Some(Mutant::TrustsTheClock) || self.site.program.action(&task.step).is_none_or(|action| action.manifest.effect < Effect::Irreversible) {
+        if self.site.mutant == Some(Mutant::TrustsTheClock)
+            || self.site.program.action(&task.step).is_none_or(|action| action.manifest.effect < Effect::Irreversible)
+        {
             return Ok(());
         }
         let wall = self.site.ground.now();
