@@ -1,6 +1,7 @@
 //! The journal: events of all runs in one SQLite file, hash-chained per run; claims, commitments, blobs (`runs.md` 8).
 //!
 //! May use: `run` events, `action` intents. Must not: decide anything; hold a secret.
+#![expect(clippy::disallowed_methods, reason = "the state folder is files, and the journal is what keeps them")]
 
 pub(crate) mod blob;
 mod chain;
@@ -12,6 +13,6 @@ mod power;
 pub use chain::{ChainFault, STATE_RUN, link};
 pub use db::{Commitment, Journal, JournalError, RunRow, Verified};
 pub use lock::{DayLock, RunLock};
-pub use place::{PlaceError, check_place, reserve};
+pub use place::{PlaceError, check_place, release, reserve};
 #[cfg(feature = "testing")]
 pub use power::Cut;

@@ -72,6 +72,11 @@ pub fn reserve(folder: &Path) -> Result<(), PlaceError> {
     })
 }
 
+/// Gives the reserved room back. Only room that was kept free: the next run reserves it again.
+pub fn release(folder: &Path) {
+    let _ = fs::remove_file(folder.join("reserve"));
+}
+
 /// Blocks of the disk without writing them, where the file system can; else by filling them.
 fn claim_room(mut file: &File) -> std::io::Result<()> {
     match FileExt::allocate(file, RESERVE) {

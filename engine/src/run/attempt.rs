@@ -4,11 +4,11 @@
 
 use std::cell::RefCell;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::crew::{Handed, Link};
+use super::crew::{Handed, Link, moment};
 use super::decide::{Command, Program, StateFacts};
 use super::event::{EffectResult, ErrorBody, EventBody, Seen};
 use super::files::StateBlobs;
@@ -297,7 +297,7 @@ impl<'a> Attempt<'a> {
 
     /// The circumstances of a call that begins now.
     fn call(&self, attempt: u32) -> Call {
-        let deadline = Instant::now().checked_add(self.context.call_limit);
+        let deadline = moment().checked_add(self.context.call_limit);
         self.link.until(deadline);
         Call { deadline, cancel: self.context.cancel.clone(), key: IdempotencyKey::new(&self.state().run, &self.address), attempt }
     }

@@ -1,4 +1,5 @@
 //! Whether the world is still the one the plan was made for (`runs.md` 7).
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::BTreeMap;
 

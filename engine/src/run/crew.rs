@@ -25,6 +25,12 @@ use crate::text::Text;
 /// A backend that honours deadlines is given so long to end its call.
 const GRACE: Duration = Duration::from_secs(5);
 
+/// This moment, for deadlines of calls: by the machine's own clock, which nobody sets back.
+#[expect(clippy::disallowed_methods, reason = "how long a call hangs is no fact of the run: it is shown, never decided by, never written down")]
+pub(super) fn moment() -> Instant {
+    Instant::now()
+}
+
 /// What a worker asks of the main loop, or tells it.
 pub(super) enum Message {
     /// Write this down. `true` when it is on disk; `false`: the run is being stopped and the effect is not to begin.
@@ -144,7 +150,7 @@ impl<'scope> Crew<'scope> {
 
     /// Nobody is at work who could still go on by himself soon.
     pub(super) fn is_quiet(&self) -> bool {
-        let now = Instant::now();
+        let now = moment();
         self.workers.values().all(|worker| worker.overdue(now).is_some())
     }
 
@@ -155,7 +161,7 @@ impl<'scope> Crew<'scope> {
 
     /// Whether every one of these devices takes one more call.
     pub(super) fn has_room(&self, devices: &[Device]) -> bool {
-        let now = Instant::now();
+        let now = moment();
         devices.iter().all(|wanted| {
             let at_it: Vec<_> = self.workers.values().filter(|worker| worker.devices.iter().any(|device| device.id == wanted.id)).collect();
             let stuck = at_it.iter().any(|worker| worker.overdue(now).is_some());
@@ -185,7 +191,7 @@ impl<'scope> Crew<'scope> {
             let _farewell = farewell;
             attempt.carry_out(&command, &inputs, kind)
         });
-        self.workers.insert(step, Worker { handle, devices, watch, since: Instant::now(), told: None });
+        self.workers.insert(step, Worker { handle, devices, watch, since: moment(), told: None });
     }
 
     /// What the worker of a step handed back. Its panic goes on here.
@@ -199,7 +205,7 @@ impl<'scope> Crew<'scope> {
 
     /// Workers that have overrun the deadline of their call since the last time, as `STEP.STUCK`.
     pub(super) fn newly_stuck(&mut self) -> Vec<BackendError> {
-        let now = Instant::now();
+        let now = moment();
         let late = self.workers.iter_mut().filter_map(|(step, worker)| {
             let deadline = worker.overdue(now)?;
             if worker.told.replace(deadline) == Some(deadline) {

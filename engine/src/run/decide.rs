@@ -1,4 +1,5 @@
 //! What to do next. Pure: the same program and state give the same commands in the same order.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

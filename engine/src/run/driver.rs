@@ -1,7 +1,6 @@
 //! The embedded driver: asks the core, acts, writes down, in the process that called it. Here stands what callers see; the main loop is
 //! in `turns`, workers in `crew` and `attempt`, events on their way to disk in `log`.
 
-use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -226,21 +225,17 @@ impl<'a> Driver<'a> {
     pub fn run(self) -> Result<EndOfRun, RunError> {
         let Self { shared, mut desk, _lock } = self;
         let (messages, inbox) = std::sync::mpsc::channel();
+        #[expect(clippy::disallowed_methods, reason = "the one place with threads; none outlives it")]
         std::thread::scope(|scope| Turns::new(scope, &shared, &mut desk, inbox, Crew::new(messages)).run())?;
         if let Phase::Ended(_) = desk.log.state().phase
             && let Err(error) = shared.blobs.erase_keys()
         {
             desk.log.note(&error);
         }
-        remove_reserve(desk.log.folder());
+        desk.log.release();
         let head = desk.log.head()?;
         Ok(EndOfRun { state: desk.log.into_state(), head })
     }
-}
-
-fn remove_reserve(folder: &Path) {
-    // Only room that was kept free; the next run makes it again.
-    let _ = std::fs::remove_file(folder.join("reserve"));
 }
 
 /// The words of a run error in a language, for callers that show it.

@@ -1,4 +1,5 @@
 //! The one vocabulary of journal, screen and JSON (`runs.md` 8). Kinds and fields are added, never renamed.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::BTreeMap;
 

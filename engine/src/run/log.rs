@@ -4,7 +4,6 @@
 //! then shows it. Whoever acts on an event, or tells somebody that it is written down, commits first.
 //! May use: the journal, the clock. Must not: decide, touch backends.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -15,7 +14,7 @@ use super::event::{Event, EventBody};
 use super::state::{State, apply};
 use crate::backend::BackendError;
 use crate::clock::Clock;
-use crate::journal::{Commitment, Journal, reserve};
+use crate::journal::{Commitment, Journal, release, reserve};
 
 /// A step back of the wall clock that is not worth an event.
 pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
@@ -115,9 +114,9 @@ impl<'a> Log<'a> {
         Ok(committed.iter().filter(|commitment| !open(commitment)).filter_map(Commitment::known_as).collect())
     }
 
-    /// The state folder.
-    pub(super) fn folder(&self) -> &Path {
-        self.journal.folder()
+    /// Gives the room back that was kept for the journal.
+    pub(super) fn release(&self) {
+        release(self.journal.folder());
     }
 
     /// The hash of the last event on disk, hex.

@@ -3,6 +3,7 @@
 //! An error that is not ambiguous means that nothing happened. `retry` waits and lets the step begin anew: look, intent, send. A row
 //! of `rescue` is written down with its error (`Decided` with `rescue`), the steps of its `do` run, then it ends as it says. An
 //! ambiguous error is never retried; its row only says what a person is told once looking has not settled it.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,6 +2,7 @@
 //!
 //! The jitter comes from a hash, so that terminals that failed together do not come back together, and a run that is taken up
 //! again waits as long as it would have. Must not: draw random numbers, read a clock.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::time::Duration;
 

@@ -1,4 +1,5 @@
 //! The state of a run, and how events change it. Pure and total: a duplicate event changes nothing.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::attempt::{Attempt, Shared, backup_roles};
 use super::crew::{Crew, Message};
 use super::decide::{Command, StateFacts, decide, may_begin, park};
-use super::devices::{Device, devices, folders};
+use super::devices::{Device, credential, devices, folders};
 use super::driver::{Pauser, Person, RunError};
 use super::event::{EventBody, Seen};
 use super::log::Log;
@@ -154,8 +154,8 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
         if !self.crew.is_quiet() {
             return Ok(Turn::Wait(timers.first().map(|(due, _)| *due)));
         }
-        self.commit()?;
         if let Some(step) = asked {
+            self.commit()?;
             self.await_answer(step);
             return Ok(Turn::Next);
         }
@@ -163,6 +163,7 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
             return Ok(Turn::Wait(timers.first().map(|(due, _)| *due)));
         }
         if let Some((due, step)) = timers.first() {
+            self.commit()?;
             self.await_timer(now, *due, step, &timers);
             return Ok(Turn::Next);
         }
@@ -308,6 +309,7 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
         let (program, state) = (self.shared.program, self.desk.log.state());
         let Some(action) = program.action(step) else { return vec![] };
         let mut found = devices(self.shared.backends, action, inputs);
+        found.extend(credential(&program.checked, action, inputs));
         if action.manifest.effect > Effect::Read && !state.wrote {
             // The run's first write also tries the places of its backups.
             found.extend(folders(self.shared.backends, backup_roles(program, state)));

@@ -1,6 +1,7 @@
 //! Applies the mechanical corrections of findings to a text. Everything else of the file stays byte for byte: comments, spaces, line ends.
 //!
 //! May use: text. Must not: touch files.
+#![expect(clippy::disallowed_types, reason = "only asked whether something is in it, never walked")]
 
 use std::collections::HashSet;
 

@@ -1,6 +1,7 @@
 //! The spanned tree of a YAML document: raw texts, quoting, byte spans. Nothing is converted or guessed here.
 //!
 //! May use: the YAML library, of which only this file and [`super::yaml_error`] know. Must not: know what a document means.
+#![expect(clippy::disallowed_types, reason = "only asked whether something is in it, never walked")]
 
 use std::collections::HashMap;
 

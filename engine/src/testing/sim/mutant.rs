@@ -28,8 +28,6 @@ pub enum Mutant {
     DropsClaim,
     /// Approvals are not asked for.
     SkipsApproval,
-    /// The clock is not compared with the portal's.
-    TrustsTheClock,
     /// Polls without waiting.
     NeverWaits,
     /// The state does not keep what it saw after its JSON.
@@ -38,7 +36,7 @@ pub enum Mutant {
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 13] = [
         Self::Resends,
         Self::SkipsLook,
         Self::OneLookIsEnough,
@@ -50,7 +48,6 @@ impl Mutant {
         Self::ForgetsInFlight,
         Self::DropsClaim,
         Self::SkipsApproval,
-        Self::TrustsTheClock,
         Self::NeverWaits,
         Self::ForgetsLooks,
     ];

@@ -250,6 +250,11 @@ impl<'w> Process<'w> {
         self.tasks.iter().any(|task| task.step == step)
     }
 
+    /// Whether a task for this step may begin: hands are free, and nobody acts on the same credential.
+    fn has_room(&self, step: &str) -> bool {
+        self.tasks.len() < self.site.hands && self.credential(step).is_none_or(|key| !self.tasks.iter().any(|task| task.credential.as_ref() == Some(&key)))
+    }
+
     /// Carries one command out, or one task on; waits only where nothing else is possible, parks only where nothing is in flight.
     fn choose(&mut self, commands: Vec<Command>) -> Result<(), Dead> {
         let (mut acts, mut asked, mut timers, mut stop) = (vec![], vec![], vec![], None);
@@ -261,7 +266,7 @@ impl<'w> Process<'w> {
                 Command::AwaitAnswer { step } if !self.alone.contains(&step) => asked.push(step),
                 Command::AwaitAnswer { .. } => {}
                 other => {
-                    if other.step().is_some_and(|step| !self.is_at(step) && !self.alone.contains(step)) && self.tasks.len() < self.site.hands {
+                    if other.step().is_some_and(|step| !self.is_at(step) && !self.alone.contains(step) && self.has_room(step)) {
                         acts.push(other);
                     }
                 }
@@ -310,7 +315,8 @@ impl<'w> Process<'w> {
             Command::TakeAnswer { step } => (step, 1, Stage::TakeAnswer),
             Command::AwaitAnswer { .. } | Command::AwaitTimer { .. } => return Ok(()),
         };
-        self.tasks.push(Task::new(step, attempt, stage));
+        let credential = self.credential(&step);
+        self.tasks.push(Task::new(step, attempt, stage).on(credential));
         Ok(())
     }
 

@@ -30,6 +30,8 @@ pub(super) struct Task {
     stage: Stage,
     sessions: Sessions,
     committed: Vec<String>,
+    /// The credential that it acts on.
+    pub(super) credential: Option<String>,
 }
 
 /// What comes next.
@@ -56,7 +58,12 @@ pub(super) enum Stage {
 
 impl Task {
     pub(super) fn new(step: String, attempt: u32, stage: Stage) -> Self {
-        Self { step, attempt, stage, sessions: Sessions::default(), committed: vec![] }
+        Self { step, attempt, stage, sessions: Sessions::default(), committed: vec![], credential: None }
+    }
+
+    /// The same, on this credential.
+    pub(super) fn on(self, credential: Option<String>) -> Self {
+        Self { credential, ..self }
     }
 
     fn then(self, stage: Stage) -> Option<Self> {
@@ -279,6 +286,12 @@ impl Process<'_> {
         Ok(task.observed(seen_read(answered)))
     }
 
+    /// The credential that a writing step acts on.
+    pub(super) fn credential(&self, address: &str) -> Option<String> {
+        let action = self.site.program.action(address).filter(|action| action.manifest.effect > Effect::Read && action.manifest.operation.is_some())?;
+        credential_keys(&self.site.program.checked, action, &self.prepared(address)?.0)
+    }
+
     /// The inputs of a step and how its action is carried out.
     fn prepared(&self, address: &str) -> Option<(Inputs, Kind<'static>)> {
         let program = self.site.program;
@@ -363,9 +376,7 @@ impl Process<'_> {
     }
 
     fn clock_is_right(&self, task: &Task) -> Result<(), BackendError> {
-        if self.site.mutant == Some(Mutant::TrustsTheClock)
-            || self.site.program.action(&task.step).is_none_or(|action| action.manifest.effect < Effect::Irreversible)
-        {
+        if self.site.program.action(&task.step).is_none_or(|action| action.manifest.effect < Effect::Irreversible) {
             return Ok(());
         }
         let wall = self.site.ground.now();
