@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
-use kirikae_backends::vault::age::AgeVault;
-use kirikae_engine::backend::{EntryInfo, Vault};
+use kirikae_backends::vault::age::{AgeVault, Covered, Protection};
+use kirikae_engine::backend::{BackendError, EntryInfo, Vault};
 use kirikae_engine::secret::{Secret, SecretRef};
 
 const CANARY: &str = "refid-canary-8841";
@@ -236,3 +237,114 @@ fn restrict(path: &Path) {
 
 #[cfg(not(unix))]
 fn restrict(_path: &Path) {}
+
+#[test]
+fn a_recipient_that_comes_later_is_told_and_covered() {
+    let state = tempfile::tempdir().unwrap();
+    let (first, second) = (Identity::generate(), Identity::generate());
+    let keys = |identities: &[&Identity]| identities.iter().map(|identity| identity.to_public().to_string()).collect::<Vec<_>>();
+    open(state.path()).put(&info("a"), &Secret::text(CANARY)).unwrap();
+    assert!(open(state.path()).coverage().unwrap().iter().all(Covered::is_right), "nobody is named, nobody is missing");
+
+    let vault = AgeVault::open(state.path(), &keys(&[&first])).unwrap();
+    vault.put(&info("b"), &Secret::text("b")).unwrap();
+    let missing =
+        |vault: &AgeVault| vault.coverage().unwrap().into_iter().map(|covered| (covered.reference.id().to_owned(), covered.missing)).collect::<Vec<_>>();
+    assert_eq!(missing(&vault), [("a".to_owned(), keys(&[&first])), ("b".to_owned(), vec![])]);
+
+    let both = AgeVault::open(state.path(), &keys(&[&first, &second])).unwrap();
+    assert_eq!(missing(&both), [("a".to_owned(), keys(&[&first, &second])), ("b".to_owned(), keys(&[&second]))]);
+    for covered in both.coverage().unwrap() {
+        assert!(both.cover(&covered.reference).unwrap());
+    }
+    assert!(both.coverage().unwrap().iter().all(Covered::is_right));
+    for (file, content) in [("a", CANARY), ("b", "b")] {
+        let sealed = fs::read(state.path().join(format!("vault/{file}.age"))).unwrap();
+        assert_eq!(age::decrypt(&second, &sealed).unwrap(), content.as_bytes());
+        assert_eq!(value(&both, file).as_deref(), Some(content));
+        assert_eq!(both.list().unwrap().len(), 2);
+    }
+    assert_eq!(both.list().unwrap()[0], info("a"), "nothing else has changed");
+    assert!(!both.cover(&SecretRef::vault("gone")).unwrap());
+
+    // A key that the site no longer names can open until the entry is covered anew.
+    let only = AgeVault::open(state.path(), &keys(&[&second])).unwrap();
+    assert_eq!(only.coverage().unwrap()[0].former, keys(&[&first]));
+    only.cover(&SecretRef::vault("a")).unwrap();
+    assert!(age::decrypt(&first, &fs::read(state.path().join("vault/a.age")).unwrap()).is_err());
+}
+
+#[test]
+fn a_description_speaks_of_its_own_file_only() {
+    let state = tempfile::tempdir().unwrap();
+    let recovery = Identity::generate();
+    let keys = [recovery.to_public().to_string()];
+    let vault = AgeVault::open(state.path(), &keys).unwrap();
+    vault.put(&info("a"), &Secret::text("x")).unwrap();
+    let described = fs::read(state.path().join("vault/a.json")).unwrap();
+    // A crash between the two files of a replaced entry: the value for the engine alone, the description of the one before.
+    open(state.path()).put(&info("a"), &Secret::text("y")).unwrap();
+    fs::write(state.path().join("vault/a.json"), described).unwrap();
+    assert_eq!(vault.coverage().unwrap()[0].missing, keys);
+}
+
+#[test]
+fn a_recovery_key_opens_the_vault_for_a_new_identity() {
+    let state = tempfile::tempdir().unwrap();
+    let (recovery, stranger) = (Identity::generate(), Identity::generate());
+    open(state.path()).put(&info("before"), &Secret::text("for the engine alone")).unwrap();
+    let vault = AgeVault::open(state.path(), &[recovery.to_public().to_string()]).unwrap();
+    vault.put(&info("obn/x"), &Secret::text(CANARY)).unwrap();
+    fs::remove_file(vault.identity_file()).unwrap();
+
+    let key = |identity: &Identity| Secret::text(format!("# made by age-keygen\n{}\n", identity.to_string().expose_secret()));
+    for wrong in [key(&stranger), Secret::text(recovery.to_public().to_string()), Secret::text("")] {
+        assert_eq!(vault.recover(&wrong).unwrap_err().code, "VAULT.BAD_IDENTITY");
+        assert!(!vault.identity_file().exists(), "a key that opens nothing changes nothing");
+    }
+    let recovered = vault.recover(&key(&recovery)).unwrap();
+    assert_eq!(recovered.opened, [SecretRef::vault("obn/x")]);
+    assert_eq!(recovered.closed, [SecretRef::vault("before")]);
+    assert_eq!(value(&vault, "obn/x").as_deref(), Some(CANARY));
+    let sealed = fs::read(state.path().join("vault/obn%2fx.age")).unwrap();
+    assert_eq!(age::decrypt(&recovery, &sealed).unwrap(), CANARY.as_bytes(), "and the recovery key opens it as before");
+    assert_eq!(vault.recover(&key(&recovery)).unwrap(), recovered, "recovering twice is the same");
+}
+
+#[test]
+fn covering_and_writing_at_once_lose_no_value() {
+    let state = tempfile::tempdir().unwrap();
+    let recovery = [Identity::generate().to_public().to_string()];
+    open(state.path()).put(&info("a"), &Secret::text("0")).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (1..=40).for_each(|n| open(state.path()).put(&info("a"), &Secret::text(n.to_string())).unwrap()));
+        let vault = AgeVault::open(state.path(), &recovery).unwrap();
+        while !writer.is_finished() {
+            vault.cover(&SecretRef::vault("a")).unwrap();
+        }
+    });
+    assert_eq!(value(&open(state.path()), "a").as_deref(), Some("40"));
+}
+
+/// Stands in for a protection of the operating system: the file is nothing that age could read.
+struct Turned;
+
+impl Protection for Turned {
+    fn protect(&self, identity: &Secret) -> Result<Secret, BackendError> {
+        Ok(Secret::bytes(identity.expose().iter().rev().copied().collect()))
+    }
+
+    fn open(&self, _path: &Path, stored: Secret) -> Result<Secret, BackendError> {
+        self.protect(&stored)
+    }
+}
+
+#[test]
+fn the_identity_lies_as_its_protection_writes_it() {
+    let state = tempfile::tempdir().unwrap();
+    let protected = || AgeVault::protected(state.path(), &[], Arc::new(Turned)).unwrap();
+    protected().put(&info("a"), &Secret::text("x")).unwrap();
+    assert!(!fs::read_to_string(protected().identity_file()).unwrap().contains("AGE-SECRET-KEY"));
+    assert_eq!(value(&protected(), "a").as_deref(), Some("x"));
+    assert_eq!(open(state.path()).get(&SecretRef::vault("a")).err().unwrap().code, "VAULT.UNREADABLE");
+}

@@ -111,7 +111,7 @@ impl<'t> Process<'t> {
             registry: registry(),
             backends: &self.backends,
             clock: &*self.desk.world.clock,
-            sources: self.desk,
+            sources: &self.desk.typist,
             person: self.desk,
             pauser: &waits,
             cancel: self.cancel,

@@ -47,9 +47,9 @@ fn keep(desk: &Desk, about: &str, value: &str) {
 fn the_kept_value_is_used_and_nobody_is_asked() {
     let desk = desk();
     keep(&desk, &certificate(CODE, 1, "2023-10-22", "2027-01-22").sha1, "0417");
-    desk.typed.borrow_mut().push_back("9999");
+    desk.typist.types(["9999"]);
     let state = desk.apply(&desk.program_of(opens_with_kept(), &BTreeMap::new()));
-    assert_eq!((state.phase, desk.typed.borrow().len()), (Phase::Ended(RunEnd::Done), 1));
+    assert_eq!((state.phase, desk.typist.left()), (Phase::Ended(RunEnd::Done), 1));
     let journal = desk.events().iter().map(|event| serde_json::to_string(&event.body).unwrap()).collect::<String>();
     assert!(!journal.contains("0417\""), "the value is in no event");
 }
@@ -62,6 +62,6 @@ fn what_was_kept_about_another_certificate_is_not_taken() {
     assert!(program.plan.diagnostics.iter().any(|message| message.code == "PLAN.NOT_KEPT"));
     let state = desk.apply(&program);
     assert_eq!(state.phase, Phase::Parked(ParkCause::Person));
-    desk.typed.borrow_mut().push_back("0417");
+    desk.typist.types(["0417"]);
     assert_eq!(desk.resume(&program).phase, Phase::Ended(RunEnd::Done));
 }

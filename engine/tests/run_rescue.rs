@@ -229,10 +229,10 @@ const LOOK: &str = r#"
 fn a_wrong_password_is_forgotten_and_asked_for_again() {
     let desk = desk();
     put_file(&desk.world, "0417");
-    desk.typed.borrow_mut().extend(["1111", "2222", "0417"]);
+    desk.typist.types(["1111", "2222", "0417"]);
     let state = desk.apply(&desk.program(&format!("{FIND}{LOOK}")));
     assert_eq!(state.phase, Phase::Ended(RunEnd::Done));
-    assert!(desk.typed.borrow().is_empty());
+    assert_eq!(desk.typist.left(), 0);
     let taken: Vec<Vec<String>> = desk
         .events()
         .into_iter()
@@ -245,8 +245,8 @@ fn a_wrong_password_is_forgotten_and_asked_for_again() {
 fn a_wrong_value_of_a_file_is_asked_for_at_the_terminal() {
     let desk = desk();
     put_file(&desk.world, "0417");
-    desk.filed.set(Some("9999"));
-    desk.typed.borrow_mut().extend(["0417"]);
+    *desk.typist.filed.lock().unwrap() = Some("9999");
+    desk.typist.types(["0417"]);
     let state = desk.apply(&desk.program(&format!("{FIND}{LOOK}")));
     assert_eq!((state.phase, desk.count("Observed", "look")), (Phase::Ended(RunEnd::Done), 2));
 }
@@ -255,10 +255,10 @@ fn a_wrong_value_of_a_file_is_asked_for_at_the_terminal() {
 fn without_the_row_a_wrong_password_is_not_asked_for_twice() {
     let desk = desk();
     put_file(&desk.world, "0417");
-    desk.typed.borrow_mut().extend(["1111", "0417"]);
+    desk.typist.types(["1111", "0417"]);
     let without = LOOK.split("    rescue:").next().unwrap();
     let state = desk.apply(&desk.program(&format!("{FIND}{without}")));
-    assert_eq!((state.phase, desk.typed.borrow().len()), (Phase::Ended(RunEnd::Failed), 1));
+    assert_eq!((state.phase, desk.typist.left()), (Phase::Ended(RunEnd::Failed), 1));
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn a_row_on_a_call_is_for_the_steps_inside_unless_they_have_their_own() {
       P12.BAD_PASSWORD: {{ say: 違います。, then: retry, ask_again: [pin] }}
 "
     );
-    desk.typed.borrow_mut().extend(["1111", "0417"]);
+    desk.typist.types(["1111", "0417"]);
     let state = desk.apply(&desk.program(&steps));
     assert_eq!(state.phase, Phase::Ended(RunEnd::Done));
     assert_eq!((desk.count("Observed", "install/look"), state.step("install/look").unwrap().rescued["P12.BAD_PASSWORD"]), (2, 1));

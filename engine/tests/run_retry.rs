@@ -175,8 +175,8 @@ fn a_deadline_that_passes_while_a_secret_is_typed_stops_the_write() {
 "
     );
     let program = desk.program(&steps);
-    desk.typed.borrow_mut().push_back("0417");
-    desk.typing.set(Duration::from_hours(12));
+    desk.typist.types(["0417"]);
+    *desk.typist.typing.lock().unwrap() = Duration::from_hours(12);
     let state = desk.apply(&program);
     assert_eq!(state.ended("fetch").unwrap().error.as_ref().unwrap().code, "DEADLINE.PASSED");
     assert_eq!(desk.count("IntentRecorded", "fetch"), 0);

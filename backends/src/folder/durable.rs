@@ -55,6 +55,17 @@ pub(crate) fn remove(folder: &Path, name: &str) -> io::Result<()> {
     }
 }
 
+/// Waits for the lock file `name` of a folder; the lock ends with the file.
+pub(crate) fn lock(folder: &Path, name: &str) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(folder.join(name))?;
+    file.lock()?;
+    Ok(file)
+}
+
 /// Shows that a file could be written in `folder`: create, fsync, rename, remove.
 pub(crate) fn probe(folder: &Path) -> io::Result<()> {
     let mut probe = Unfinished::write(folder, &[0; PROBE_SIZE])?;

@@ -49,7 +49,7 @@ enum Command {
     Show(commands::show::Args),
     /// Check the hash chains of the journal
     Verify(commands::verify::Args),
-    /// List or show secrets of the vault
+    /// List, show, keep and erase secrets of the vault; recovery keys
     Secrets(commands::secrets::Args),
     /// Which certificate is where: every store of the site, days left, old ones beside newer ones
     Certs,

@@ -1,7 +1,7 @@
 //! A playbook at a site, ready to be planned or carried out.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use clap::Args;
@@ -11,28 +11,29 @@ use kirikae_engine::backend::{BackendSet, Vault};
 use kirikae_engine::check::{Checked, check};
 use kirikae_engine::journal::{Commitment, Journal};
 use kirikae_engine::plan::{ClosureItem, DryRun, GivenInput, LookScope, Message, Plan, PlanRequest, Target, World, dry_run, plan};
-use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, earlier, gather_inputs, rule_notices};
+use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, earlier, gather_inputs, keep_private, rule_notices};
 use kirikae_engine::text::{Sources as Texts, Text};
 
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::library::{Shelf, read_source};
 use crate::person::Terminal;
-use crate::secrets::Sources;
+use crate::secrets::{SecretFiles, Sources};
 use crate::site::{OpenSite, load, open_backends, vault};
 
 /// What a playbook is given on the command line.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Given {
-    /// An input: NAME=VALUE (may be repeated; secrets are refused here)
+    /// An input: NAME=VALUE (may be repeated; secrets are refused here, and a private input is seen by others)
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = pair)]
     pub set: Vec<(String, String)>,
-    /// A secret's value in the first line of a file: NAME=PATH (may be repeated)
+    /// The value of a secret or a private input in the first line of a file: NAME=PATH, or NAME=- for standard input (may be repeated)
     #[arg(long = "secret-file", value_name = "NAME=PATH", value_parser = pair)]
     pub secret_file: Vec<(String, String)>,
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
+/// `NAME=VALUE`.
+pub fn pair(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once('=').ok_or("NAME=VALUE")?;
     Ok((name.trim().to_owned(), value.to_owned()))
 }
@@ -80,21 +81,35 @@ impl Job {
     /// Prepares a playbook at the site of this call.
     pub fn prepare(globals: &Globals, state: &Path, named: &str, given: &Given, missing: MissingInputs) -> Result<Self, Failure> {
         let (checked, mut texts, shelf) = load_playbook(globals, named)?;
-        let open = load(globals)?;
+        let mut open = load(globals)?;
         texts.add(open.site.source.clone());
+        let private: Vec<&str> = checked.inputs.iter().filter(|input| input.private).map(|input| input.name.as_str()).collect();
+        open.site.digest = open.site.digest_without(&private);
         let vault = vault(state, &open.site)?;
-        let set: BTreeMap<String, String> = given.set.iter().cloned().collect();
+        let known: Vec<&str> = checked.secrets.iter().map(|secret| secret.name.as_str()).chain(private.iter().copied()).collect();
+        let files = SecretFiles::of(&given.secret_file, &known)?;
+        let mut set: BTreeMap<String, String> = given.set.iter().cloned().collect();
+        for name in private {
+            if let Some(value) = files.value(name)? {
+                set.insert(name.to_owned(), value.expose_text().unwrap_or_default().to_owned());
+            }
+        }
         let inputs = match gather_inputs(&checked, &set, &open.site, missing) {
             Ok(inputs) => inputs,
             Err(problems) => return Err(Failure::Inputs(Box::new(texts), problems)),
         };
         let backends = open_backends(&open, &checked, &vault, globals.lang())?;
-        let files = secret_files(&checked, given)?;
         let terminal = globals.interactive().then(|| Terminal { lang: globals.lang() });
         let sources = Sources::new(&open.site, &open.base, &checked.id, files, vault.clone(), terminal);
         let clean_up = format!("{}/delete-old", checked.program);
         let clean_up = kirikae_engine::check::Library::playbook(&shelf, &clean_up).filter(|_| clean_up != checked.id).map(|_| clean_up);
         Ok(Self { checked, open, backends, vault, inputs, sources, library: shelf.describe(), clean_up })
+    }
+
+    /// Puts the private inputs of a plan into the vault: before it is saved or carried out.
+    pub fn keep_private(&self, plan: &Plan) -> Result<(), Failure> {
+        let inputs = self.inputs.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect();
+        Ok(keep_private(&self.checked, plan, &inputs, &*self.vault)?)
     }
 
     /// Roles and the identity of what they are bound to.
@@ -187,22 +202,6 @@ pub fn bindings(checked: &Checked, backends: &BackendSet) -> BTreeMap<String, St
             .ok()
     };
     checked.roles.iter().filter_map(|role| Some((role.name.clone(), id(&role.name)?))).collect()
-}
-
-fn secret_files(checked: &Checked, given: &Given) -> Result<BTreeMap<String, PathBuf>, Failure> {
-    let mut files = BTreeMap::new();
-    for (name, path) in &given.secret_file {
-        if !checked.secrets.iter().any(|secret| secret.name == *name) {
-            let known: Vec<&str> = checked.secrets.iter().map(|secret| secret.name.as_str()).collect();
-            return Err(Failure::usage(
-                "SECRET.UNKNOWN_NAME",
-                Text::new(format!("{name} という秘密の値はありません。"), format!("there is no secret `{name}`.")),
-                Text::new(format!("使える名前: {}", known.join("、")), format!("secrets: {}", known.join(", "))),
-            ));
-        }
-        files.insert(name.clone(), PathBuf::from(path));
-    }
-    Ok(files)
 }
 
 fn plan_id(now: Timestamp) -> String {

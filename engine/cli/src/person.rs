@@ -10,7 +10,7 @@ use kirikae_engine::dsl::{Type, fold, read_scalar};
 use kirikae_engine::plan::PlanStep;
 use kirikae_engine::run::Person;
 use kirikae_engine::secret::Secret;
-use kirikae_engine::text::Lang;
+use kirikae_engine::text::{Lang, Text};
 
 use crate::render;
 
@@ -103,6 +103,11 @@ impl Terminal {
             Lang::En => format!("cannot be undone: {} {}{fee}. Go ahead", step.address, step.title.get(self.lang)),
         };
         inquire::Confirm::new(&text).with_default(false).prompt_skippable().ok().flatten()
+    }
+
+    /// Whether the person agrees; leaving the prompt is a no.
+    pub fn agrees(&self, ask: &Text) -> bool {
+        inquire::Confirm::new(ask.get(self.lang)).with_default(false).prompt_skippable().ok().flatten() == Some(true)
     }
 
     /// Asks for a secret, hidden, until it has the shape of its type; a new one twice. `None`: the person left the prompt.

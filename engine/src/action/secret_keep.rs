@@ -1,8 +1,6 @@
 //! `secret.keep`: gives a secret a name and a subject in the vault.
 
 use super::manifest::{input, manifest, output};
-use sha2::{Digest, Sha256};
-
 use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx};
 use crate::backend::{BackendError, EntryInfo, Progress};
 use crate::dsl::{Type, Value};
@@ -108,10 +106,7 @@ impl Wanted {
         let about = inputs.str("about").unwrap_or_default().to_owned();
         let reference = match value {
             Value::Secret(reference) => reference.clone(),
-            _ => {
-                let digest = hex::encode(Sha256::digest(format!("{}:{name}{about}", name.len())));
-                SecretRef::vault(&format!("kept-{}", &digest[..16]))
-            }
+            _ => SecretRef::kept(&name, &about),
         };
         Ok(Self { reference, name, about })
     }

@@ -167,3 +167,24 @@ pub struct ApprovalRule {
     /// Also covers what rests on a person's proof.
     pub person_proof: bool,
 }
+
+impl Site {
+    /// The digest of the file without the values of these inputs: no digest covers a private value.
+    pub fn digest_without(&self, inputs: &[&str]) -> String {
+        let programs = self.programs.values().flat_map(|program| &program.inputs);
+        let written = self.inputs.iter().chain(programs).filter(|(name, _)| inputs.contains(&name.as_str()));
+        let mut spans: Vec<Span> = written.map(|(_, value)| value.span).collect();
+        if spans.is_empty() {
+            return self.digest.clone();
+        }
+        spans.sort_by_key(|span| span.start);
+        let mut bare = String::with_capacity(self.source.text.len());
+        let mut from = 0;
+        for span in spans {
+            bare.push_str(self.source.text.get(from..span.start).unwrap_or_default());
+            from = span.end;
+        }
+        bare.push_str(self.source.text.get(from..).unwrap_or_default());
+        crate::plan::sha256_hex(bare.as_bytes())
+    }
+}

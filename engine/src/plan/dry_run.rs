@@ -4,7 +4,7 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::model::{Decision, LookScope, Plan};
-use super::planner::{PlanRequest, World, plan};
+use super::planner::{PlanRequest, World, plan_with_private_values};
 use super::resolve::{Facts, Resolver, StepFacts};
 use crate::action::{Effect, Kind, NOT_KNOWN, ReadCx, Sessions};
 use crate::backend::{BackendError, Call};
@@ -71,7 +71,7 @@ impl DryRun {
 
 /// Walks the playbook with all its reads, and asks each action that would act whether it could.
 pub fn dry_run(request: &PlanRequest<'_>, world: &World<'_>) -> DryRun {
-    let plan = plan(request, world);
+    let mut plan = plan_with_private_values(request, world);
     let inputs = request.inputs.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect();
     let facts = PlanFacts { request, plan: &plan };
     let resolver = Resolver { checked: request.checked, inputs: &inputs, facts: &facts, run: "", now: world.now, zone: world.zone, error: None };
@@ -83,7 +83,14 @@ pub fn dry_run(request: &PlanRequest<'_>, world: &World<'_>) -> DryRun {
         let known = resolver.inputs_of(step.frame, action).known;
         Verdict { step: step.address.clone(), kind: verdict(request, world, &plan, &step.address, action, &known) }
     });
-    let verdicts = verdicts.collect();
+    let mut verdicts: Vec<Verdict> = verdicts.collect();
+    let private = request.private();
+    for verdict in &mut verdicts {
+        if let VerdictKind::Blocked { because, cure, .. } = &mut verdict.kind {
+            [because, cure].into_iter().for_each(|text| *text = text.map(|words| private.hide_words(words)));
+        }
+    }
+    private.hide_plan(&mut plan);
     DryRun { plan, verdicts }
 }
 

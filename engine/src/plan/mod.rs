@@ -11,6 +11,7 @@ mod kept;
 mod model;
 mod notices;
 mod planner;
+mod private;
 mod refused;
 mod rescue;
 mod resolve;
@@ -25,5 +26,6 @@ pub use model::{
     Plan, PlanCheck, PlanInput, PlanPlaybook, PlanRepeat, PlanRescue, PlanRetry, PlanRow, PlanSecret, PlanStep, PlanSummary, Reason, Target, UnknownInput,
 };
 pub use planner::{GivenInput, PlanRequest, World, plan};
+pub use private::{Private, private_from_secret, private_ref, private_to_secret};
 pub use resolve::{Bound, ErrorFacts, Facts, Resolver, StepFacts, outputs_from_json, outputs_to_json};
 pub use schema::plan_schema;

@@ -13,6 +13,7 @@ use serde_json::Value as Json;
 use super::claim::credential_keys;
 use super::model::*;
 use super::notices::unverified;
+use super::private::{Private, private_ref};
 use super::resolve::{Facts, Resolver, StepFacts, outputs_to_json};
 use crate::action::{Blobs, Effect, Kind, Observed, Outputs, ReadCx, Registry, Secrets, Sessions};
 use crate::backend::profile::{Hands, Profile};
@@ -50,6 +51,14 @@ pub struct PlanRequest<'a> {
     pub clean_up: Option<String>,
     /// Notices that the caller already has (what earlier runs committed, unfinished runs).
     pub notices: Vec<Message>,
+}
+
+impl PlanRequest<'_> {
+    /// The private values among the inputs.
+    pub(super) fn private(&self) -> Private {
+        let inputs = self.inputs.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect();
+        Private::of(self.checked, &self.plan_id, &inputs)
+    }
 }
 
 /// An input with where it came from.
@@ -102,6 +111,13 @@ impl Facts for Known {
 
 /// Plans. The digest is left empty; [`Plan::compute_digest`] fills it when the plan is shown or saved.
 pub fn plan(request: &PlanRequest<'_>, world: &World<'_>) -> Plan {
+    let mut plan = plan_with_private_values(request, world);
+    request.private().hide_plan(&mut plan);
+    plan
+}
+
+/// The plan before private values are hidden, to go on looking with.
+pub(super) fn plan_with_private_values(request: &PlanRequest<'_>, world: &World<'_>) -> Plan {
     let inputs = request.inputs.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect();
     let mut walk = Walk {
         request,
@@ -511,7 +527,7 @@ impl<'a> Walk<'a> {
         });
         let inputs = checked.inputs.iter().filter_map(|decl| {
             let given = request.inputs.get(&decl.name)?;
-            let value = if decl.private { Json::String(format!("vault:inputs/{}", decl.name)) } else { given.value.to_json() };
+            let value = if decl.private { Json::String(private_ref(&request.plan_id, &decl.name).as_str().to_owned()) } else { given.value.to_json() };
             Some((decl.name.clone(), PlanInput { ty: decl.ty.to_string(), value, origin: given.origin, folded: given.folded }))
         });
         let mut closure: Vec<ClosureItem> = checked

@@ -1,6 +1,7 @@
 //! What to do next. Pure: the same program and state give the same commands in the same order.
 #![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use jiff::tz::TimeZone;
 
 use super::conform::conform;
 use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, StepEnd};
+use super::private::hide_inputs;
 use super::rescue::error_at;
 use super::state::{Doing, Outcome, Phase, State, UncertainStep};
 use crate::action::{Effect, Outputs};
@@ -16,7 +18,7 @@ use crate::backend::{BackendError, Class};
 use crate::check::{BoundAction, Checked, EndsAs, Guard, Repeat, Step, What};
 use crate::dsl::Value;
 use crate::dsl::expr::Tri;
-use crate::plan::{DeadlineState, Facts, Plan, Resolver, StepFacts, deadline, outputs_from_json, outputs_to_json};
+use crate::plan::{DeadlineState, Facts, Plan, Private, Resolver, StepFacts, deadline, outputs_from_json, outputs_to_json};
 use crate::text::Text;
 
 /// What a run carries out: immutable.
@@ -113,6 +115,22 @@ impl Program {
             What::Action(action) => Some(action),
             What::Call { .. } => None,
         }
+    }
+
+    /// The private values among the inputs.
+    pub fn private(&self) -> Private {
+        Private::of(&self.checked, &self.plan.plan_id, &self.inputs)
+    }
+
+    /// Outputs as the plan holds them.
+    fn hidden<'j>(&self, outputs: &'j BTreeMap<String, serde_json::Value>) -> Cow<'j, BTreeMap<String, serde_json::Value>> {
+        let private = self.private();
+        if private.is_empty() {
+            return Cow::Borrowed(outputs);
+        }
+        let mut hidden = outputs.clone();
+        hidden.values_mut().for_each(|output| private.hide(output));
+        Cow::Owned(hidden)
     }
 
     /// Whether a step writes.
@@ -385,7 +403,7 @@ impl Judge<'_> {
             return self.failed(not_known(name), BTreeMap::new());
         }
         if action.manifest.effect > Effect::Read
-            && let Err(drift) = conform(&self.program.plan, &self.step.address, &bound.known)
+            && let Err(drift) = conform(&self.program.plan, &self.step.address, &hide_inputs(&self.program.private(), &bound.known))
         {
             return self.failed(drift.into_error(), BTreeMap::new());
         }
@@ -439,7 +457,7 @@ impl Judge<'_> {
             return self.poll_again(repeat, attempt);
         }
         if let Some(action) = self.action()
-            && let Err(drift) = super::conform::conform_outputs(&self.program.plan, &self.step.address, action, json)
+            && let Err(drift) = super::conform::conform_outputs(&self.program.plan, &self.step.address, action, &self.program.hidden(json))
         {
             return self.failed(drift.into_error(), json.clone());
         }

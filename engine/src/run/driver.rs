@@ -8,9 +8,10 @@ use jiff::Timestamp;
 use super::attempt::Shared;
 use super::crew::Crew;
 use super::decide::Program;
-use super::event::{Event, EventBody};
+use super::event::{Event, EventBody, RunEnd};
 use super::files::StateBlobs;
 use super::log::Log;
+use super::private;
 use super::secrets::{RunSecrets, SecretSources};
 use super::state::{Phase, State, apply};
 use super::turns::{Desk, Turns};
@@ -164,8 +165,10 @@ impl<'a> Driver<'a> {
     pub fn take_up(context: RunContext<'a>, journal: &'a mut Journal, observer: &'a mut dyn Observer, run: &str) -> Result<Self, RunError> {
         let lock = RunLock::take(journal.folder(), run)?;
         let mut state = State::new(run);
+        let private = context.program.private();
         for event in journal.events(run)? {
-            apply(context.program, &mut state, &event);
+            let body = private::show(&private, event.body);
+            apply(context.program, &mut state, &Event { body, ..event });
         }
         Ok(Self::assemble(context, journal, observer, state, lock))
     }
@@ -227,14 +230,15 @@ impl<'a> Driver<'a> {
         let (messages, inbox) = std::sync::mpsc::channel();
         #[expect(clippy::disallowed_methods, reason = "the one place with threads; none outlives it")]
         std::thread::scope(|scope| Turns::new(scope, &shared, &mut desk, inbox, Crew::new(messages)).run())?;
-        if let Phase::Ended(_) = desk.log.state().phase
+        // A run that failed before it wrote anything can be taken up again, with the files it has read.
+        if let Phase::Ended(RunEnd::Done | RunEnd::Finished | RunEnd::Abandoned) = desk.log.state().phase
             && let Err(error) = shared.blobs.erase_keys()
         {
             desk.log.note(&error);
         }
         desk.log.release();
         let head = desk.log.head()?;
-        Ok(EndOfRun { state: desk.log.into_state(), head })
+        Ok(EndOfRun { state: desk.log.into_state()?, head })
     }
 }
 

@@ -262,6 +262,18 @@ pub enum EventBody {
         /// The OS account.
         account: String,
     },
+    /// A secret is about to be erased from the vault, outside a run.
+    SecretRemoved {
+        /// `vault:<id>`
+        reference: String,
+        /// The OS account.
+        account: String,
+        /// Why: what was said, or what made it needless.
+        reason: String,
+        /// Although something needs it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        forced: bool,
+    },
     /// A count of tries was cleared.
     AttemptsCleared {
         /// Device or account.
@@ -454,6 +466,7 @@ impl EventBody {
             Self::RunAbandoned { .. } => "RunAbandoned",
             Self::RunEnded { .. } => "RunEnded",
             Self::SecretShown { .. } => "SecretShown",
+            Self::SecretRemoved { .. } => "SecretRemoved",
             Self::AttemptsCleared { .. } => "AttemptsCleared",
         }
     }

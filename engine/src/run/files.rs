@@ -1,9 +1,8 @@
 //! Files that runs hold: keys in the vault, the rest by digest.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 
@@ -17,16 +16,16 @@ use crate::text::Text;
 
 /// Files of a plan or dry run: in memory, gone with it.
 #[derive(Default)]
-pub struct MemoryBlobs(RefCell<BTreeMap<String, Secret>>);
+pub struct MemoryBlobs(Mutex<BTreeMap<String, Secret>>);
 
 impl Blobs for MemoryBlobs {
     fn read(&self, file: &FileRef) -> Result<Secret, BackendError> {
-        self.0.borrow().get(&file.sha256).cloned().ok_or_else(|| not_there(file))
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&file.sha256).cloned().ok_or_else(|| not_there(file))
     }
 
     fn keep(&self, name: &str, content: &Secret, _may_hold_key: bool) -> Result<FileRef, BackendError> {
         let file = FileRef { vault: None, name: name.to_owned(), size: content.expose().len() as u64, sha256: sha256_hex(content.expose()) };
-        self.0.borrow_mut().insert(file.sha256.clone(), content.clone());
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(file.sha256.clone(), content.clone());
         Ok(file)
     }
 }

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value as Json;
+
+use crate::backend::{BackendError, EntryInfo, Vault};
 use crate::check::{Checked, InputDecl};
 use crate::dsl::site::Site;
 use crate::dsl::{Value, fold, read_scalar};
-use crate::plan::{GivenInput, InputOrigin, Plan};
+use crate::plan::{GivenInput, InputOrigin, Plan, private_from_secret, private_ref, private_to_secret};
+use crate::secret::SecretRef;
 use crate::text::{Place, Text};
 
 /// An input that cannot be used.
@@ -82,10 +86,17 @@ fn one(checked: &Checked, input: &InputDecl, set: &BTreeMap<String, String>, sit
     let unfit = |why: Text, place: Option<Place>| InputProblem {
         code: "INPUT.UNFIT",
         place,
-        what: Text::new(
-            format!("入力 {}({})が {} の形ではありません。{}", input.name, input.title.ja, input.ty.required(), why.ja),
-            format!("input `{}` is not {}: {}", input.name, input.ty.required(), why.get(crate::text::Lang::En)),
-        ),
+        // Why it does not fit may say the value.
+        what: match input.private {
+            true => Text::new(
+                format!("入力 {}({})が {} の形ではありません。", input.name, input.title.ja, input.ty.required()),
+                format!("input `{}` is not {}.", input.name, input.ty.required()),
+            ),
+            false => Text::new(
+                format!("入力 {}({})が {} の形ではありません。{}", input.name, input.title.ja, input.ty.required(), why.ja),
+                format!("input `{}` is not {}: {}", input.name, input.ty.required(), why.get(crate::text::Lang::En)),
+            ),
+        },
         cure: match &input.example {
             Some(example) => Text::new(format!("例: {example}"), format!("for example {example}")),
             None => Text::default(),
@@ -122,12 +133,36 @@ fn one(checked: &Checked, input: &InputDecl, set: &BTreeMap<String, String>, sit
     })
 }
 
-/// The inputs that a plan was made with; private ones are fetched by `private`.
-pub fn inputs_from_json(checked: &Checked, plan: &Plan, private: impl Fn(&str) -> Option<String>) -> BTreeMap<String, Value> {
+/// The inputs that a plan was made with. Private ones lie in the vault; without it, or when it cannot give them, they are left out.
+pub fn inputs_from_json(checked: &Checked, plan: &Plan, vault: Option<&dyn Vault>) -> BTreeMap<String, Value> {
+    let private = |input: &InputDecl, reference: &Json| {
+        let reference = SecretRef::parse(reference.as_str()?)?;
+        private_from_secret(input, &vault?.get(&reference).ok().flatten()?)
+    };
     let inputs = checked.inputs.iter().filter_map(|input| {
         let planned = plan.inputs.get(&input.name)?;
-        let value = if input.private { read_scalar(&input.ty, &private(&input.name)?).ok()? } else { Value::from_json(&input.ty, &planned.value)? };
+        let value = if input.private { private(input, &planned.value)? } else { Value::from_json(&input.ty, &planned.value)? };
         Some((input.name.clone(), value))
     });
     inputs.collect()
+}
+
+/// Keeps the private inputs of a plan in the vault, where the plan says that they are: before the plan is saved or carried out.
+///
+/// # Errors
+/// Of the vault.
+pub fn keep_private(checked: &Checked, plan: &Plan, inputs: &BTreeMap<String, Value>, vault: &dyn Vault) -> Result<(), BackendError> {
+    for input in checked.inputs.iter().filter(|input| input.private) {
+        let Some(value) = inputs.get(&input.name) else { continue };
+        let labels = BTreeMap::from([("plan".to_owned(), plan.plan_id.clone()), ("playbook".to_owned(), checked.id.clone())]);
+        let info = EntryInfo {
+            reference: private_ref(&plan.plan_id, &input.name),
+            name: input.name.clone(),
+            about: plan.plan_id.clone(),
+            written_at: plan.created_at,
+            labels,
+        };
+        vault.put(&info, &private_to_secret(value))?;
+    }
+    Ok(())
 }

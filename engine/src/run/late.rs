@@ -2,6 +2,7 @@
 //!
 //! They stay in the journal and change nothing. What makes an answer late is never its time but what the step is doing, and the number of
 //! the attempt, the look or the timer that it answers.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
 
 use super::decide::Program;
 use super::event::{EffectResult, EventBody};

@@ -12,7 +12,6 @@ use crate::backend::{BackendError, BackendSet, Class};
 use crate::check::{Checked, DocumentKind, FURTHER_SOURCES, Library, SOURCES, check};
 use crate::journal::blob::{keep_blob, read_blob};
 use crate::plan::Plan;
-use crate::secret::SecretRef;
 use crate::text::{Source, Text};
 
 /// Blobs of a run: `plan`, `kind:id` of documents; name to SHA-256.
@@ -81,11 +80,7 @@ pub fn load_program(folder: &Path, blobs: &RunBlobs, registry: &Registry, zone: 
     let checked = check(&root, &library, registry)
         .result
         .map_err(|_| unreadable("この版では、実行の手順書を受け付けません。", "this version does not accept the run's playbook."))?;
-    let inputs = inputs_from_json(&checked, &plan, |name| {
-        let reference = SecretRef::vault(&format!("inputs/{name}"));
-        let value = backends?.vault.get(&reference).ok().flatten()?;
-        value.expose_text().map(str::to_owned)
-    });
+    let inputs = inputs_from_json(&checked, &plan, backends.map(|backends| &*backends.vault));
     let absent_after = backends.map(|backends| absent_after(&checked, backends)).unwrap_or_default();
     Ok(Program { checked, plan, inputs, zone, absent_after })
 }

@@ -11,10 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 use super::decide::Program;
 use super::driver::{Observer, RunError};
 use super::event::{Event, EventBody};
+use super::private;
 use super::state::{State, apply};
 use crate::backend::BackendError;
 use crate::clock::Clock;
 use crate::journal::{Commitment, Journal, release, reserve};
+use crate::plan::Private;
 
 /// A step back of the wall clock that is not worth an event.
 pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
@@ -26,13 +28,15 @@ pub(super) struct Log<'a> {
     journal: &'a mut Journal,
     observer: &'a mut dyn Observer,
     state: Arc<State>,
+    /// What stands for private inputs on disk and on the screen; the state has their values.
+    private: Private,
     staged: Vec<Event>,
 }
 
 impl<'a> Log<'a> {
     /// The log of a run whose state so far is `state`.
     pub(super) fn new(program: &'a Program, clock: &'a dyn Clock, journal: &'a mut Journal, observer: &'a mut dyn Observer, state: State) -> Self {
-        Self { program, clock, journal, observer, state: Arc::new(state), staged: vec![] }
+        Self { program, clock, journal, observer, state: Arc::new(state), private: program.private(), staged: vec![] }
     }
 
     /// The state, staged events included.
@@ -66,7 +70,7 @@ impl<'a> Log<'a> {
     fn stage_one(&mut self, wall: Timestamp, body: EventBody) {
         let event = Event::after(self.state.seq, self.state.at, wall, body);
         apply(self.program, Arc::make_mut(&mut self.state), &event);
-        self.staged.push(event);
+        self.staged.push(Event { body: private::hide(&self.private, event.body), ..event });
     }
 
     /// Writes what is staged down, all in one transaction, then shows it.
@@ -127,8 +131,18 @@ impl<'a> Log<'a> {
         Ok(self.journal.verify_run(&self.state.run, None)?.head)
     }
 
-    /// The state at the end.
-    pub(super) fn into_state(self) -> State {
-        Arc::unwrap_or_clone(self.state)
+    /// The state at the end, without private values: as everybody reads it from the journal.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn into_state(self) -> Result<State, RunError> {
+        if self.private.is_empty() {
+            return Ok(Arc::unwrap_or_clone(self.state));
+        }
+        let mut state = State::new(self.state.run.as_str());
+        for event in self.journal.events(&self.state.run)? {
+            apply(self.program, &mut state, &event);
+        }
+        Ok(state)
     }
 }

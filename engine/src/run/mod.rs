@@ -18,7 +18,9 @@ mod inputs;
 mod late;
 mod load;
 mod log;
+mod private;
 mod rescue;
+mod retention;
 mod retry;
 mod secrets;
 mod state;
@@ -34,8 +36,10 @@ pub use driver::{Driver, EndOfRun, Observer, Pauser, Person, RunContext, RunErro
 pub use earlier::{credentials_of, earlier};
 pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, StepEnd, Taken};
 pub use files::{MemoryBlobs, StateBlobs};
-pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json};
+pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json, keep_private};
 pub use load::{LoadError, RunBlobs, absent_after, load_program, store_closure};
+pub use private::{hide as hide_private, show as show_private};
+pub use retention::{Retention, SiteNeeds, Standing};
 pub use retry::{longest_wait, wait};
 #[cfg(any(test, feature = "testing"))]
 pub(crate) use secrets::shown_secret;

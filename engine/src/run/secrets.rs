@@ -1,9 +1,8 @@
-//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first. They belong to the main loop, which asks for
-//! them one at a time.
+//! Secrets of a run: fetched where they are used, newly chosen ones into the vault first. What is known of them can be
+//! asked for from several threads; one source is read, and one person asked, at a time.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 
@@ -52,11 +51,24 @@ pub struct RunSecrets<'a> {
     run: String,
     playbook: String,
     at: Timestamp,
-    references: RefCell<BTreeMap<String, SecretRef>>,
-    subjects: RefCell<BTreeMap<String, String>>,
-    fetched: RefCell<BTreeMap<String, Secret>>,
-    escrowed: RefCell<Vec<(String, SecretRef)>>,
-    asked_again: RefCell<BTreeSet<String>>,
+    known: Mutex<Known>,
+    /// Held while a source is read or a person is asked: who needs the same value meanwhile finds it known.
+    fetching: Mutex<()>,
+}
+
+/// What is known of secrets so far.
+#[derive(Default)]
+struct Known {
+    references: BTreeMap<String, SecretRef>,
+    subjects: BTreeMap<String, String>,
+    fetched: BTreeMap<String, Secret>,
+    escrowed: Vec<(String, SecretRef)>,
+    asked_again: BTreeSet<String>,
+}
+
+/// A lock whose holder panicked is as good: every change under these locks is one insertion or removal.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<'a> RunSecrets<'a> {
@@ -77,45 +89,48 @@ impl<'a> RunSecrets<'a> {
             run: run.to_owned(),
             playbook: playbook.to_owned(),
             at,
-            references: RefCell::new(references),
-            subjects: RefCell::default(),
-            fetched: RefCell::default(),
-            escrowed: RefCell::default(),
-            asked_again: RefCell::default(),
+            known: Mutex::new(Known { references, ..Known::default() }),
+            fetching: Mutex::default(),
         }
     }
 
     /// Forgets these values: they were wrong. A person is asked for them, and only where nobody is there their source is read once
     /// more. A newly chosen value is chosen anew.
     pub fn ask_again<'n>(&self, names: impl IntoIterator<Item = &'n String>) {
+        let mut known = locked(&self.known);
         for name in names {
-            self.fetched.borrow_mut().remove(name);
-            self.references.borrow_mut().remove(name);
-            self.asked_again.borrow_mut().insert(name.clone());
+            known.fetched.remove(name);
+            known.references.remove(name);
+            known.asked_again.insert(name.clone());
         }
     }
 
     /// Whether a person is asked for it before its source is.
     pub(super) fn asks_first(&self, of: &Value) -> bool {
-        matches!(of, Value::DeclaredSecret(name) if self.asked_again.borrow().contains(name) && !self.fetched.borrow().contains_key(name))
+        let known = locked(&self.known);
+        matches!(of, Value::DeclaredSecret(name) if known.asked_again.contains(name) && !known.fetched.contains_key(name))
     }
 
     /// What a kept secret is about, told by the run before the first step that uses it.
     pub fn is_about(&self, name: &str, subject: String) {
-        self.subjects.borrow_mut().insert(name.to_owned(), subject);
+        locked(&self.known).subjects.insert(name.to_owned(), subject);
     }
 
     /// A secret kept from before: the newest entry of its name about its subject.
     fn kept(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
-        match (&secret.kept, self.subjects.borrow().get(&secret.name)) {
-            (Some((name, _)), Some(about)) => newest_kept(&*self.vault, name, about),
+        match (&secret.kept, self.subject(&secret.name)) {
+            (Some((name, _)), Some(about)) => newest_kept(&*self.vault, name, &about),
             _ => Ok(None),
         }
     }
 
+    fn subject(&self, name: &str) -> Option<String> {
+        locked(&self.known).subjects.get(name).cloned()
+    }
+
     /// Nobody has it. For a kept one the error says what was looked for in the vault.
     fn missing(&self, secret: &SecretDecl) -> BackendError {
-        let (Some((name, _)), Some(about)) = (&secret.kept, self.subjects.borrow().get(&secret.name).cloned()) else { return missing(&secret.name) };
+        let (Some((name, _)), Some(about)) = (&secret.kept, self.subject(&secret.name)) else { return missing(&secret.name) };
         BackendError::new(
             "SECRET.MISSING",
             Text::new(
@@ -127,7 +142,7 @@ impl<'a> RunSecrets<'a> {
 
     /// Secrets that went into the vault since the last call: name and reference.
     pub fn take_escrowed(&self) -> Vec<(String, SecretRef)> {
-        self.escrowed.borrow_mut().drain(..).collect()
+        std::mem::take(&mut locked(&self.known).escrowed)
     }
 
     fn declaration(&self, name: &str) -> Result<&SecretDecl, BackendError> {
@@ -135,12 +150,11 @@ impl<'a> RunSecrets<'a> {
     }
 
     fn known(&self, name: &str) -> Result<Option<Secret>, BackendError> {
-        if let Some(value) = self.fetched.borrow().get(name) {
-            return Ok(Some(value.clone()));
-        }
-        match self.references.borrow().get(name) {
-            Some(reference) => self.vault.get(reference),
-            None => Ok(None),
+        let known = locked(&self.known);
+        match (known.fetched.get(name), known.references.get(name)) {
+            (Some(value), _) => Ok(Some(value.clone())),
+            (None, Some(reference)) => self.vault.get(reference),
+            (None, None) => Ok(None),
         }
     }
 
@@ -152,20 +166,46 @@ impl<'a> RunSecrets<'a> {
             let labels = BTreeMap::from([("run".to_owned(), self.run.clone()), ("playbook".to_owned(), self.playbook.clone())]);
             let info = EntryInfo { reference: reference.clone(), name: secret.name.clone(), about: self.run.clone(), written_at: self.at, labels };
             self.vault.put(&info, &value)?;
-            self.references.borrow_mut().insert(secret.name.clone(), reference.clone());
-            self.escrowed.borrow_mut().push((secret.name.clone(), reference));
+            let mut known = locked(&self.known);
+            known.references.insert(secret.name.clone(), reference.clone());
+            known.escrowed.push((secret.name.clone(), reference));
         }
-        self.fetched.borrow_mut().insert(secret.name.clone(), value.clone());
+        locked(&self.known).fetched.insert(secret.name.clone(), value.clone());
         Ok(value)
+    }
+
+    /// From what is known, a source that asks nobody, or the vault.
+    fn without_asking(&self, name: &str) -> Result<Option<Secret>, BackendError> {
+        if let Some(value) = self.known(name)? {
+            return Ok(Some(value));
+        }
+        let secret = self.declaration(name)?;
+        let again = locked(&self.known).asked_again.contains(name);
+        if !secret.new
+            && again
+            && let Some(value) = self.sources.ask(secret)?
+        {
+            return self.accept(secret, value).map(Some);
+        }
+        let value = match self.sources.unattended(secret)? {
+            Some(value) => Some(value),
+            None => self.kept(secret)?,
+        };
+        value.map(|value| self.accept(secret, value)).transpose()
     }
 }
 
 impl Secrets for RunSecrets<'_> {
     fn value(&self, of: &Value) -> Result<Secret, BackendError> {
-        if let Some(value) = self.unattended(of)? {
+        let name = match of {
+            Value::Secret(reference) => return self.vault.get(reference)?.ok_or_else(|| missing(reference.as_str())),
+            Value::DeclaredSecret(name) => name,
+            _ => return Err(missing(&describe(of))),
+        };
+        let _one_at_a_time = locked(&self.fetching);
+        if let Some(value) = self.without_asking(name)? {
             return Ok(value);
         }
-        let Value::DeclaredSecret(name) = of else { return Err(missing(&describe(of))) };
         let secret = self.declaration(name)?;
         match self.sources.ask(secret)? {
             Some(value) => self.accept(secret, value),
@@ -177,21 +217,8 @@ impl Secrets for RunSecrets<'_> {
         match of {
             Value::Secret(reference) => self.vault.get(reference),
             Value::DeclaredSecret(name) => {
-                if let Some(value) = self.known(name)? {
-                    return Ok(Some(value));
-                }
-                let secret = self.declaration(name)?;
-                if !secret.new
-                    && self.asked_again.borrow().contains(name)
-                    && let Some(value) = self.sources.ask(secret)?
-                {
-                    return self.accept(secret, value).map(Some);
-                }
-                let value = match self.sources.unattended(secret)? {
-                    Some(value) => Some(value),
-                    None => self.kept(secret)?,
-                };
-                value.map(|value| self.accept(secret, value)).transpose()
+                let _one_at_a_time = locked(&self.fetching);
+                self.without_asking(name)
             }
             _ => Err(missing(&describe(of))),
         }

@@ -1,5 +1,6 @@
 //! Secret values: held, handed to a backend, wiped; never shown, compared in logs, hashed or serialised.
 
+use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 /// A secret value. It has no `Debug`, `Display` or `Serialize`; its memory is wiped when dropped.
@@ -37,6 +38,12 @@ impl SecretRef {
     /// The reference of the vault entry `id`.
     pub fn vault(id: &str) -> Self {
         Self(format!("vault:{id}"))
+    }
+
+    /// The entry of a value that is kept under a name and a subject: one entry for each pair.
+    pub fn kept(name: &str, about: &str) -> Self {
+        let digest = hex::encode(Sha256::digest(format!("{}:{name}{about}", name.len())));
+        Self::vault(&format!("kept-{}", &digest[..16]))
     }
 
     /// The reference as written in a journal; `None` unless it starts with `vault:`.

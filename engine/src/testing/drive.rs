@@ -68,7 +68,7 @@ impl Drive<'_> {
         };
         let program = Program {
             checked: checked.clone(),
-            inputs: inputs_from_json(checked, &plan, |_| None),
+            inputs: inputs_from_json(checked, &plan, Some(&*self.backends.vault)),
             zone: self.site.timezone.clone(),
             absent_after: absent_after(checked, self.backends),
             plan,

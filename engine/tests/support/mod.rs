@@ -4,6 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -107,30 +108,47 @@ pub struct Desk {
     pub answers: RefCell<VecDeque<(bool, Act)>>,
     /// The questions that were put.
     pub questions: RefCell<Vec<Question>>,
-    /// Values in the order they are typed.
-    pub typed: RefCell<VecDeque<&'static str>>,
-    /// A value of a source that asks nobody.
-    pub filed: Cell<Option<&'static str>>,
+    /// Where secrets come from.
+    pub typist: Typist,
     /// Waits longer than this park the run.
     pub patience: Cell<Duration>,
     /// How long was waited, in order.
     pub waits: RefCell<Vec<Duration>>,
+}
+
+/// Types secrets.
+pub struct Typist {
+    clock: Arc<FixedClock>,
+    /// Values in the order they are typed.
+    pub typed: Mutex<VecDeque<&'static str>>,
+    /// A value of a source that asks nobody.
+    pub filed: Mutex<Option<&'static str>>,
     /// How long a person takes to type a secret.
-    pub typing: Cell<Duration>,
+    pub typing: Mutex<Duration>,
+}
+
+impl Typist {
+    /// Will type these, in order.
+    pub fn types(&self, values: impl IntoIterator<Item = &'static str>) {
+        self.typed.lock().unwrap().extend(values);
+    }
+
+    /// How many values were not typed yet.
+    pub fn left(&self) -> usize {
+        self.typed.lock().unwrap().len()
+    }
 }
 
 impl Desk {
     pub fn new(world: World) -> Self {
         Self {
+            typist: Typist { clock: world.clock.clone(), typed: Mutex::default(), filed: Mutex::default(), typing: Mutex::default() },
             world,
             state: tempfile::tempdir().unwrap(),
             answers: RefCell::default(),
             questions: RefCell::default(),
-            typed: RefCell::default(),
-            filed: Cell::new(None),
             patience: Cell::new(Duration::MAX),
             waits: RefCell::default(),
-            typing: Cell::new(Duration::ZERO),
         }
     }
 
@@ -238,7 +256,7 @@ impl Desk {
             registry: registry(),
             backends: &backends,
             clock: &*self.world.clock,
-            sources: self,
+            sources: &self.typist,
             person: self,
             pauser: &waits,
             cancel: CancelToken::default(),
@@ -274,14 +292,14 @@ impl Person for Desk {
     }
 }
 
-impl SecretSources for Desk {
+impl SecretSources for Typist {
     fn unattended(&self, _secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
-        Ok(self.filed.get().map(Secret::text))
+        Ok(self.filed.lock().unwrap().map(Secret::text))
     }
 
     fn ask(&self, _secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
-        self.world.clock.advance(self.typing.get());
-        Ok(self.typed.borrow_mut().pop_front().map(Secret::text))
+        self.clock.advance(*self.typing.lock().unwrap());
+        Ok(self.typed.lock().unwrap().pop_front().map(Secret::text))
     }
 }
 

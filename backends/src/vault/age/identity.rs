@@ -1,10 +1,11 @@
-//! The engine's own age identity, a file for its owner only.
+//! The engine's own age identity, protected as the system can.
 //!
-//! May use: `STATE/keys`. Must not: show the identity, use one that others can read.
+//! May use: `STATE/keys`, a protection. Must not: show the identity, make a second one where entries of a first one lie.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use age::secrecy::ExposeSecret;
 use age::x25519::Identity;
@@ -12,6 +13,7 @@ use kirikae_engine::backend::BackendError;
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Text;
 
+use super::protection::Protection;
 use super::{unreadable, unwritable};
 use crate::folder::durable::{self, ReadError};
 
@@ -23,12 +25,13 @@ const NAME: &str = "identity.txt";
 /// The place of the identity.
 pub(super) struct IdentityFile {
     folder: PathBuf,
+    protection: Arc<dyn Protection>,
 }
 
 impl IdentityFile {
     /// The identity in `folder`.
-    pub(super) fn new(folder: PathBuf) -> Self {
-        Self { folder }
+    pub(super) fn new(folder: PathBuf, protection: Arc<dyn Protection>) -> Self {
+        Self { folder, protection }
     }
 
     /// The file.
@@ -45,10 +48,7 @@ impl IdentityFile {
             Err(ReadError::Io(reason)) => return Err(unreadable(&path, &Text::plain(reason.to_string()))),
             Err(ReadError::NotAFile | ReadError::TooBig(_)) => return Err(no_identity(&path)),
         };
-        refuse_if_others_can_read(&path)?;
-        let text = content.expose_text().ok_or_else(|| no_identity(&path))?;
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).ok_or_else(|| no_identity(&path))?;
-        line.parse().map(Some).map_err(|_| no_identity(&path))
+        parse(&self.protection.open(&path, content)?).map(Some).ok_or_else(|| no_identity(&path))
     }
 
     /// The identity, made now if there is none and `vault` holds nothing that an earlier one encrypted.
@@ -60,18 +60,30 @@ impl IdentityFile {
             // Looked for once more: another process may have made it, and an entry, since the first look.
             return self.load()?.ok_or_else(|| lost(&self.path()));
         }
+        self.make()
+    }
+
+    /// A new identity, or the one that another process has made meanwhile.
+    pub(super) fn make(&self) -> Result<Identity, BackendError> {
         let identity = Identity::generate();
         let secret = identity.to_string();
         let text = Secret::text(format!("# public key: {}\n{}\n", identity.to_public(), secret.expose_secret()));
         let unwritable = |reason| unwritable(&self.folder, &reason);
+        let stored = self.protection.protect(&text)?;
         durable::create_folder(&self.folder).map_err(unwritable)?;
-        match durable::create(&self.folder, NAME, text.expose()) {
+        match durable::create(&self.folder, NAME, stored.expose()) {
             Ok(()) => Ok(identity),
             // Another process was faster; its identity is the one.
             Err(reason) if reason.kind() == io::ErrorKind::AlreadyExists => self.load()?.ok_or_else(|| no_identity(&self.path())),
             Err(reason) => Err(unwritable(reason)),
         }
     }
+}
+
+/// The identity in a text as `age-keygen` writes it: its first line that is no comment.
+pub(super) fn parse(text: &Secret) -> Option<Identity> {
+    let line = text.expose_text()?.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    line.parse().ok()
 }
 
 fn holds_entries(vault: &Path) -> bool {
@@ -83,30 +95,11 @@ fn lost(path: &Path) -> BackendError {
     let why = Text::new("鍵ファイルが無いのに、それで暗号化した値が残っています", "it is missing, and values encrypted to it are there");
     let file = path.display();
     unreadable(path, &why).cure(Text::new(
-        format!("鍵ファイル {file} を控えから戻してください。無ければ、復旧用の鍵で値を取り出してから vault を空にしてください。"),
-        format!("bring the identity file {file} back from a copy; without one, take the values out with a recovery key, then empty the vault."),
+        format!("鍵ファイル {file} を控えから戻してください。無ければ: kirikae secrets recover --identity 復旧用の鍵"),
+        format!("bring the identity file {file} back from a copy; without one: kirikae secrets recover --identity RECOVERY-KEY"),
     ))
 }
 
 fn no_identity(path: &Path) -> BackendError {
     unreadable(path, &Text::new("age の鍵ファイルとして読めません", "it is not readable as an age identity file"))
-}
-
-#[cfg(unix)]
-fn refuse_if_others_can_read(path: &Path) -> Result<(), BackendError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = fs::metadata(path).map_err(|reason| unreadable(path, &Text::plain(reason.to_string())))?.permissions().mode() & 0o777;
-    if mode & 0o077 == 0 {
-        return Ok(());
-    }
-    let why = Text::new(format!("ほかの利用者にも開かれています(権限 {mode:03o})"), format!("other users may open it (mode {mode:03o})"));
-    Err(unreadable(path, &why).cure(Text::new(
-        format!("鍵が漏れたおそれがないか確かめ、chmod 600 {} を実行してください。", path.display()),
-        format!("consider whether the key has leaked, then run: chmod 600 {}", path.display()),
-    )))
-}
-
-#[cfg(not(unix))]
-fn refuse_if_others_can_read(_path: &Path) -> Result<(), BackendError> {
-    Ok(())
 }

@@ -8,21 +8,27 @@
 //! crash a new entry is there whole or not at all, an erased value is gone, and a replaced entry holds the old value or
 //! the new one, whole, with the description of one of them.
 
+mod cover;
 mod file_name;
 mod identity;
+mod protection;
 
 use std::fmt;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use age::x25519::Recipient;
+use age::x25519::{Identity, Recipient};
 use age::{Decryptor, Encryptor};
 use kirikae_engine::backend::{BackendError, EntryInfo, Vault};
 use kirikae_engine::secret::{Secret, SecretRef};
 use kirikae_engine::text::{Lang, Text};
 
+pub use self::cover::{Covered, Recovered};
+use self::cover::{Description, Sealed};
 use self::identity::IdentityFile;
+pub use self::protection::{OwnerOnly, Protection};
 use crate::folder::durable::{self, ReadError};
 
 /// Bytes of one entry: the largest file that a portal may give, and age's own part.
@@ -30,6 +36,9 @@ const MAX_SIZE: u64 = (16 << 20) + (64 << 10);
 
 /// Bytes of one description.
 const MAX_INFO: u64 = 64 << 10;
+
+/// Held while an entry changes.
+const LOCK: &str = ".lock";
 
 /// The vault below a state folder.
 pub struct AgeVault {
@@ -45,8 +54,16 @@ impl AgeVault {
     /// # Errors
     /// `VAULT.BAD_RECIPIENT`.
     pub fn open(state: &Path, recovery: &[String]) -> Result<Self, BackendError> {
+        Self::protected(state, recovery, Arc::new(OwnerOnly))
+    }
+
+    /// The same with an identity under another protection.
+    ///
+    /// # Errors
+    /// `VAULT.BAD_RECIPIENT`.
+    pub fn protected(state: &Path, recovery: &[String], protection: Arc<dyn Protection>) -> Result<Self, BackendError> {
         let recovery = recovery.iter().map(|text| recipient(text)).collect::<Result<_, _>>()?;
-        Ok(Self { folder: state.join("vault"), identity: IdentityFile::new(state.join("keys")), recovery })
+        Ok(Self { folder: state.join("vault"), identity: IdentityFile::new(state.join("keys"), protection), recovery })
     }
 
     /// The file with the engine's identity, for `age -d -i FILE` and for a copy in a safe place.
@@ -55,7 +72,12 @@ impl AgeVault {
     }
 
     fn seal(&self, value: &Secret) -> Result<Vec<u8>, BackendError> {
-        let own = self.identity.load_or_make(&self.folder)?.to_public();
+        self.seal_to(&self.identity.load_or_make(&self.folder)?, value)
+    }
+
+    /// Encrypts to the owner of `own` and the recovery recipients.
+    fn seal_to(&self, own: &Identity, value: &Secret) -> Result<Vec<u8>, BackendError> {
+        let own = own.to_public();
         let recipients = std::iter::once(&own).chain(&self.recovery).map(|recipient| recipient as &dyn age::Recipient);
         let failed = |reason: String| unreadable(&self.folder, &Text::new(format!("暗号化できません({reason})"), format!("cannot encrypt ({reason})")));
         let encryptor = Encryptor::with_recipients(recipients).map_err(|error| failed(error.to_string()))?;
@@ -71,12 +93,22 @@ impl AgeVault {
             let path = self.identity.path();
             unusable(what, &Text::new(format!("鍵ファイル {} がありません", path.display()), format!("the identity file {} is missing", path.display())))
         })?;
-        let damaged = |reason: String| unusable(what, &Text::new(format!("復号できません({reason})"), format!("it cannot be decrypted ({reason})")));
-        let decryptor = Decryptor::new_buffered(sealed).map_err(|error| damaged(error.to_string()))?;
-        let mut value = zeroize::Zeroizing::new(Vec::with_capacity(sealed.len()));
-        let mut reader = decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity)).map_err(|error| damaged(error.to_string()))?;
-        reader.read_to_end(&mut value).map_err(|error| damaged(error.to_string()))?;
-        Ok(Secret::bytes(std::mem::take(&mut *value)))
+        unseal_with(&identity, sealed, what)
+    }
+
+    /// Alone in the vault until the guard is dropped: a value that is encrypted anew must not overwrite one that is written meanwhile.
+    fn alone(&self) -> Result<fs::File, BackendError> {
+        durable::create_folder(&self.folder).and_then(|()| durable::lock(&self.folder, LOCK)).map_err(|reason| unwritable(&self.folder, &reason))
+    }
+
+    /// Writes an entry whose value is encrypted already. Only for one who is alone.
+    fn write(&self, info: &EntryInfo, sealed: &[u8]) -> Result<(), BackendError> {
+        let (value_file, info_file) = (self.file(&info.reference, ".age")?, self.file(&info.reference, ".json")?);
+        let description = Description { info: info.clone(), sealed: Some(Sealed::now(sealed, &self.recovery)) };
+        let description = serde_json::to_vec_pretty(&description).map_err(|reason| unreadable(&self.folder, &Text::plain(reason.to_string())))?;
+        let unwritable = |reason| unwritable(&self.folder, &reason);
+        durable::replace(&self.folder, &value_file, sealed).map_err(unwritable)?;
+        durable::replace(&self.folder, &info_file, &description).map_err(unwritable)
     }
 
     fn file(&self, reference: &SecretRef, ending: &str) -> Result<String, BackendError> {
@@ -98,11 +130,32 @@ impl AgeVault {
         }
     }
 
-    fn info(&self, file: &str) -> Result<Option<EntryInfo>, BackendError> {
+    fn description(&self, file: &str) -> Result<Option<Description>, BackendError> {
         let Some(content) = self.read(file, MAX_INFO)? else { return Ok(None) };
         serde_json::from_slice(&content)
             .map(Some)
             .map_err(|reason| unreadable(&self.folder.join(file), &Text::new(format!("壊れています({reason})"), format!("it is damaged ({reason})"))))
+    }
+}
+
+impl AgeVault {
+    /// Descriptions of all entries, by id.
+    fn descriptions(&self) -> Result<Vec<Description>, BackendError> {
+        let unreadable = |reason: io::Error| unreadable(&self.folder, &Text::plain(reason.to_string()));
+        let entries = match fs::read_dir(&self.folder) {
+            Err(reason) if reason.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(unreadable)?,
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let Ok(file) = entry.map_err(unreadable)?.file_name().into_string() else { continue };
+            let Some(name) = file.strip_suffix(".json").filter(|name| !name.starts_with('.')) else { continue };
+            if self.folder.join(format!("{name}.age")).is_file() {
+                found.extend(self.description(&file)?);
+            }
+        }
+        found.sort_by(|a, b| a.info.reference.cmp(&b.info.reference));
+        Ok(found)
     }
 }
 
@@ -114,13 +167,10 @@ impl fmt::Debug for AgeVault {
 
 impl Vault for AgeVault {
     fn put(&self, info: &EntryInfo, value: &Secret) -> Result<(), BackendError> {
-        let (value_file, info_file) = (self.file(&info.reference, ".age")?, self.file(&info.reference, ".json")?);
+        self.file(&info.reference, ".age")?;
         let sealed = self.seal(value)?;
-        let description = serde_json::to_vec_pretty(info).map_err(|reason| unreadable(&self.folder, &Text::plain(reason.to_string())))?;
-        let unwritable = |reason| unwritable(&self.folder, &reason);
-        durable::create_folder(&self.folder).map_err(unwritable)?;
-        durable::replace(&self.folder, &value_file, &sealed).map_err(unwritable)?;
-        durable::replace(&self.folder, &info_file, &description).map_err(unwritable)
+        let _alone = self.alone()?;
+        self.write(info, &sealed)
     }
 
     fn get(&self, reference: &SecretRef) -> Result<Option<Secret>, BackendError> {
@@ -133,21 +183,7 @@ impl Vault for AgeVault {
     }
 
     fn list(&self) -> Result<Vec<EntryInfo>, BackendError> {
-        let unreadable = |reason: io::Error| unreadable(&self.folder, &Text::plain(reason.to_string()));
-        let entries = match fs::read_dir(&self.folder) {
-            Err(reason) if reason.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(unreadable)?,
-        };
-        let mut infos = Vec::new();
-        for entry in entries {
-            let Ok(file) = entry.map_err(unreadable)?.file_name().into_string() else { continue };
-            let Some(name) = file.strip_suffix(".json").filter(|name| !name.starts_with('.')) else { continue };
-            if self.folder.join(format!("{name}.age")).is_file() {
-                infos.extend(self.info(&file)?);
-            }
-        }
-        infos.sort_by(|a, b| a.reference.cmp(&b.reference));
-        Ok(infos)
+        Ok(self.descriptions()?.into_iter().map(|description| description.info).collect())
     }
 
     fn remove(&self, reference: &SecretRef) -> Result<(), BackendError> {
@@ -155,6 +191,7 @@ impl Vault for AgeVault {
         if !self.folder.exists() {
             return Ok(());
         }
+        let _alone = self.alone()?;
         files.iter().try_for_each(|file| durable::remove(&self.folder, file)).map_err(|reason| unwritable(&self.folder, &reason))
     }
 
@@ -165,6 +202,16 @@ impl Vault for AgeVault {
     fn unwrap(&self, wrapped: &[u8]) -> Result<Secret, BackendError> {
         self.unseal(wrapped, &Text::new("暗号化された控え", "the wrapped backup"))
     }
+}
+
+/// Opens `sealed` with an identity; `what` names it in an error.
+fn unseal_with(identity: &Identity, sealed: &[u8], what: &Text) -> Result<Secret, BackendError> {
+    let damaged = |reason: String| unusable(what, &Text::new(format!("復号できません({reason})"), format!("it cannot be decrypted ({reason})")));
+    let decryptor = Decryptor::new_buffered(sealed).map_err(|error| damaged(error.to_string()))?;
+    let mut value = zeroize::Zeroizing::new(Vec::with_capacity(sealed.len()));
+    let mut reader = decryptor.decrypt(std::iter::once(identity as &dyn age::Identity)).map_err(|error| damaged(error.to_string()))?;
+    reader.read_to_end(&mut value).map_err(|error| damaged(error.to_string()))?;
+    Ok(Secret::bytes(std::mem::take(&mut *value)))
 }
 
 fn recipient(text: &str) -> Result<Recipient, BackendError> {

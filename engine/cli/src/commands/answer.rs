@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use kirikae_engine::action::Answer;
 use kirikae_engine::dsl::{Type, fold};
 use kirikae_engine::journal::RunLock;
-use kirikae_engine::run::{Doing, EventBody, Settled};
+use kirikae_engine::run::{Doing, EventBody, Settled, hide_private};
 use kirikae_engine::text::{Lang, Text};
 
-use super::take_up::read;
+use super::take_up::{private_of, read};
 use crate::exit;
 use crate::failure::Failure;
 use crate::globals::Globals;
@@ -103,7 +103,8 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
             return Err(unfit(Text::new(format!("手順 {} は答えを待っていません。", args.step), format!("step `{}` does not wait for an answer.", args.step))));
         }
     };
-    journal.append(&old.run, Timestamp::now(), EventBody::HumanAnswered { step: args.step.clone(), answer, settled })?;
+    let answered = EventBody::HumanAnswered { step: args.step.clone(), answer, settled };
+    journal.append(&old.run, Timestamp::now(), hide_private(&private_of(globals, &folder, &old)?, answered))?;
     render::out(&match globals.lang() {
         Lang::Ja => format!("答えを記録しました。続けるには: kirikae resume {}", old.run),
         Lang::En => format!("recorded. To go on: kirikae resume {}", old.run),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use jiff::Timestamp;
+use kirikae_engine::backend::Vault;
 use kirikae_engine::backend::profile::Hands;
 use kirikae_engine::journal::{DayLock, Journal};
 use kirikae_engine::plan::{LookScope, Plan, PlanStep};
@@ -11,6 +12,7 @@ use kirikae_engine::run::{
     EventBody, Granted, MissingInputs, Needed, Program, absent_after, approval_subject, has_daily_limit, over_the_day, settle, store_closure, uncovered,
     unknown_steps,
 };
+use kirikae_engine::secret::SecretRef;
 use kirikae_engine::text::{Lang, Text};
 
 use super::carry::{Patient, Surroundings, begin, on_ctrl_c, report};
@@ -20,7 +22,7 @@ use crate::globals::{Format, Globals};
 use crate::job::{Given, Job, run_id};
 use crate::person::{Nobody, Terminal};
 use crate::render::run::Screen;
-use crate::{render, state};
+use crate::{render, site, state};
 
 /// Arguments of `apply`.
 #[derive(clap::Args, Debug)]
@@ -41,7 +43,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let mut journal = state::open(&folder)?;
     let saved = saved_plan(Path::new(&args.plan))?;
     let (named, given) = match &saved {
-        Some(plan) => (plan.playbook.id.clone(), given_by(plan, &args.given)),
+        Some(plan) => (plan.playbook.id.clone(), given_by(plan, &args.given, &*site::vault(&folder, &site::load(globals)?.site)?)?),
         None => (args.plan.clone(), args.given.clone()),
     };
     let job = Job::prepare(globals, &folder, &named, &given, MissingInputs::Refuse)?;
@@ -80,6 +82,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     }
     let now = Timestamp::now();
     let run = run_id(now);
+    job.keep_private(&plan)?;
     let blobs = store_closure(&folder, &plan, &job.checked)?;
     let started = started(&plan, &job, blobs);
     let approvals = approval_events(&plan, &job, &granted);
@@ -130,12 +133,35 @@ fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
     Ok(Some(plan))
 }
 
-/// The inputs that a saved plan was made with.
-fn given_by(plan: &Plan, given: &Given) -> Given {
-    let set = plan.inputs.iter().filter(|(_, input)| !input.value.is_null());
-    let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-    let planned = set.filter(|(_, input)| !text(&input.value).starts_with("vault:")).map(|(name, input)| (name.clone(), text(&input.value)));
-    Given { set: planned.collect(), secret_file: given.secret_file.clone() }
+/// The inputs that a saved plan was made with; private ones lie in the vault.
+fn given_by(plan: &Plan, given: &Given, vault: &dyn Vault) -> Result<Given, Failure> {
+    let mut set = vec![];
+    for (name, input) in plan.inputs.iter().filter(|(_, input)| !input.value.is_null()) {
+        let text = input.value.as_str().map_or_else(|| input.value.to_string(), str::to_owned);
+        let value = match SecretRef::parse(&text) {
+            None => text,
+            Some(reference) => {
+                let kept = vault.get(&reference)?;
+                kept.and_then(|value| value.expose_text().map(str::to_owned)).ok_or_else(|| gone(name, &plan.plan_id))?
+            }
+        };
+        set.push((name.clone(), value));
+    }
+    // A private input of the plan stays what it was: the plan does not show whether another value would be the same.
+    let secret_file = given.secret_file.iter().filter(|(name, _)| !plan.inputs.contains_key(name)).cloned().collect();
+    Ok(Given { set, secret_file })
+}
+
+fn gone(input: &str, plan: &str) -> Failure {
+    Failure::Coded {
+        code: "PLAN.EXPIRED".to_owned(),
+        cause: Text::new(
+            format!("計画 {plan} の入力 {input} が、保管庫にもうありません。"),
+            format!("the input `{input}` of plan {plan} is no longer in the vault."),
+        ),
+        cure: Text::new("kirikae plan で計画を作り直してください。", "plan again."),
+        exit: exit::DRIFT,
+    }
 }
 
 /// A saved plan is for this playbook, profile and site, and has not expired.

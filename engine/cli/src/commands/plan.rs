@@ -44,6 +44,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     };
     let plan = job.plan(scope, journal.as_ref());
     if let Some(path) = &args.out {
+        job.keep_private(&plan)?;
         render::save(path, &serde_json::to_string_pretty(&plan).unwrap_or_default())?;
     }
     match globals.format {

@@ -92,6 +92,7 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     }
     let granted: Vec<Granted> = plan.approvals_required.iter().map(|step| Granted { step: step.clone(), by: "rehearsal".to_owned() }).collect();
     let run = run_id(Timestamp::now());
+    job.keep_private(&plan)?;
     let blobs = store_closure(&folder, &plan, &job.checked)?;
     let first = started(&plan, &job, blobs);
     let approvals = approval_events(&plan, &job, &granted);

@@ -4,6 +4,7 @@ use super::carry::{Patient, Surroundings, on_ctrl_c, report, resume};
 use super::take_up::revive;
 use crate::failure::Failure;
 use crate::globals::Globals;
+use crate::job::pair;
 use crate::person::{Nobody, Terminal};
 use crate::render::run::Screen;
 use crate::state;
@@ -14,8 +15,8 @@ pub struct Args {
     /// Run id, or `last`
     #[arg(default_value = "last")]
     run: String,
-    /// A secret's value in the first line of a file: NAME=PATH (may be repeated)
-    #[arg(long = "secret-file", value_name = "NAME=PATH", value_parser = |text: &str| text.split_once('=').map(|(name, path)| (name.to_owned(), path.to_owned())).ok_or("NAME=PATH"))]
+    /// A secret's value in the first line of a file: NAME=PATH, or NAME=- for standard input (may be repeated)
+    #[arg(long = "secret-file", value_name = "NAME=PATH", value_parser = pair)]
     secret_file: Vec<(String, String)>,
 }
 

@@ -1,13 +1,14 @@
 //! What commands on an existing run share: finding it, and loading what it was planned with.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use kirikae_engine::action::registry;
 use kirikae_engine::backend::{BackendSet, Vault};
 use kirikae_engine::journal::Journal;
-use kirikae_engine::run::{Event, EventBody, Program, State, apply, load_program};
+use kirikae_engine::plan::Private;
+use kirikae_engine::run::{Event, EventBody, Program, State, apply, inputs_from_json, load_program};
 use kirikae_engine::text::Text;
 
 use crate::exit;
@@ -15,7 +16,7 @@ use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::job::bindings;
 use crate::person::Terminal;
-use crate::secrets::Sources;
+use crate::secrets::{SecretFiles, Sources};
 use crate::site::{OpenSite, load, open_backends, vault};
 
 /// A run with its program and what the journal says of it.
@@ -60,6 +61,16 @@ fn with_state(journal: &Journal, run: String, program: Program) -> Result<OldRun
     Ok(OldRun { run, program, events, state })
 }
 
+/// The private values of a run that was read without the vault: what is written down of it must not hold them.
+pub fn private_of(globals: &Globals, folder: &Path, old: &OldRun) -> Result<Private, Failure> {
+    let (checked, plan) = (&old.program.checked, &old.program.plan);
+    if checked.inputs.iter().all(|input| !input.private) {
+        return Ok(Private::default());
+    }
+    let vault = vault(folder, &load(globals)?.site)?;
+    Ok(Private::of(checked, &plan.plan_id, &inputs_from_json(checked, plan, Some(&*vault))))
+}
+
 /// A run with the backends of the site, to be carried on.
 pub struct Revived {
     /// The run.
@@ -83,7 +94,8 @@ pub fn revive(globals: &Globals, folder: &Path, journal: &Journal, named: &str, 
     let program = load_program(folder, &blobs, registry(), open.site.timezone.clone(), Some(&backends))?;
     let old = with_state(journal, run, program)?;
     same_bindings(&old, &bindings(&old.program.checked, &backends))?;
-    let files = secret_files.iter().map(|(name, path)| (name.clone(), PathBuf::from(path))).collect();
+    let known: Vec<&str> = old.program.checked.secrets.iter().map(|secret| secret.name.as_str()).collect();
+    let files = SecretFiles::of(secret_files, &known)?;
     let terminal = globals.interactive().then(|| Terminal { lang: globals.lang() });
     let sources = Sources::new(&open.site, &open.base, &old.program.checked.id, files, vault, terminal);
     Ok(Revived { old, open, backends, sources })

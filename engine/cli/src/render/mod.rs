@@ -13,7 +13,7 @@ pub mod sarif;
 use std::io::Write;
 use std::path::Path;
 
-use kirikae_engine::text::Text;
+use kirikae_engine::text::{Lang, Text};
 use unicode_width::UnicodeWidthStr;
 
 use crate::failure::Failure;
@@ -48,4 +48,17 @@ pub fn save(path: &Path, text: &str) -> Result<(), Failure> {
 pub fn pad(text: &str, width: usize) -> String {
     let fill = width.saturating_sub(text.width());
     format!("{text}{}", " ".repeat(fill))
+}
+
+/// A text with what stands for private inputs (`vault:plans/…/inputs/NAME`) as people read it.
+pub fn veil(text: &str, lang: Lang) -> String {
+    const STANDS: &str = "vault:plans/";
+    let word = if lang == Lang::Ja { "(見せません)" } else { "(hidden)" };
+    let mut parts = text.split(STANDS);
+    let mut veiled = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        veiled.push_str(word);
+        veiled.push_str(part.trim_start_matches(|c: char| c.is_ascii_alphanumeric() || "/_-".contains(c)));
+    }
+    veiled
 }

@@ -5,20 +5,23 @@ mod steps;
 mod tests;
 mod words;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use kirikae_engine::check::{Catalogue, Checked};
 use kirikae_engine::dsl::site::Site;
 use kirikae_engine::plan::{Decision, Fee, InputOrigin, LookScope, Plan, PlanStep};
 use kirikae_engine::text::{Lang, Text};
+use serde_json::Value as Json;
 
 use self::steps::{Numbered, is_stuck, may_act, numbered};
 use self::words::{Words, hang, plain, row};
-use super::pad;
+use super::{pad, veil};
 
 /// A plan as text.
 pub fn text(plan: &Plan, checked: &Checked, site: &Site, library: &Text, lang: Lang) -> String {
     let words = Words::new(lang, site);
+    let plan = &*veiled(plan, checked, lang);
     let steps = numbered(plan);
     let parts = [
         header(plan, site, library, &words),
@@ -30,6 +33,24 @@ pub fn text(plan: &Plan, checked: &Checked, site: &Site, library: &Text, lang: L
     let parts = parts.into_iter().filter(|part| !part.is_empty());
     let parts: Vec<String> = parts.map(|part| part.iter().map(|line| line.trim_end()).collect::<Vec<_>>().join("\n")).collect();
     parts.join("\n\n") + "\n"
+}
+
+/// The plan with words in place of what stands for private inputs: before lines are broken.
+fn veiled<'p>(plan: &'p Plan, checked: &Checked, lang: Lang) -> Cow<'p, Plan> {
+    fn strings(json: &mut Json, lang: Lang) {
+        match json {
+            Json::String(text) => *text = veil(text, lang),
+            Json::Array(items) => items.iter_mut().for_each(|item| strings(item, lang)),
+            Json::Object(fields) => fields.values_mut().for_each(|field| strings(field, lang)),
+            _ => {}
+        }
+    }
+    if checked.inputs.iter().all(|input| !input.private) {
+        return Cow::Borrowed(plan);
+    }
+    let mut json = serde_json::to_value(plan).unwrap_or_default();
+    strings(&mut json, lang);
+    serde_json::from_value(json).map_or(Cow::Borrowed(plan), Cow::Owned)
 }
 
 fn header(plan: &Plan, site: &Site, library: &Text, words: &Words) -> Vec<String> {

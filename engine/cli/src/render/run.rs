@@ -7,7 +7,7 @@ use kirikae_engine::run::{Doing, EndOfRun, ErrorBody, Event, EventBody, Observer
 use kirikae_engine::text::Lang;
 use serde_json::{Value as Json, json};
 
-use super::{out, pad};
+use super::{out, pad, veil};
 use crate::globals::Format;
 
 /// Shows events as they happen: lines for people, or one JSON object a line.
@@ -74,7 +74,7 @@ impl Observer for Screen {
             Format::Json => out(&json!(event).to_string()),
             _ => {
                 if let Some(line) = self.line(program, event) {
-                    out(&line);
+                    out(&veil(&line, self.lang));
                 }
             }
         }
@@ -201,7 +201,7 @@ pub fn show(program: &Program, state: &State, lang: Lang) -> String {
         }
     }
     lines.extend(next(state, lang));
-    lines.join("\n") + "\n"
+    veil(&lines.join("\n"), lang) + "\n"
 }
 
 /// What came of a step: the number of a request under the name that the portal's pages have for it, a certificate, a place.
@@ -295,5 +295,5 @@ pub fn dry_run(dry: &DryRun, lang: Lang) -> String {
             lines.push(format!("      {}: {}", if ja { "直し方" } else { "cure" }, cure.get(lang)));
         }
     }
-    lines.join("\n") + "\n"
+    veil(&lines.join("\n"), lang) + "\n"
 }

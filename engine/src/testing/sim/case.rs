@@ -78,7 +78,7 @@ impl Case {
         let number = seed / SEEDS_OF_A_CASE;
         let mut rng = Rng::new(number, 2);
         // Every third case is a shipped playbook, every second of them a renewal.
-        let shipped = (number % 3 == 0).then(|| if number % 2 == 0 { SHIPPED[0] } else { SHIPPED[(number / 6) as usize % SHIPPED.len()] });
+        let shipped = number.is_multiple_of(3).then(|| if number.is_multiple_of(2) { SHIPPED[0] } else { SHIPPED[(number / 6) as usize % SHIPPED.len()] });
         let (name, text, checked) = match shipped {
             Some(id) => {
                 let source = Shelf::default().playbook(id).expect("a shipped playbook");

@@ -220,7 +220,7 @@ impl Checker {
     /// The state that the core keeps says the same.
     fn compare(&self, site: &Site<'_>, state: &State, found: &mut Vec<String>) {
         // Every event looks at all of them; at what they gave, a share of the events.
-        let closely = state.seq % 8 == 0 || matches!(state.phase, Phase::Ended(_));
+        let closely = state.seq.is_multiple_of(8) || matches!(state.phase, Phase::Ended(_));
         for (address, ended) in &self.ended {
             match state.ended(address) {
                 Some(now) if now.at == ended.at && now.outcome == ended.outcome && now.outputs.len() == ended.outputs.len() && (!closely || now == ended) => {}
