@@ -49,7 +49,12 @@ fn an_entry_is_kept_listed_replaced_and_erased() {
     assert_eq!(vault.list().unwrap()[2], info("obn/renew-web.p12_password"));
     for id in &ids {
         assert_eq!(value(&vault, id).unwrap(), format!("value of {id}"));
+        assert_eq!(vault.info(&SecretRef::vault(id)).unwrap(), Some(info(id)));
     }
+    assert_eq!(vault.info(&SecretRef::vault("b")).unwrap(), None);
+    let below = |prefix: &str| vault.below(prefix).unwrap().iter().map(|reference| reference.id().to_owned()).collect::<Vec<_>>();
+    assert_eq!(below("obn/"), ["obn/renew-web.p12_password"], "upper and lower case are two");
+    assert_eq!((below("20261123-abcdef/ref").len(), below("x").len()), (1, 0));
 
     vault.put(&EntryInfo { about: "newer".into(), ..info(&ids[0]) }, &Secret::text("second")).unwrap();
     assert_eq!((value(&vault, &ids[0]).as_deref(), vault.list().unwrap()[0].about.as_str()), (Some("second"), "newer"));

@@ -11,6 +11,7 @@ use kirikae_engine::dsl::{CertInfo, FileRef, Proof, ProofBy, ProofKind, Value};
 use kirikae_engine::secret::Secret;
 use kirikae_engine::testing::{Ended, FakeSink, World, certificate, inputs};
 use kirikae_engine::text::Text;
+use sha2::{Digest, Sha256};
 
 const CODE: &str = "0110119153";
 
@@ -120,6 +121,36 @@ fn a_torn_backup_is_noticed() {
         world.folder.tear_next_write();
         assert_eq!(world.step("file.save", &save).unwrap_err().code, "FILE.DIFFERENT");
         assert_eq!(world.step("file.save", &save).unwrap_err().code, "FILE.DIFFERENT", "and it does not count as the backup later");
+    }
+}
+
+#[test]
+fn a_backup_that_reads_back_changed_is_no_backup() {
+    for world in [World::obn(), World::obn().plain_backup()] {
+        let cert = new_cert();
+        let save = inputs([("file", Value::File(p12(&world, &cert))), backup(), cert_input(&cert), p12_password()]);
+        world.folder.flip_next_write();
+        assert_eq!(world.step("file.save", &save).unwrap_err().code, "FILE.DIFFERENT");
+        assert_eq!(world.step("file.save", &save).unwrap_err().code, "FILE.DIFFERENT", "and it does not count as the backup later");
+    }
+}
+
+#[test]
+fn a_bare_certificate_is_read_back_and_compared() {
+    let der = b"\x30\x82 what a certificate would be".to_vec();
+    let pem = "text before\n-----BEGIN CERTIFICATE-----\nMIIgd2hhdCBhIGNlcnRpZmljYXRl\nIHdvdWxkIGJl\n-----END CERTIFICATE-----\n".to_owned();
+    let cert = CertInfo { sha256: hex::encode(Sha256::digest(&der)), ..new_cert() };
+    for content in [der, pem.into_bytes()] {
+        let world = World::obn();
+        let file = world.blobs.keep("ca.cer", &Secret::bytes(content), false).unwrap();
+        let save = |name: &str, cert: &CertInfo| inputs([("file", Value::File(file.clone())), backup(), ("name", word(name)), cert_input(cert)]);
+        let outputs = world.outputs("file.save", &save("a.cer", &cert)).unwrap();
+        assert!(!outputs.contains_key("backed_up"), "without its key nothing is backed up");
+        assert_eq!(world.step("file.save", &save("b.cer", &new_cert())).unwrap_err().code, "KEY.MISMATCH", "another certificate");
+        world.folder.flip_next_write();
+        assert_eq!(world.step("file.save", &save("c.cer", &cert)).unwrap_err().code, "FILE.DIFFERENT");
+        world.folder.tear_next_write();
+        assert_eq!(world.step("file.save", &save("d.cer", &cert)).unwrap_err().code, "FILE.DIFFERENT");
     }
 }
 

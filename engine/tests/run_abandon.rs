@@ -6,10 +6,11 @@ mod support;
 use std::collections::BTreeMap;
 
 use kirikae_engine::action::Answer;
+use kirikae_engine::backend::BackendError;
 use kirikae_engine::backend::profile::Operation;
 use kirikae_engine::clock::Clock;
 use kirikae_engine::journal::{Commitment, Journal};
-use kirikae_engine::run::{EventBody, Phase, Program, Settled, State, Word, abandonment, apply, earlier, in_doubt};
+use kirikae_engine::run::{Doubt, Event, EventBody, Outcome, Phase, Program, RunEnd, Settled, State, Word, abandonment, apply, earlier, in_doubt};
 use kirikae_engine::testing::{Fault, World, certificate};
 use kirikae_engine::text::Lang;
 use support::{CURRENT, Desk, REQUEST, RUN};
@@ -35,14 +36,18 @@ fn word(settled: Settled) -> Vec<Word> {
     vec![Word { step: None, settled }]
 }
 
+fn given_up(desk: &Desk, events: &[Event], words: &[Word]) -> Result<Vec<EventBody>, BackendError> {
+    abandonment(RUN, events, words, &answer(desk), "")
+}
+
 /// Gives the run up as `kirikae abandon` does.
-fn abandon(desk: &Desk, program: &Program, state: &State, words: &[Word]) -> State {
+fn abandon(desk: &Desk, program: &Program, words: &[Word]) -> State {
     let mut journal = Journal::open(desk.state.path()).unwrap();
-    let mut state = state.clone();
-    for body in abandonment(&state.clone(), words, &answer(desk), "").unwrap() {
-        let event = journal.append(RUN, desk.world.clock.now(), body).unwrap();
-        apply(program, &mut state, &event);
+    for body in given_up(desk, &desk.events(), words).unwrap() {
+        journal.append(RUN, desk.world.clock.now(), body).unwrap();
     }
+    let mut state = State::new(RUN);
+    desk.events().iter().for_each(|event| apply(program, &mut state, event));
     state
 }
 
@@ -64,43 +69,30 @@ fn told(desk: &Desk, program: &Program, lang: Lang) -> Vec<String> {
 fn a_run_in_doubt_is_given_up_only_with_a_persons_word() {
     let desk = desk(Some(Fault::DropBefore));
     let program = desk.program(&request());
-    let state = desk.apply(&program);
-    assert_eq!(in_doubt(&state), ["request"]);
-    let refused = abandonment(&state, &[], &answer(&desk), "").unwrap_err();
-    assert_eq!(refused.code, "STEP.UNCERTAIN");
+    desk.apply(&program);
+    let events = desk.events();
+    assert_eq!(in_doubt(&events), BTreeMap::from([("request", Doubt::Uncertain)]));
+    assert_eq!(given_up(&desk, &events, &[]).unwrap_err().code, "STEP.UNCERTAIN");
     let other = [Word { step: Some("current".to_owned()), settled: Settled::Done }];
-    assert!(abandonment(&state, &other, &answer(&desk), "").unwrap_err().cause.ja.contains("current ではありません"));
+    assert!(given_up(&desk, &events, &other).unwrap_err().cause.ja.contains("current ではありません"));
     let twice = [word(Settled::Done), word(Settled::NotDone)].concat();
-    assert_eq!(abandonment(&state, &twice, &answer(&desk), "").unwrap_err().code, "STEP.UNCERTAIN", "two words contradict each other");
-    let ended = abandon(&desk, &program, &state, &word(Settled::NotDone));
-    assert!(matches!(ended.phase, Phase::Ended(_)));
+    assert_eq!(given_up(&desk, &events, &twice).unwrap_err().code, "STEP.UNCERTAIN", "two words contradict each other");
+    let ended = abandon(&desk, &program, &word(Settled::NotDone));
+    assert_eq!(ended.phase, Phase::Ended(RunEnd::Abandoned));
     assert_eq!(commitments(&desk, &program).iter().map(|c| c.state.as_str()).collect::<Vec<_>>(), ["not_done"]);
     assert_eq!(told(&desk, &program, Lang::Ja), Vec::<String>::new(), "what did not happen binds nobody");
-    assert_eq!(abandonment(&ended, &[], &answer(&desk), "").unwrap_err().code, "RUN.ENDED");
+    assert_eq!(given_up(&desk, &desk.events(), &[]).unwrap_err().code, "RUN.ENDED");
 }
 
 #[test]
 fn settled_as_done_it_is_done_for_every_later_plan() {
     let desk = desk(Some(Fault::DropBefore));
     let program = desk.program(&request());
-    let state = desk.apply(&program);
-    let ended = abandon(&desk, &program, &state, &word(Settled::Done));
-    assert!(ended.ended("request").is_some(), "what is settled is no longer left to do");
+    desk.apply(&program);
+    let ended = abandon(&desk, &program, &word(Settled::Done));
+    assert_eq!(ended.ended("request").unwrap().outcome, Outcome::Changed, "what is settled is no longer left to do");
     assert_eq!(commitments(&desk, &program).iter().map(|c| c.state.as_str()).collect::<Vec<_>>(), ["done"]);
     insta::assert_snapshot!("told-after-done", [told(&desk, &program, Lang::Ja), told(&desk, &program, Lang::En)].concat().join("\n"));
-}
-
-/// The state of a run whose process ended right after an intent.
-fn crashed(desk: &Desk, program: &Program) -> State {
-    let mut state = State::new(RUN);
-    for event in desk.events() {
-        let last = matches!(&event.body, EventBody::IntentRecorded { .. });
-        apply(program, &mut state, &event);
-        if last {
-            break;
-        }
-    }
-    state
 }
 
 #[test]
@@ -108,12 +100,15 @@ fn a_step_in_flight_becomes_uncertain_before_it_is_settled() {
     let desk = desk(None);
     let program = desk.program(&request());
     desk.apply(&program);
-    let state = crashed(&desk, &program);
-    assert_eq!(in_doubt(&state), ["request"], "nobody knows what became of it");
-    let kinds: Vec<&str> = abandonment(&state, &word(Settled::Done), &answer(&desk), "").unwrap().iter().map(EventBody::kind).collect();
-    assert_eq!(kinds, ["Uncertain", "HumanAnswered", "StepEnded", "RunAbandoned"]);
-    let kinds: Vec<&str> = abandonment(&state, &word(Settled::NotDone), &answer(&desk), "").unwrap().iter().map(EventBody::kind).collect();
-    assert_eq!(kinds, ["Uncertain", "HumanAnswered", "RunAbandoned"]);
+    let events = desk.events();
+    let intent = events.iter().position(|event| event.body.kind() == "IntentRecorded").unwrap();
+    // The process ended right after the intent.
+    let crashed = &events[..=intent];
+    assert_eq!(in_doubt(crashed), BTreeMap::from([("request", Doubt::InFlight)]), "nobody knows what became of it");
+    let kinds = |settled| given_up(&desk, crashed, &word(settled)).unwrap().iter().map(EventBody::kind).collect::<Vec<_>>();
+    assert_eq!(kinds(Settled::Done), ["Uncertain", "HumanAnswered", "StepEnded", "RunAbandoned"]);
+    assert_eq!(kinds(Settled::NotDone), ["Uncertain", "HumanAnswered", "RunAbandoned"]);
+    assert_eq!(in_doubt(&events), BTreeMap::new(), "an answer settled it");
 }
 
 #[test]

@@ -502,3 +502,34 @@ fn a_look_that_fails_for_good_parks_at_once() {
     assert!(desk.waits.borrow().is_empty());
     assert_eq!(desk.resume(&program).phase, Phase::Ended(RunEnd::Done), "resume looks once more");
 }
+
+#[test]
+fn a_secret_is_asked_for_only_when_nothing_else_is_under_way() {
+    let desk = desk();
+    let file = desk.world.p12.make("0417", &certificate("0110119153", 2, "2026-11-01", "2030-02-01"), &[]);
+    desk.world.folder.put("new.p12", file.expose());
+    desk.typist.typed.lock().unwrap().push_back("0417");
+    *desk.typist.typing.lock().unwrap() = Duration::from_hours(1);
+    let inspect = "\n  inside:\n    title: 中を見る\n    needs: [file]\n    uses: p12.inspect@1\n    with: { file: \"${{ steps.file.file }}\", password: \"${{ secrets.pin }}\" }\n";
+    let program = desk.program(&format!("{}{inspect}{}", find("file", "backup", "new.p12"), tell("told", "")));
+    let gate = Gate::shut();
+    let at = Mutex::new(BTreeMap::new());
+    let mut process = Process::new(&desk).when(|event| {
+        if let EventBody::StepEnded { step, .. } = &event.body {
+            at.lock().unwrap().insert(step.clone(), event.at);
+        }
+    });
+    process.backends.notifier = Arc::new(HeldNotifier { inner: desk.world.notifier.clone(), gate: gate.clone() });
+    let state = std::thread::scope(|scope| {
+        scope.spawn(|| {
+            gate.await_inside(1);
+            // `inside` wants its secret by now.
+            std::thread::sleep(Duration::from_millis(200));
+            gate.open();
+        });
+        process.begin(&program)
+    });
+    assert_eq!(state.phase, Phase::Ended(RunEnd::Done));
+    let at = at.into_inner().unwrap();
+    assert!(at["told"] < at["inside"], "the notice that was in flight did not wait for an hour of typing: {at:?}");
+}

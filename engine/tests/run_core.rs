@@ -95,6 +95,40 @@ fn duplicates_change_nothing_and_a_state_read_back_decides_and_goes_on_the_same(
 }
 
 #[test]
+fn an_answer_that_comes_twice_changes_nothing_though_it_is_written_down_twice() {
+    let mut again = 0;
+    for story in stories() {
+        for count in 0..=story.events.len() {
+            let state = after(&story, count);
+            let answers = story.events[..count].iter().filter(|event| matches!(event.body, EventBody::Observed { .. } | EventBody::EffectEnded { .. }));
+            for answer in answers {
+                let mut told = state.clone();
+                apply(&story.program, &mut told, &Event { seq: state.seq + 1, at: state.at.unwrap(), body: answer.body.clone() });
+                assert_eq!(told, State { seq: state.seq + 1, ..state.clone() }, "{:?} again after {count} events", answer.body);
+                again += 1;
+            }
+        }
+    }
+    assert!(again > 100);
+}
+
+#[test]
+fn an_answer_that_comes_when_its_step_is_uncertain_already_still_counts() {
+    let story = story(&desk(), &format!("{CURRENT}{REQUEST}"), 0);
+    let ended = story.events.iter().position(|event| event.body.kind() == "EffectEnded").unwrap();
+    let mut state = after(&story, ended);
+    let mut tell = |body: EventBody| {
+        let event = Event { seq: state.seq + 1, at: state.at.unwrap(), body };
+        apply(&story.program, &mut state, &event);
+        state.step("request").unwrap().doing.clone()
+    };
+    let doubt =
+        EventBody::Uncertain { step: "request".to_owned(), code: "RUN.INTERRUPTED".to_owned(), why: kirikae_engine::text::Text::default(), attempt: None };
+    assert!(matches!(tell(doubt), Doing::Uncertain(_)));
+    assert!(matches!(tell(story.events[ended].body.clone()), Doing::Effected { unchanged: false, .. }));
+}
+
+#[test]
 fn every_event_that_the_driver_wrote_of_its_own_accord_is_what_the_core_commanded() {
     // What is no answer to a command (`Observed`, `EffectEnded`, a person) comes from outside; everything else the core decides.
     for story in stories() {

@@ -1,7 +1,11 @@
 //! The binary, a lab in its own process, and what the lab's `effects.jsonl` says.
 #![allow(clippy::unwrap_used, clippy::expect_used, dead_code)]
 
+pub mod canary;
 pub mod component;
+#[cfg(target_os = "linux")]
+pub mod gate;
+pub mod shipped;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -30,7 +34,13 @@ pub struct Lab {
 impl Lab {
     /// Starts a lab; a request is issued at once.
     pub fn start(arguments: &[&str]) -> Self {
+        Self::start_with(arguments, |_| ())
+    }
+
+    /// The same, after something was done about its folder.
+    pub fn start_with(arguments: &[&str], prepare: impl FnOnce(&Path)) -> Self {
         let place = tempfile::tempdir().unwrap();
+        prepare(&place.path().join("lab"));
         let child = kirikae()
             .args(["lab", "--pace", "0", "--dir"])
             .arg(place.path().join("lab"))
@@ -48,6 +58,12 @@ impl Lab {
         // The lab waits 40 s before an absence counts; tests that do not hide rows need not.
         lab.edit_site("absent_after: 40s", "absent_after: 1s");
         lab
+    }
+
+    /// Leaves the folder behind when this is dropped, and says where it is.
+    pub fn keep(&mut self) -> PathBuf {
+        self.place.disable_cleanup(true);
+        self.place.path().to_owned()
     }
 
     /// A path below the lab's folder.

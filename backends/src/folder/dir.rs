@@ -107,7 +107,8 @@ impl FolderRead for DirFolder {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::local(&[Verb::List, Verb::Read, Verb::Write])
+        // A network share or a worn stick can hold a file operation for as long as it likes.
+        Capabilities { interruptible: false, ..Capabilities::local(&[Verb::List, Verb::Read, Verb::Write]) }
     }
 
     fn plain(&self) -> bool {

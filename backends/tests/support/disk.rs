@@ -2,19 +2,26 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A mounted file system of 64 KiB; unmounted when dropped.
+/// A mounted file system in memory; unmounted when dropped.
 pub struct TinyDisk {
     folder: tempfile::TempDir,
 }
 
 impl TinyDisk {
-    /// Mounts one, if this user may.
+    /// Mounts one of 64 KiB, if this user may.
+    #[allow(dead_code)]
     pub fn mount() -> Option<Self> {
+        Self::sized(64)
+    }
+
+    /// Mounts one of so many KiB, if this user may.
+    pub fn sized(kib: usize) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"]).arg(folder.path()).output();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={kib}k"), "tmpfs"]).arg(folder.path()).output();
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self { folder });
         }
@@ -35,15 +42,15 @@ impl TinyDisk {
         self.folder.path()
     }
 
-    /// Fills it but for `left` blocks of 4 KiB.
+    /// Fills it up but for `left` blocks of 4 KiB.
     pub fn fill(&self, left: usize) -> PathBuf {
         let filler = self.path().join(".filler");
         let _ = fs::remove_file(&filler);
-        let mut blocks = 0;
-        while fs::write(&filler, vec![1; (blocks + 1) * 4096]).is_ok() {
+        let (mut file, mut blocks) = (fs::File::create(&filler).unwrap(), 0);
+        while file.write_all(&[1; 4096]).is_ok() {
             blocks += 1;
         }
-        fs::write(&filler, vec![1; (blocks - left) * 4096]).unwrap();
+        file.set_len((blocks - left as u64) * 4096).unwrap();
         filler
     }
 }

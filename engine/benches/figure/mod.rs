@@ -29,6 +29,20 @@ impl Figures {
         println!("{what:<70} {value:>10.3} {unit:<3} limit {limit:>7.1} {unit:<3} {verdict}");
     }
 
+    /// Prints a figure that must be at least its limit, both in `unit`.
+    #[allow(dead_code)]
+    pub fn at_least(&mut self, what: &str, value: f64, limit: f64, unit: &str) {
+        let verdict = if value >= limit {
+            "ok"
+        } else if value > limit / FAR {
+            "MISSED"
+        } else {
+            self.missed_by_far = true;
+            "MISSED BY FAR"
+        };
+        println!("{what:<70} {value:>10.3} {unit:<3} least {limit:>7.1} {unit:<3} {verdict}");
+    }
+
     /// Prints a figure that has no limit of its own.
     pub fn note(&self, what: &str, value: f64, unit: &str) {
         println!("{what:<70} {value:>10.3} {unit}");

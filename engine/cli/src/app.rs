@@ -55,6 +55,8 @@ enum Command {
     Certs,
     /// Say what a PKCS#12 or certificate file holds. Imports nothing, costs no attempts
     Inspect(commands::inspect::Args),
+    /// List the backups of the site, or bring a certificate with its key back from one into a store
+    Restore(commands::restore::Args),
     /// List the actions that a step can use, or print the manual of one: inputs, outputs, effect, errors, an example
     Actions(commands::actions::Args),
     /// Which manual sections have a step, and which steps cite no section
@@ -91,6 +93,7 @@ pub fn main() -> ExitCode {
         Command::Secrets(args) => commands::secrets::run(globals, args),
         Command::Certs => commands::certs::run(globals),
         Command::Inspect(args) => commands::inspect::run(globals, args),
+        Command::Restore(args) => commands::restore::run(globals, args),
         Command::Actions(args) => commands::actions::run(globals, args),
         Command::Coverage(args) => commands::coverage::run(globals, args),
         Command::New(args) => commands::new::run(globals, args),

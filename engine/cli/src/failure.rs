@@ -1,14 +1,16 @@
 //! Why a command could not do its work: code, cause, cure, exit code.
 
+use jiff::tz::TimeZone;
 use kirikae_engine::backend::BackendError;
 use kirikae_engine::journal::{JournalError, PlaceError};
-use kirikae_engine::run::{InputProblem, RunError};
+use kirikae_engine::plan::Moved;
+use kirikae_engine::run::{InputProblem, NotReplaced, RunError};
 use kirikae_engine::text::{Diagnostic, Lang, Sources, Text};
 use serde_json::json;
 
 use crate::exit;
 use crate::globals::Format;
-use crate::render::diagnostic;
+use crate::render::{diagnostic, drift};
 
 /// Why a command could not do its work.
 #[derive(Debug)]
@@ -23,6 +25,13 @@ pub enum Failure {
         cure: Text,
         /// Exit code.
         exit: u8,
+    },
+    /// Things are not as they were planned or begun.
+    Moved {
+        /// The error.
+        error: Box<BackendError>,
+        /// What moved.
+        moved: Vec<Moved>,
     },
     /// Findings in documents.
     Findings(Box<Sources>, Vec<Diagnostic>),
@@ -42,6 +51,7 @@ impl Failure {
     pub fn exit(&self) -> u8 {
         match self {
             Self::Coded { exit, .. } => *exit,
+            Self::Moved { error, .. } => exit_of(&error.code),
             Self::Findings(..) | Self::Inputs(..) => exit::USAGE,
             Self::Output => exit::DONE,
         }
@@ -61,6 +71,11 @@ impl Failure {
                 if !cure.get(lang).is_empty() {
                     crate::render::err(&format!("  {cure_word}: {}", cure.get(lang)));
                 }
+            }
+            Self::Moved { error, moved } => {
+                crate::render::err(&format!("{word} {}  {}", error.code, error.cause.get(lang)));
+                drift::lines(moved, &TimeZone::UTC, lang).iter().for_each(|line| crate::render::err(&format!("  {line}")));
+                crate::render::err(&format!("  {cure_word}: {}", error.cure.get(lang)));
             }
             Self::Findings(sources, findings) => crate::render::err(&diagnostic::text(sources, findings, lang)),
             Self::Inputs(sources, problems) => {
@@ -84,6 +99,9 @@ impl Failure {
     fn json(&self, lang: Lang) -> serde_json::Value {
         match self {
             Self::Coded { code, cause, cure, .. } => json!({"errors": [{"code": code, "message": cause.get(lang), "cure": cure.get(lang)}]}),
+            Self::Moved { error, moved } => {
+                json!({"errors": [{"code": error.code, "message": error.cause.get(lang), "cure": error.cure.get(lang), "moved": moved}]})
+            }
             Self::Findings(sources, findings) => json!({"errors": diagnostic::json(sources, findings, lang)}),
             Self::Inputs(_, problems) => {
                 let problems: Vec<_> =
@@ -97,15 +115,28 @@ impl Failure {
 
 fn exit_of(code: &str) -> u8 {
     match code {
-        "PLAN.USED" | "PLAN.DRIFT" | "PLAN.EXPIRED" => exit::DRIFT,
-        "RUN.ENDED" => exit::USAGE,
+        "PLAN.USED" | "PLAN.DRIFT" | "PLAN.EXPIRED" | "PLAN.EDITED" | "PLAN.ELSEWHERE" => exit::DRIFT,
+        "RUN.ENDED" | "PLAN.UNREADABLE" => exit::USAGE,
         _ => exit::FAILED,
     }
 }
 
 impl From<BackendError> for Failure {
     fn from(error: BackendError) -> Self {
+        let moved = Moved::of_error(&error.data);
+        if !moved.is_empty() {
+            return Self::Moved { error: Box::new(error), moved };
+        }
         Self::Coded { exit: exit_of(&error.code), code: error.code, cause: error.cause, cure: error.cure }
+    }
+}
+
+impl From<NotReplaced> for Failure {
+    fn from(refusal: NotReplaced) -> Self {
+        match refusal {
+            NotReplaced::Findings(sources, findings) => Self::Findings(sources, findings),
+            NotReplaced::Refused(error) => error.into(),
+        }
     }
 }
 

@@ -146,6 +146,7 @@ impl Job {
     pub fn plan(&self, scope: LookScope, journal: Option<&Journal>) -> Plan {
         self.with_world(journal, &NoSecrets, |world| {
             let mut plan = plan(&self.request(scope, world.now, vec![]), world);
+            plan.state = journal.and_then(|journal| journal.state_id().ok());
             plan.diagnostics.extend(self.earlier(&plan, journal));
             plan.diagnostics.extend(rule_notices(&plan, &self.checked, &self.open.site.approvals));
             plan.digest = plan.compute_digest();

@@ -12,7 +12,7 @@ use kirikae_backends::store::p12::Pkcs12Files;
 use kirikae_backends::vault::age::AgeVault;
 use kirikae_backends::{StoreSettings, builtin};
 use kirikae_engine::backend::profile::Profile;
-use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, StoreWrite, Vault};
+use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, FolderWrite, StoreWrite, Vault};
 use kirikae_engine::check::Checked;
 use kirikae_engine::dsl::site::{BackendPort, BackendSite, PortalSite, RootsAt, SecretSource, Site};
 use kirikae_engine::dsl::{RoleKind, Type, decode_site};
@@ -110,9 +110,7 @@ fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendS
     }
     match bound.port {
         BackendPort::Folder => {
-            let path = bound.path.as_ref().map(|path| open.base.join(path));
-            let settings = FolderSettings { path: path.unwrap_or_default(), removable: bound.removable, plain: bound.plain };
-            set.folders.insert(role.to_owned(), (builtin().folder(&bound.kind)?.open)(&settings)?);
+            set.folders.insert(role.to_owned(), open_folder(bound, open)?);
         }
         _ => {
             set.stores.insert(role.to_owned(), open_store(role, bound, open, vault)?);
@@ -137,6 +135,23 @@ pub fn open_stores(open: &OpenSite, vault: &Arc<dyn Vault>) -> Vec<OpenStore> {
         open.site.programs.iter().flat_map(|(id, program)| program.backends.iter().map(move |(role, bound)| (format!("{id}/{role}"), role, bound)));
     let stores = of_site.chain(of_programs).filter(|(_, _, bound)| bound.port == BackendPort::Store);
     stores.map(|(name, role, bound)| (name, open_store(role, bound, open, vault))).collect()
+}
+
+/// A folder of the site: its name (`backup`, `obn/backup`), and the folder or why it cannot be opened.
+pub type OpenFolder = (String, Result<Arc<dyn FolderWrite>, BackendError>);
+
+/// Every folder that the site binds, for itself or for a program.
+pub fn open_folders(open: &OpenSite) -> Vec<OpenFolder> {
+    let of_site = open.site.backends.iter().map(|(role, bound)| (role.clone(), bound));
+    let of_programs = open.site.programs.iter().flat_map(|(id, program)| program.backends.iter().map(move |(role, bound)| (format!("{id}/{role}"), bound)));
+    let folders = of_site.chain(of_programs).filter(|(_, bound)| bound.port == BackendPort::Folder);
+    folders.map(|(name, bound)| (name, open_folder(bound, open))).collect()
+}
+
+fn open_folder(bound: &BackendSite, open: &OpenSite) -> Result<Arc<dyn FolderWrite>, BackendError> {
+    let path = bound.path.as_ref().map(|path| open.base.join(path)).unwrap_or_default();
+    let settings = FolderSettings { path, removable: bound.removable, plain: bound.plain };
+    (builtin().folder(&bound.kind)?.open)(&settings)
 }
 
 /// The password of a store: from the source the site names, else made once and kept in the vault.

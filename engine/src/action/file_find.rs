@@ -8,10 +8,10 @@ use crate::secret::Secret;
 use crate::text::{Phrase, Text};
 
 /// Files over 16 MiB are no certificate files.
-pub(super) const LARGEST: u64 = 16 << 20;
+pub(crate) const LARGEST: u64 = 16 << 20;
 
 /// What a wrapped backup's name ends with.
-pub(super) const WRAPPED: &str = ".age";
+pub(crate) const WRAPPED: &str = ".age";
 
 /// The action.
 pub(super) struct FileFind;

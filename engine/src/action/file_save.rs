@@ -1,9 +1,11 @@
 //! `file.save`: writes a backup of a file into a folder and reads it back.
 
-use super::manifest::{input, manifest, output};
+use base64::Engine;
 use sha2::{Digest, Sha256};
 
 use super::file_find::{LARGEST, WRAPPED};
+use super::manifest::{input, manifest, output};
+use super::received::is_whole_pkcs12;
 use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx};
 use crate::backend::{BackendError, FolderRead, Progress, Verb};
 use crate::dsl::{BackupRef, FileRef, RoleKind, Type, Value};
@@ -142,24 +144,39 @@ impl Saved {
     /// The outputs; `backed_up` only after key and certificate were found in what was read back.
     fn verify(self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
         let mut outputs = Outputs::from([("place".to_owned(), Value::Str(self.place.clone())), ("sha256".to_owned(), Value::Str(self.sha256.clone()))]);
-        if let (Some(cert), Some(content)) = (inputs.cert("cert"), &self.content)
-            && inputs.has("password")
-        {
+        let (Some(cert), Some(content)) = (inputs.cert("cert"), &self.content) else { return Ok(outputs) };
+        let mismatch = |ja: String, en: String| Err(BackendError::new("KEY.MISMATCH", Text::new(ja, en)));
+        if inputs.has("password") {
             let opened = cx.backends.p12().open(content, &cx.secret(inputs, "password")?)?;
             if opened.leaf.info.sha256 != cert.sha256 {
-                return Err(BackendError::new(
-                    "KEY.MISMATCH",
-                    Text::new(
-                        format!("{} に入っているのは拇印 {} の証明書で、{} ではありません。", self.place, opened.leaf.info.sha1, cert.sha1),
-                        format!("{} holds the certificate {}, not {}.", self.place, opened.leaf.info.sha1, cert.sha1),
-                    ),
-                ));
+                return mismatch(
+                    format!("{} に入っているのは拇印 {} の証明書で、{} ではありません。", self.place, opened.leaf.info.sha1, cert.sha1),
+                    format!("{} holds the certificate {}, not {}.", self.place, opened.leaf.info.sha1, cert.sha1),
+                );
             }
             let backup = BackupRef { thumbprint: cert.sha1.clone(), place: self.place, sha256: self.sha256, at: cx.wall };
             outputs.insert("backed_up".to_owned(), Value::BackupRef(backup));
+        } else if !is_whole_pkcs12(content.expose()) && !holds_certificate(content.expose(), &cert.sha256) {
+            return mismatch(
+                format!("{} に拇印 {} の証明書がありません。", self.place, cert.sha1),
+                format!("{} does not hold the certificate {}.", self.place, cert.sha1),
+            );
         }
         Ok(outputs)
     }
+}
+
+/// Whether a file without a key is this certificate (DER), or has it among its PEM blocks (RFC 7468).
+fn holds_certificate(content: &[u8], sha256: &str) -> bool {
+    let is_it = |der: &[u8]| hex::encode(Sha256::digest(der)) == sha256;
+    let of_block = |block: &str| {
+        let (body, _) = block.split_once("-----END CERTIFICATE-----")?;
+        let body: String = body.split_whitespace().collect();
+        base64::engine::general_purpose::STANDARD.decode(body).ok()
+    };
+    let text = String::from_utf8_lossy(content);
+    let blocks = text.split("-----BEGIN CERTIFICATE-----").skip(1);
+    is_it(content) || blocks.filter_map(of_block).any(|der| is_it(&der))
 }
 
 fn folder<'a>(cx: &ReadCx<'a>, inputs: &Inputs) -> Result<&'a dyn FolderRead, BackendError> {

@@ -19,6 +19,17 @@ pub enum Effect {
     Irreversible,
 }
 
+impl Effect {
+    /// The word in plans.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Write => "write",
+            Self::Irreversible => "irreversible",
+        }
+    }
+}
+
 /// An input of an action.
 #[derive(Clone, Debug)]
 pub struct InputSpec {

@@ -28,8 +28,10 @@ mod secret_keep;
 mod web_probe;
 
 pub use context::{Answer, Blobs, Intent, IntentOnDisk, Look, Observed, Question, QuestionField, ReadCx, Secrets, Sessions, WriteCx};
+pub(crate) use file_find::{LARGEST as LARGEST_FILE, WRAPPED};
 pub use inputs::{Inputs, NOT_KNOWN, Outputs};
 pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
+pub(crate) use received::is_whole_pkcs12;
 pub use registry::{Registry, registry};
 
 use crate::backend::{BackendError, Progress};

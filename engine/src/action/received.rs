@@ -58,7 +58,7 @@ fn bad(ja: impl Into<String>, en: impl Into<String>) -> BackendError {
 
 /// Whether the bytes are one whole PFX: SEQUENCE { INTEGER 3, .. } (RFC 7292 4), its length that of the bytes.
 /// The indefinite length of BER is taken when it is closed.
-fn is_whole_pkcs12(bytes: &[u8]) -> bool {
+pub(crate) fn is_whole_pkcs12(bytes: &[u8]) -> bool {
     let [0x30, first, rest @ ..] = bytes else { return false };
     let body = match *first {
         0x80 => rest.strip_suffix(&[0, 0]),

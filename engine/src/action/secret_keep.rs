@@ -51,7 +51,7 @@ impl WriteAction for SecretKeep {
         let Some(value) = inputs.0.get("value") else { return Ok(nothing_to_keep(inputs)) };
         let wanted = Wanted::of(inputs, value)?;
         let vault = cx.backends.vault();
-        let named = vault.list()?.into_iter().any(|entry| entry.reference == wanted.reference && entry.name == wanted.name && entry.about == wanted.about);
+        let named = vault.info(&wanted.reference)?.is_some_and(|entry| entry.name == wanted.name && entry.about == wanted.about);
         // A value that was declared (and not shown by a page) may have changed since it was kept under this name.
         let same = match value {
             Value::DeclaredSecret(_) if named => match (cx.secrets.unattended(value)?, vault.get(&wanted.reference)?) {
@@ -74,7 +74,7 @@ impl WriteAction for SecretKeep {
         let Some(value) = inputs.0.get("value") else { return Ok(Progress::Done(Outputs::new())) };
         let wanted = Wanted::of(inputs, value)?;
         let vault = cx.writes.vault();
-        let known = vault.list()?.into_iter().find(|entry| entry.reference == wanted.reference);
+        let known = vault.info(&wanted.reference)?;
         let secret = cx.read.secrets.value(value)?;
         let entry = EntryInfo {
             reference: wanted.reference.clone(),

@@ -368,8 +368,8 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Human,
         p("画面が手順書と違う(まだ何も送っていない)", "the page is not as the manual says (nothing was sent)"),
         p(
-            "画面を見て、プロファイルの言葉を直してください。kirikae resume で続けられます。",
-            "look at the page and mend the labels of the profile; `kirikae resume` goes on.",
+            "画面を見てプロファイルの言葉を直し、kirikae resume --with-profile ファイル で続けてください。",
+            "look at the page, mend the labels of the profile, then go on by `kirikae resume --with-profile FILE`.",
         ),
     ),
     code(

@@ -41,6 +41,20 @@ pub trait Vault: Debug + Send + Sync {
     /// # Errors
     /// `VAULT.UNREADABLE`.
     fn list(&self) -> Result<Vec<EntryInfo>, BackendError>;
+    /// What is known of one entry; `None` if there is none. A vault may hold the entries of many thousands of runs.
+    ///
+    /// # Errors
+    /// `VAULT.UNREADABLE`.
+    fn info(&self, reference: &SecretRef) -> Result<Option<EntryInfo>, BackendError> {
+        Ok(self.list()?.into_iter().find(|entry| entry.reference == *reference))
+    }
+    /// The references of the entries whose id starts with this.
+    ///
+    /// # Errors
+    /// `VAULT.UNREADABLE`.
+    fn below(&self, prefix: &str) -> Result<Vec<SecretRef>, BackendError> {
+        Ok(self.list()?.into_iter().map(|entry| entry.reference).filter(|reference| reference.id().starts_with(prefix)).collect())
+    }
     /// Erases an entry; one that is not there is erased already.
     ///
     /// # Errors

@@ -1,6 +1,10 @@
 //! Time as an input: whoever needs "now" is given a clock.
 
+mod rules;
+
 use jiff::Timestamp;
+
+pub use rules::{is_right, stepped_back};
 
 /// Tells the wall-clock time. It need not be monotonic; the run notices when it steps back.
 pub trait Clock: Send + Sync {

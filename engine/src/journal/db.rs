@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension, Params, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, TransactionBehavior, params};
 use serde_json::Value as Json;
 
 use super::chain::{ChainFault, STATE_RUN, link};
 use super::lock::OpeningLock;
+use super::place::release;
 use super::power::Power;
 use crate::backend::Class;
 use crate::run::{EffectResult, Event, EventBody, Outcome, Seen, Settled};
@@ -29,6 +30,8 @@ CREATE TABLE IF NOT EXISTS claims(credential TEXT PRIMARY KEY, run TEXT NOT NULL
 CREATE TABLE IF NOT EXISTS attempts(device TEXT PRIMARY KEY, used INTEGER NOT NULL, at INTEGER NOT NULL, source TEXT);
 CREATE TABLE IF NOT EXISTS plans(plan_id TEXT PRIMARY KEY, digest TEXT NOT NULL, run TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS blobs(run TEXT NOT NULL, name TEXT NOT NULL, sha256 TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY(run, name));
+CREATE INDEX IF NOT EXISTS commitments_of_steps ON commitments(run, step);
+CREATE INDEX IF NOT EXISTS runs_by_age ON runs(started_at, run);
 CREATE INDEX IF NOT EXISTS acts ON events(at) WHERE kind IN ('ApprovalGiven', 'IntentRecorded');
 ";
 
@@ -121,14 +124,10 @@ impl From<rusqlite::Error> for JournalError {
     fn from(error: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode;
         let (code, cure) = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => ("JOURNAL.FULL", Text::new("状態フォルダの空きを作ってください。", "free some space in the state folder.")),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => (
-                "JOURNAL.CORRUPT",
-                Text::new(
-                    "状態フォルダの控えから journal.db を戻してください。何も送っていません。",
-                    "restore journal.db from a backup of the state folder; nothing was sent.",
-                ),
-            ),
+            Some(ErrorCode::DiskFull) => ("JOURNAL.FULL", free_space()),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                return corrupt(Text::new(format!("journal.db が壊れています: {error}"), format!("journal.db is damaged: {error}")));
+            }
             Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
                 ("JOURNAL.READONLY", Text::new("状態フォルダに書き込めるようにしてください。", "make the state folder writable."))
             }
@@ -138,14 +137,54 @@ impl From<rusqlite::Error> for JournalError {
     }
 }
 
+fn free_space() -> Text {
+    Text::new("状態フォルダの空きを作ってから、続けてください。", "free some space in the state folder, then go on.")
+}
+
+/// SQLite calls it an I/O error when there is no room for the shared memory beside its log.
+fn full_where_no_room(folder: &Path, error: JournalError) -> JournalError {
+    const LEAST: u64 = 64 * 1024;
+    let no_room = || fs4::available_space(folder).is_ok_and(|bytes| bytes < LEAST);
+    if error.code == "JOURNAL.FAILED" && no_room() {
+        return JournalError { code: "JOURNAL.FULL", cure: free_space(), ..error };
+    }
+    error
+}
+
+fn corrupt(cause: Text) -> JournalError {
+    let cure = Text::new(
+        "状態フォルダの控えから journal.db を戻してください。この記録を使った送信は、もう行いません。",
+        "restore journal.db from a backup of the state folder; nothing is sent on the word of this one.",
+    );
+    JournalError { code: "JOURNAL.CORRUPT", cause, cure }
+}
+
+/// An empty or missing journal beside files of runs is a lost one: a new one in its place would know of no claim and no request.
+fn not_lost(folder: &Path) -> Result<(), JournalError> {
+    let empty = std::fs::metadata(folder.join("journal.db")).map_or(true, |file| file.len() == 0);
+    let had_runs = || std::fs::read_dir(folder.join("blobs")).is_ok_and(|mut blobs| blobs.next().is_some());
+    if empty && had_runs() {
+        return Err(corrupt(Text::new(
+            "状態フォルダに実行の控え(blobs)はありますが、journal.db が無いか空です。",
+            "the state folder holds files of runs, but journal.db is missing or empty.",
+        )));
+    }
+    Ok(())
+}
+
 impl Journal {
     /// Opens `FOLDER/journal.db`, making it if it is not there.
     ///
     /// # Errors
     /// `JOURNAL.*`; `JOURNAL.NEWER` if a newer major version wrote it.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
+        Self::open_now(folder).map_err(|error| full_where_no_room(folder, error))
+    }
+
+    fn open_now(folder: &Path) -> Result<Self, JournalError> {
         // SQLite answers "locked" at once, whatever the busy timeout, when two processes make the same new file write-ahead.
         let _opening = OpeningLock::take(folder)?;
+        not_lost(folder)?;
         let connection = Connection::open(folder.join("journal.db"))?;
         connection.busy_timeout(Duration::from_secs(20))?;
         let mode: String = connection.query_row("PRAGMA journal_mode=WAL", [], |row| row.get(0))?;
@@ -174,6 +213,10 @@ impl Journal {
                 });
             }
         }
+        // The identity of this state folder: plans know where they can be used up.
+        if !connection.prepare("SELECT 1 FROM meta WHERE key='state'")?.exists([])? {
+            connection.execute("INSERT OR IGNORE INTO meta(key, value) VALUES('state', lower(hex(randomblob(8))))", [])?;
+        }
         Ok(Self { connection, folder: folder.to_owned(), power: Power::default() })
     }
 
@@ -194,6 +237,22 @@ impl Journal {
         &self.folder
     }
 
+    /// The identity of this state folder.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn state_id(&self) -> Result<String, JournalError> {
+        Ok(self.connection.query_row("SELECT value FROM meta WHERE key='state'", [], |row| row.get(0))?)
+    }
+
+    /// The run that used a plan up.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn plan_used(&self, plan: &str) -> Result<Option<String>, JournalError> {
+        Ok(self.connection.query_row("SELECT run FROM plans WHERE plan_id=?1", [plan], |row| row.get(0)).optional()?)
+    }
+
     /// Appends an event durably and returns it. `wall` is stamped unless it is before the run's last event.
     /// Claims, commitments, the outbox and the run's row change in the same transaction.
     ///
@@ -212,6 +271,14 @@ impl Journal {
     /// # Errors
     /// `JOURNAL.*`; `JOURNAL.FAILED` if the first does not follow the run's last event on disk: somebody else wrote to it.
     pub fn append_all(&mut self, run: &str, events: &[Event]) -> Result<(), JournalError> {
+        match self.append_group(run, events).map_err(|error| full_where_no_room(&self.folder, error)) {
+            // What has happened must be written down: this is what room was kept for.
+            Err(error) if error.code == "JOURNAL.FULL" && release(&self.folder) => self.append_group(run, events),
+            done => done,
+        }
+    }
+
+    fn append_group(&mut self, run: &str, events: &[Event]) -> Result<(), JournalError> {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut tail = Tail::of(&transaction, run)?;
         for event in events {
@@ -252,13 +319,9 @@ impl Journal {
         };
         let (plan, digest, blobs) = (plan.clone(), digest.clone(), blobs.clone());
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let used: Option<String> = transaction.query_row("SELECT run FROM plans WHERE plan_id=?1", [&plan], |row| row.get(0)).optional()?;
-        if let Some(by) = used {
-            return Err(JournalError {
-                code: "PLAN.USED",
-                cause: Text::new(format!("計画 {plan} は実行 {by} で使いました。"), format!("plan {plan} was used by run {by}.")),
-                cure: Text::new("計画は1回限りです。kirikae plan で作り直してください。", "a plan is single-use; plan again."),
-            });
+        let user: Option<String> = transaction.query_row("SELECT run FROM plans WHERE plan_id=?1", [&plan], |row| row.get(0)).optional()?;
+        if let Some(by) = user {
+            return Err(used(&plan, &by));
         }
         transaction.execute("INSERT INTO plans VALUES(?1, ?2, ?3, ?4)", params![plan, digest, run, wall.as_millisecond()])?;
         transaction.execute(
@@ -346,20 +409,25 @@ impl Journal {
     /// # Errors
     /// `JOURNAL.*`.
     pub fn runs(&self) -> Result<Vec<RunRow>, JournalError> {
-        let sql = "SELECT run, playbook, target, plan, started_at, phase, detail FROM runs ORDER BY started_at DESC, run DESC";
-        let mut statement = self.connection.prepare(sql)?;
-        let rows = statement.query_map([], |row| {
-            Ok(RunRow {
-                run: row.get(0)?,
-                playbook: row.get(1)?,
-                target: row.get(2)?,
-                plan: row.get(3)?,
-                started_at: timestamp(row.get(4)?),
-                phase: row.get(5)?,
-                detail: row.get(6)?,
-            })
-        })?;
+        let mut statement = self.connection.prepare(&format!("{RUNS} {NEWEST_FIRST}"))?;
+        let rows = statement.query_map([], run_row)?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The newest run.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn newest(&self) -> Result<Option<RunRow>, JournalError> {
+        Ok(self.connection.query_row(&format!("{RUNS} {NEWEST_FIRST} LIMIT 1"), [], run_row).optional()?)
+    }
+
+    /// The run of this id.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn find(&self, run: &str) -> Result<Option<RunRow>, JournalError> {
+        Ok(self.connection.query_row(&format!("{RUNS} WHERE run=?1"), [run], run_row).optional()?)
     }
 
     /// How many steps of an action were begun since a time, in all runs, or were approved by a site rule and may yet be. What is
@@ -406,11 +474,15 @@ impl Journal {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Checks the chains of all runs.
+    /// Checks the pages of the file and the chains of all runs.
     ///
     /// # Errors
-    /// `JOURNAL.*`.
+    /// `JOURNAL.*`; `JOURNAL.CORRUPT` for a damaged page, also one that holds no event.
     pub fn verify(&self) -> Result<Vec<Verified>, JournalError> {
+        let found: String = self.connection.query_row("PRAGMA integrity_check(1)", [], |row| row.get(0))?;
+        if found != "ok" {
+            return Err(corrupt(Text::new(format!("journal.db が壊れています: {found}"), format!("journal.db is damaged: {found}"))));
+        }
         let mut statement = self.connection.prepare("SELECT DISTINCT run FROM events ORDER BY run")?;
         let runs: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
         runs.iter().map(|run| self.verify_run(run, None)).collect()
@@ -446,6 +518,15 @@ impl Journal {
     }
 }
 
+/// The error of a plan that a run has used up.
+pub fn used(plan: &str, by: &str) -> JournalError {
+    JournalError {
+        code: "PLAN.USED",
+        cause: Text::new(format!("計画 {plan} は実行 {by} で使いました。"), format!("plan {plan} was used by run {by}.")),
+        cure: Text::new("計画は1回限りです。kirikae plan で作り直してください。", "a plan is single-use; plan again."),
+    }
+}
+
 /// The error of a credential that another run has claimed.
 pub(crate) fn unfinished(run: &str) -> JournalError {
     JournalError {
@@ -456,6 +537,21 @@ pub(crate) fn unfinished(run: &str) -> JournalError {
             format!("to go on: kirikae resume {run}   to give it up: kirikae abandon {run}"),
         ),
     }
+}
+
+const RUNS: &str = "SELECT run, playbook, target, plan, started_at, phase, detail FROM runs";
+const NEWEST_FIRST: &str = "ORDER BY started_at DESC, run DESC";
+
+fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
+    Ok(RunRow {
+        run: row.get(0)?,
+        playbook: row.get(1)?,
+        target: row.get(2)?,
+        plan: row.get(3)?,
+        started_at: timestamp(row.get(4)?),
+        phase: row.get(5)?,
+        detail: row.get(6)?,
+    })
 }
 
 fn timestamp(ms: i64) -> Timestamp {
@@ -558,6 +654,10 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
         EventBody::HumanAnswered { step, answer, settled: Some(settled) } => {
             let state = if *settled == Settled::Done { "done" } else { "not_done" };
             commit_as(transaction, run, step, at, state, answer.fields.get("request_id").map(String::as_str))?;
+        }
+        EventBody::ProfileReplaced { from, to, .. } => {
+            let sql = "UPDATE blobs SET sha256=?3 WHERE run=?1 AND sha256=?2 AND name LIKE 'portal:%'";
+            execute(transaction, sql, params![run, from, to])?;
         }
         EventBody::RunParked { cause, .. } => {
             phase("parked", &word(cause))?;

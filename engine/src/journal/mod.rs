@@ -11,8 +11,9 @@ pub(crate) mod place;
 mod power;
 
 pub use chain::{ChainFault, STATE_RUN, link};
-pub use db::{Commitment, Journal, JournalError, RunRow, Verified};
+pub use db::{Commitment, Journal, JournalError, RunRow, Verified, used};
 pub use lock::{DayLock, RunLock};
+pub(crate) use place::is_reserved;
 pub use place::{PlaceError, check_place, release, reserve};
 #[cfg(feature = "testing")]
 pub use power::Cut;

@@ -65,16 +65,24 @@ pub fn reserve(folder: &Path) -> Result<(), PlaceError> {
                     format!("状態フォルダ {} に 8 MiB の空きがありません。", folder.display()),
                     format!("less than 8 MiB free in {}.", folder.display()),
                 ),
-                cure: Text::new("空きを作ってください。まだ何も送っていません。", "free some space; nothing was sent yet."),
+                cure: Text::new(
+                    "空きを作ってから続けてください。この手順ではまだ何も送っていません。",
+                    "free some space and go on; this step has sent nothing yet.",
+                ),
             },
             _ => readonly(folder, &error),
         }
     })
 }
 
-/// Gives the reserved room back. Only room that was kept free: the next run reserves it again.
-pub fn release(folder: &Path) {
-    let _ = fs::remove_file(folder.join("reserve"));
+/// Whether room is kept.
+pub(crate) fn is_reserved(folder: &Path) -> bool {
+    fs::metadata(folder.join("reserve")).is_ok_and(|kept| kept.len() == RESERVE)
+}
+
+/// Gives the reserved room back: at the end of a run, or on a full disk for what must still be written. `false`: none was kept.
+pub fn release(folder: &Path) -> bool {
+    fs::remove_file(folder.join("reserve")).is_ok()
 }
 
 /// Blocks of the disk without writing them, where the file system can; else by filling them.
@@ -133,14 +141,127 @@ fn readonly(folder: &Path, error: &std::io::Error) -> PlaceError {
 
 /// The kind of network file system that a path is on, where the system says (Linux: proc(5), mounts).
 fn network_mount(path: &Path) -> Option<String> {
-    let mounts = fs::read_to_string("/proc/self/mounts").ok()?;
+    if is_unc(path) {
+        return Some("UNC".to_owned());
+    }
+    network_kind(&fs::read_to_string("/proc/self/mounts").ok()?, path)
+}
+
+/// `\\server\share` of Windows.
+fn is_unc(path: &Path) -> bool {
+    use std::path::{Component, Prefix};
+    matches!(path.components().next(), Some(Component::Prefix(prefix)) if matches!(prefix.kind(), Prefix::UNC(..) | Prefix::VerbatimUNC(..)))
+}
+
+/// File systems whose locks and shared memory do not hold between machines, or not at all.
+const NETWORK: &[&str] = &[
+    "9p",
+    "afs",
+    "beegfs",
+    "ceph",
+    "cifs",
+    "coda",
+    "davfs",
+    "gfs2",
+    "glusterfs",
+    "gpfs",
+    "lustre",
+    "ncp",
+    "ncpfs",
+    "nfs",
+    "nfs4",
+    "ocfs2",
+    "orangefs",
+    "prl_fs",
+    "pvfs2",
+    "smb2",
+    "smb3",
+    "smbfs",
+    "vboxsf",
+    "vmhgfs",
+];
+
+/// Programs behind `fuse.*` that reach other machines.
+const NETWORK_FUSE: &[&str] = &[
+    "ceph",
+    "ceph-fuse",
+    "curlftpfs",
+    "davfs",
+    "davfs2",
+    "gcsfuse",
+    "glusterfs",
+    "gvfsd-fuse",
+    "juicefs",
+    "rclone",
+    "s3fs",
+    "smbnetfs",
+    "sshfs",
+    "vmhgfs-fuse",
+];
+
+/// The kind of the mount that a path lies on, if it is a network's. `mounts` is the text of `/proc/self/mounts`; of two mounts at the
+/// same place the later one covers the other.
+fn network_kind(mounts: &str, path: &Path) -> Option<String> {
     let entries = mounts.lines().filter_map(|line| {
         let mut fields = line.split(' ');
-        let (place, kind) = (fields.nth(1)?, fields.next()?);
-        path.starts_with(place.replace("\\040", " ")).then(|| (place.len(), kind.to_owned()))
+        let (place, kind) = (unescape(fields.nth(1)?), fields.next()?);
+        path.starts_with(&place).then(|| (place.len(), kind.to_owned()))
     });
     let (_, kind) = entries.max_by_key(|(length, _)| *length)?;
-    const NETWORK: &[&str] =
-        &["nfs", "nfs4", "cifs", "smb3", "smbfs", "afs", "ceph", "glusterfs", "fuse.sshfs", "fuse.rclone", "ncpfs", "davfs", "fuse.davfs2"];
-    NETWORK.contains(&kind.as_str()).then_some(kind)
+    let over_network = NETWORK.contains(&kind.as_str()) || kind.strip_prefix("fuse.").is_some_and(|program| NETWORK_FUSE.contains(&program));
+    over_network.then_some(kind)
+}
+
+/// White space and backslashes stand as three octal digits in `/proc/self/mounts`.
+fn unescape(place: &str) -> String {
+    let mut parts = place.split('\\');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |mut text, part| {
+        match part.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) => text.extend([char::from(byte).to_string().as_str(), &part[3..]]),
+            None => text.extend(["\\", part]),
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MOUNTS: &str = r"/dev/vda / ext4 rw 0 0
+tmpfs /run tmpfs rw 0 0
+server:/export /srv/state nfs4 rw,vers=4.2 0 0
+/dev/vdb /srv/state/local xfs rw 0 0
+//server/share /mnt/with\040space cifs rw 0 0
+user@host: /mnt/ssh fuse.sshfs rw 0 0
+portal /mnt/doc fuse.portal rw 0 0
+/dev/vdc /mnt/twice ext4 rw 0 0
+server:/twice /mnt/twice nfs rw 0 0
+";
+
+    #[test]
+    fn the_innermost_mount_decides() {
+        let kind = |path: &str| network_kind(MOUNTS, Path::new(path));
+        assert_eq!(kind("/var/lib/kirikae"), None);
+        assert_eq!(kind("/srv/state/kirikae").as_deref(), Some("nfs4"));
+        assert_eq!(kind("/srv/state").as_deref(), Some("nfs4"));
+        assert_eq!(kind("/srv/statement"), None, "names are compared whole");
+        assert_eq!(kind("/srv/state/local/kirikae"), None, "a local disk inside a network one");
+        assert_eq!(kind("/mnt/with space/kirikae").as_deref(), Some("cifs"));
+        assert_eq!(kind("/mnt/ssh").as_deref(), Some("fuse.sshfs"));
+        assert_eq!(kind("/mnt/doc"), None, "a file system in user space that is of this machine");
+        assert_eq!(kind("/mnt/twice").as_deref(), Some("nfs"), "the later mount covers the earlier");
+    }
+
+    #[test]
+    fn every_kind_of_the_tables_is_refused() {
+        let kinds = NETWORK.iter().map(|kind| (*kind).to_owned()).chain(NETWORK_FUSE.iter().map(|program| format!("fuse.{program}")));
+        for kind in kinds {
+            assert_eq!(network_kind(&format!("x /state {kind} rw 0 0\n"), Path::new("/state/a")), Some(kind));
+        }
+        for kind in ["ext4", "xfs", "btrfs", "tmpfs", "overlay", "zfs", "f2fs", "vfat", "fuseblk", "ntfs3"] {
+            assert_eq!(network_kind(&format!("x /state {kind} rw 0 0\n"), Path::new("/state/a")), None, "{kind}");
+        }
+    }
 }

@@ -1,14 +1,14 @@
 //! A dry run: everything short of the first write, one verdict per step.
 
-use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::model::{Decision, LookScope, Plan};
 use super::planner::{PlanRequest, World, plan_with_private_values};
 use super::resolve::{Facts, Resolver, StepFacts};
 use crate::action::{Effect, Kind, NOT_KNOWN, ReadCx, Sessions};
-use crate::backend::{BackendError, Call};
-use crate::check::{BoundAction, What};
+use crate::backend::Call;
+use crate::check::{BoundAction, Checked, What};
+use crate::clock::is_right;
 use crate::text::Text;
 
 /// What a dry run found.
@@ -73,7 +73,7 @@ impl DryRun {
 pub fn dry_run(request: &PlanRequest<'_>, world: &World<'_>) -> DryRun {
     let mut plan = plan_with_private_values(request, world);
     let inputs = request.inputs.iter().map(|(name, given)| (name.clone(), given.value.clone())).collect();
-    let facts = PlanFacts { request, plan: &plan };
+    let facts = PlanFacts { checked: request.checked, plan: &plan };
     let resolver = Resolver { checked: request.checked, inputs: &inputs, facts: &facts, run: "", now: world.now, zone: world.zone, error: None };
     let actions = request.checked.steps.iter().filter_map(|step| match &step.what {
         What::Action(action) => Some((step, action)),
@@ -135,7 +135,7 @@ fn verdict(request: &PlanRequest<'_>, world: &World<'_>, plan: &Plan, address: &
         Kind::Write(write) => write.preflight(&cx, known),
         Kind::Ask(_) => return VerdictKind::Person,
     };
-    match checked.and_then(|()| clock_is_right(world, &sessions)) {
+    match checked.and_then(|()| is_right(world.now, None, sessions.portal_date())) {
         Err(error) if error.code == NOT_KNOWN => VerdictKind::NotKnownYet,
         Err(error) => VerdictKind::Blocked { code: error.code, because: error.cause, cure: error.cure },
         Ok(()) if planned.effect > Effect::Read => VerdictKind::WouldChange,
@@ -143,27 +143,17 @@ fn verdict(request: &PlanRequest<'_>, world: &World<'_>, plan: &Plan, address: &
     }
 }
 
-fn clock_is_right(world: &World<'_>, sessions: &Sessions) -> Result<(), BackendError> {
-    match sessions.portal_date() {
-        Some(date) if world.now.duration_since(date).abs() > SignedDuration::from_mins(5) => {
-            let cause = Text::new(
-                format!("この端末の時計 {} とサイトの時計 {date} が5分以上違います。", world.now),
-                format!("the clock says {}, the portal {date}: more than 5 minutes apart.", world.now),
-            );
-            Err(BackendError::new("CLOCK.WRONG", cause))
-        }
-        _ => Ok(()),
-    }
-}
-
-struct PlanFacts<'a> {
-    request: &'a PlanRequest<'a>,
-    plan: &'a Plan,
+/// What a plan observed, as facts about steps.
+pub struct PlanFacts<'a> {
+    /// The playbook.
+    pub checked: &'a Checked,
+    /// Its plan.
+    pub plan: &'a Plan,
 }
 
 impl Facts for PlanFacts<'_> {
     fn step(&self, index: usize) -> StepFacts<'_> {
-        let address = &self.request.checked.steps[index].address;
+        let address = &self.checked.steps[index].address;
         if let Some(observation) = self.plan.observations.iter().find(|observation| observation.step == *address) {
             return StepFacts::Ended("observed", &observation.outputs);
         }

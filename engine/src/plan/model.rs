@@ -39,6 +39,9 @@ pub struct Plan {
     pub target: Target,
     /// Reserved for fleets.
     pub batch: Option<String>,
+    /// Identity of the state folder it was made with, where its single use is kept; `None`: there was none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
     /// Inputs by name.
     pub inputs: BTreeMap<String, PlanInput>,
     /// Secrets by name: type and source, never a value.

@@ -558,6 +558,7 @@ impl<'a> Walk<'a> {
             },
             target: request.target.clone(),
             batch: None,
+            state: None,
             inputs: inputs.collect(),
             secrets: secrets.collect(),
             observations: self.observations,

@@ -1,15 +1,15 @@
 //! Giving a run up: what is in doubt is settled by a person first, so that later runs know what this one committed (`runs.md` 3).
 //!
+//! It goes by the events alone, so that a run whose playbook this version cannot read any more can be given up, too.
 //! Must not: write anything down, undo anything.
 
 use std::collections::BTreeMap;
 
+use super::event::{EffectResult, Event, EventBody, Seen, Settled, StepEnd};
+use super::state::Outcome;
 use crate::action::Answer;
 use crate::backend::{BackendError, Class};
 use crate::text::Text;
-
-use super::event::{EventBody, Settled, StepEnd};
-use super::state::{Doing, Outcome, Phase, State};
 
 /// A person's word on what is in doubt.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,44 +20,75 @@ pub struct Word {
     pub settled: Settled,
 }
 
-/// Addresses of the steps of which nobody knows whether they happened: in flight when the process ended, still under way at the
-/// portal, or looked up without a result.
-pub fn in_doubt(state: &State) -> Vec<&str> {
-    let doubtful = |doing: &Doing| matches!(doing, Doing::InFlight(_) | Doing::Pending { .. } | Doing::Uncertain(_));
-    state.steps.iter().filter(|(_, step)| doubtful(&step.doing)).map(|(address, _)| address.as_str()).collect()
+/// What is not known of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It was in flight when the process ended, or is still under way at the portal.
+    InFlight,
+    /// It was looked up without a result, or the look before it could not tell.
+    Uncertain,
+}
+
+/// The steps of which nobody knows whether they happened, by address.
+pub fn in_doubt(events: &[Event]) -> BTreeMap<&str, Doubt> {
+    let mut doubts = BTreeMap::new();
+    for event in events {
+        let Some(step) = event.body.step() else { continue };
+        match &event.body {
+            EventBody::IntentRecorded { .. } => {
+                doubts.insert(step, Doubt::InFlight);
+            }
+            EventBody::Uncertain { .. } | EventBody::Observed { seen: Seen::CannotTell { .. }, .. } => {
+                doubts.insert(step, Doubt::Uncertain);
+            }
+            EventBody::EffectEnded { result: EffectResult::Failed { error }, .. } if error.class == Class::Ambiguous => {}
+            EventBody::EffectEnded { result: EffectResult::Done { .. } | EffectResult::Failed { .. }, .. }
+            | EventBody::Reconciled { seen: Seen::Done { .. } | Seen::NotDone { conclusive: true, .. }, .. }
+            | EventBody::HumanAnswered { settled: Some(_), .. }
+            | EventBody::StepEnded { .. } => {
+                doubts.remove(step);
+            }
+            _ => {}
+        }
+    }
+    doubts
 }
 
 /// The events that give a run up. `answer` is who says so, and when.
 ///
 /// # Errors
 /// `RUN.ENDED`; `STEP.UNCERTAIN` if a step is in doubt and no word settles it, or if a word is about no such step.
-pub fn abandonment(state: &State, words: &[Word], answer: &Answer, reason: &str) -> Result<Vec<EventBody>, BackendError> {
-    if matches!(state.phase, Phase::Ended(_)) {
-        let cause = Text::new(format!("実行 {} はもう終わっています。", state.run), format!("run {} has ended already.", state.run));
+pub fn abandonment(run: &str, events: &[Event], words: &[Word], answer: &Answer, reason: &str) -> Result<Vec<EventBody>, BackendError> {
+    let last = events.iter().rev().find(|event| {
+        matches!(event.body, EventBody::RunEnded { .. } | EventBody::RunAbandoned { .. } | EventBody::RunResumed { .. } | EventBody::RunParked { .. })
+    });
+    if last.is_some_and(|event| matches!(event.body, EventBody::RunEnded { .. } | EventBody::RunAbandoned { .. })) {
+        let cause = Text::new(format!("実行 {run} はもう終わっています。"), format!("run {run} has ended already."));
         return Err(BackendError::new("RUN.ENDED", cause));
     }
-    let doubtful = in_doubt(state);
+    let doubtful = in_doubt(events);
     let about = |word: &Word, step: &str| word.step.as_deref().map_or(doubtful.len() == 1, |named| named == step);
-    if let Some(word) = words.iter().find(|word| !doubtful.iter().any(|step| about(word, step))) {
-        return Err(unsettled(&doubtful, word.step.as_deref()));
+    let steps: Vec<&str> = doubtful.keys().copied().collect();
+    if let Some(word) = words.iter().find(|word| !steps.iter().any(|step| about(word, step))) {
+        return Err(unsettled(&steps, word.step.as_deref()));
     }
-    let mut events = vec![];
-    for step in &doubtful {
+    let mut given_up = vec![];
+    for (step, doubt) in &doubtful {
         let mut said = words.iter().filter(|word| about(word, step));
-        let (Some(word), None) = (said.next(), said.next()) else { return Err(unsettled(&doubtful, None)) };
-        if !matches!(state.step(step).map(|step| &step.doing), Some(Doing::Uncertain(_))) {
+        let (Some(word), None) = (said.next(), said.next()) else { return Err(unsettled(&steps, None)) };
+        if *doubt == Doubt::InFlight {
             let why = Text::new("前の実行が途中で止まりました。", "the run was interrupted here.");
-            events.push(EventBody::Uncertain { step: (*step).to_owned(), code: "RUN.INTERRUPTED".to_owned(), why, attempt: None });
+            given_up.push(EventBody::Uncertain { step: (*step).to_owned(), code: "RUN.INTERRUPTED".to_owned(), why, attempt: None });
         }
         let answer = Answer { yes: word.settled == Settled::Done, ..answer.clone() };
-        events.push(EventBody::HumanAnswered { step: (*step).to_owned(), answer, settled: Some(word.settled) });
+        given_up.push(EventBody::HumanAnswered { step: (*step).to_owned(), answer, settled: Some(word.settled) });
         if word.settled == Settled::Done {
             let end = StepEnd { outcome: Outcome::Changed, outputs: BTreeMap::new(), error: None, finish: None };
-            events.push(EventBody::StepEnded { step: (*step).to_owned(), end });
+            given_up.push(EventBody::StepEnded { step: (*step).to_owned(), end });
         }
     }
-    events.push(EventBody::RunAbandoned { by: answer.by.clone(), reason: reason.to_owned() });
-    Ok(events)
+    given_up.push(EventBody::RunAbandoned { by: answer.by.clone(), reason: reason.to_owned() });
+    Ok(given_up)
 }
 
 fn unsettled(doubtful: &[&str], named: Option<&str>) -> BackendError {

@@ -10,23 +10,18 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::crew::{Handed, Link, moment};
 use super::decide::{Command, Program, StateFacts};
+use super::driver::RunError;
 use super::event::{EffectResult, ErrorBody, EventBody, Seen};
 use super::files::StateBlobs;
-use super::log::STEP_BACK;
 use super::secrets::{Escrow, shown_secret};
 use super::state::{Doing, State};
 use crate::action::{AskAction, Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Outputs, ReadCx, Registry, Sessions, WriteAction, WriteCx};
 use crate::backend::{BackendError, BackendSet, Call, CancelToken, Class, IdempotencyKey, Progress, SecretSink};
 use crate::check::{Binding, BoundAction};
-use crate::clock::Clock;
+use crate::clock::{Clock, is_right};
 use crate::dsl::{RoleKind, Type, Value};
 use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json, site_key};
 use crate::text::Text;
-
-/// Wall time may be so far from a portal's `Date`.
-const PORTAL_SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// No run happens before this program was written.
-const BUILT: &str = "2026-11-01T00:00:00Z";
 
 /// What all attempts of a run share.
 pub(super) struct Shared<'a> {
@@ -78,7 +73,7 @@ impl<'a> Attempt<'a> {
     /// Carries a command of the core out: the events that end it, in order; none if the run is being stopped before the effect began.
     ///
     /// # Errors
-    /// When the main loop has ended.
+    /// When the main loop has ended, or the command does not fit the action: without an event the core would command it for ever.
     pub(super) fn carry_out(self, command: &Command, inputs: &Inputs, kind: Kind<'static>) -> Handed {
         match (command, kind) {
             (Command::Start { attempt, .. }, Kind::Read(read)) => {
@@ -91,8 +86,12 @@ impl<'a> Attempt<'a> {
             (Command::Look { .. }, Kind::Write(write)) => self.reconcile(inputs, write),
             (Command::Ask { .. }, Kind::Ask(ask)) => self.ask(inputs, ask),
             (Command::TakeAnswer { .. }, Kind::Ask(ask)) => self.take_answer(inputs, ask),
-            _ => Ok(vec![]),
+            _ => Err(self.unfit()),
         }
+    }
+
+    fn unfit(&self) -> RunError {
+        RunError::internal(&format!("a command that does not fit {}", self.address))
     }
 
     fn observed(&self, attempt: u32, seen: Seen) -> EventBody {
@@ -128,7 +127,7 @@ impl<'a> Attempt<'a> {
 
     /// Goes on with a pending effect.
     fn go_on(&self, attempt: u32, cookie: &str, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
-        let Some(Doing::Pending { intent, .. }) = self.state().step(&self.address).map(|step| &step.doing) else { return Ok(vec![]) };
+        let Some(Doing::Pending { intent, .. }) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
         let intent = Intent { attempt, ..intent.clone() };
         self.perform(inputs, write, intent, &Sessions::default(), &[], hex::decode(cookie).ok())
     }
@@ -164,8 +163,8 @@ impl<'a> Attempt<'a> {
 
     /// Looks whether an uncertain effect happened. Secrets that were shown before the crash are found in the vault.
     fn reconcile(&self, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
-        let Some(Doing::Uncertain(uncertain)) = self.state().step(&self.address).map(|step| &step.doing) else { return Ok(vec![]) };
-        let Some(intent) = &uncertain.intent else { return Ok(vec![]) };
+        let Some(Doing::Uncertain(uncertain)) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
+        let Some(intent) = &uncertain.intent else { return Err(self.unfit()) };
         let sessions = Sessions::default();
         let seen = match write.observe(&self.read_cx(intent.attempt, &sessions, &[]), inputs, Some(intent)) {
             Ok(Observed::Done { mut outputs, evidence }) => {
@@ -194,13 +193,16 @@ impl<'a> Attempt<'a> {
         let sessions = Sessions::default();
         Ok(vec![match ask.question(&self.read_cx(1, &sessions, &[]), inputs) {
             Ok(question) => EventBody::HumanAsked { step: self.address.clone(), question },
-            Err(error) => self.observed(1, Seen::Failed { error: error.into() }),
+            Err(error) => {
+                let attempt = self.state().step(&self.address).map_or(1, |step| step.attempt + 1);
+                self.observed(attempt, Seen::Failed { error: error.into() })
+            }
         }])
     }
 
     /// Turns a person's answer into outputs.
     fn take_answer(&self, inputs: &Inputs, ask: &dyn AskAction) -> Handed {
-        let Some(Doing::Answered(_, answer)) = self.state().step(&self.address).map(|step| &step.doing) else { return Ok(vec![]) };
+        let Some(Doing::Answered(_, answer)) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
         let sessions = Sessions::default();
         let seen = seen_read(ask.answered(&self.read_cx(1, &sessions, &[]), inputs, answer));
         Ok(vec![self.observed(1, seen)])
@@ -263,24 +265,7 @@ impl<'a> Attempt<'a> {
         if program.action(&self.address).is_none_or(|action| action.manifest.effect < Effect::Irreversible) {
             return Ok(());
         }
-        let wall = self.context.clock.now();
-        let wrong = |ja: String, en: String| Err(BackendError::new("CLOCK.WRONG", Text::new(ja, en)));
-        if BUILT.parse::<Timestamp>().is_ok_and(|built| wall < built) {
-            return wrong(
-                format!("この端末の時計 {wall} は、このプログラムより古い日付です。"),
-                format!("the clock says {wall}, before this program was built."),
-            );
-        }
-        if self.state().at.is_some_and(|last| last.duration_since(wall) > STEP_BACK) {
-            return wrong(format!("この端末の時計 {wall} は、記録の最後より前です。"), format!("the clock says {wall}, before the last event of the run."));
-        }
-        match sessions.portal_date() {
-            Some(date) if wall.duration_since(date).abs() > PORTAL_SKEW => wrong(
-                format!("この端末の時計 {wall} とサイトの時計 {date} が5分以上違います。"),
-                format!("the clock says {wall}, the portal {date}: more than 5 minutes apart."),
-            ),
-            _ => Ok(()),
-        }
+        is_right(self.context.clock.now(), self.state().at, sessions.portal_date())
     }
 
     fn intent_event(&self, inputs: &Inputs, intent: &Intent) -> EventBody {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::conform::conform;
+use super::conform::{at_start, conform, conform_outputs};
 use super::event::{ErrorBody, EventBody, ParkCause, RunEnd, StepEnd};
 use super::private::hide_inputs;
 use super::rescue::error_at;
@@ -210,10 +210,14 @@ pub fn decide(program: &Program, state: &State) -> Vec<Command> {
     if state.phase != Phase::Active {
         return vec![];
     }
+    if let Some(moved) = at_start(program, state).filter(|_| !state.cancelled) {
+        return vec![Command::Record(moved)];
+    }
     let facts = StateFacts(state, program);
+    let in_trouble = state.is_in_trouble();
     let (mut commands, mut parks) = (vec![], vec![]);
     for step in &program.checked.steps {
-        match (Judge { program, state, facts: &facts, step }).next() {
+        match (Judge { program, state, facts: &facts, step, in_trouble }).next() {
             Some(Next::Do(command)) => commands.push(command),
             Some(Next::Park(cause)) => parks.push((cause, &step.address)),
             None => {}
@@ -228,19 +232,20 @@ pub fn decide(program: &Program, state: &State) -> Vec<Command> {
 /// Whether the effect of a step that was started may begin now: nobody has asked the run to stop, and nothing went wrong elsewhere
 /// since that holds it up. A driver asks just before it writes the intent down.
 pub fn may_begin(program: &Program, state: &State, address: &str) -> bool {
-    let facts = StateFacts(state, program);
+    let (facts, in_trouble) = (StateFacts(state, program), state.is_in_trouble());
     let step = program.index(address).map(|index| &program.checked.steps[index]);
-    state.phase == Phase::Active && !state.cancelled && step.is_some_and(|step| !(Judge { program, state, facts: &facts, step }).is_held_up())
+    let held_up = |step| (Judge { program, state, facts: &facts, step, in_trouble }).is_held_up();
+    state.phase == Phase::Active && !state.cancelled && step.is_some_and(|step| !held_up(step))
 }
 
 /// How a run parks when a driver can carry out none of its commands: `alone` are steps that wait for a person who is not there,
 /// `timers` those that wait for a time too far away.
 pub fn park(state: &State, alone: Vec<String>, timers: &[(Timestamp, String)]) -> EventBody {
     let until = timers.iter().map(|(due, _)| *due).min();
-    let uncertain = state.uncertain().filter(|(_, uncertain)| uncertain.needs_person);
+    let uncertain = state.steps.iter().find(|(_, step)| matches!(&step.doing, Doing::Uncertain(uncertain) if uncertain.needs_person));
     let (cause, steps, until) = match (state.failed(), uncertain) {
         (Some((address, _)), _) => (ParkCause::Failed, vec![address.to_owned()], None),
-        (None, Some((address, _))) => (ParkCause::Uncertain, vec![address.to_owned()], None),
+        (None, Some((address, _))) => (ParkCause::Uncertain, vec![address.clone()], None),
         _ if !alone.is_empty() => (ParkCause::Person, alone, None),
         _ => (ParkCause::Time, timers.iter().map(|(_, step)| step.clone()).collect(), until),
     };
@@ -289,6 +294,7 @@ pub(super) struct Judge<'a> {
     pub(super) state: &'a State,
     pub(super) facts: &'a StateFacts<'a>,
     pub(super) step: &'a Step,
+    in_trouble: bool,
 }
 
 impl Judge<'_> {
@@ -330,9 +336,8 @@ impl Judge<'_> {
 
     /// Whether what happened elsewhere in the run keeps this step from beginning, or from beginning anew.
     fn is_held_up(&self) -> bool {
-        let in_trouble = self.state.failed().is_some() || self.state.uncertain().is_some_and(|(_, uncertain)| uncertain.needs_person);
-        let irreversible = self.action().is_some_and(|action| action.manifest.effect == Effect::Irreversible);
-        self.state.finish.is_some() || in_trouble && (!self.state.wrote || irreversible)
+        let irreversible = || self.action().is_some_and(|action| action.manifest.effect == Effect::Irreversible);
+        self.state.finish.is_some() || self.in_trouble && (!self.state.wrote || irreversible())
     }
 
     pub(super) fn action(&self) -> Option<&BoundAction> {
@@ -403,9 +408,9 @@ impl Judge<'_> {
             return self.failed(not_known(name), BTreeMap::new());
         }
         if action.manifest.effect > Effect::Read
-            && let Err(drift) = conform(&self.program.plan, &self.step.address, &hide_inputs(&self.program.private(), &bound.known))
+            && let Some(drift) = conform(self.program, &self.step.address, &hide_inputs(&self.program.private(), &bound.known))
         {
-            return self.failed(drift.into_error(), BTreeMap::new());
+            return self.failed(drift, BTreeMap::new());
         }
         if action.manifest.effect == Effect::Irreversible && !self.state.approved.contains(&self.step.address) {
             let cause = Text::new(format!("手順 {} は承認されていません。", self.step.address), format!("step `{}` was not approved.", self.step.address));
@@ -457,9 +462,9 @@ impl Judge<'_> {
             return self.poll_again(repeat, attempt);
         }
         if let Some(action) = self.action()
-            && let Err(drift) = super::conform::conform_outputs(&self.program.plan, &self.step.address, action, &self.program.hidden(json))
+            && let Some(drift) = conform_outputs(self.program, &self.step.address, action, &self.program.hidden(json))
         {
-            return self.failed(drift.into_error(), json.clone());
+            return self.failed(drift, json.clone());
         }
         let end = self.guard(&self.step.expect, Some(&outputs), Outcome::Observed, json);
         end.unwrap_or_else(|| self.ended(self.end(Outcome::Observed, json.clone())))

@@ -53,13 +53,7 @@ impl StateBlobs {
     /// # Errors
     /// As the vault's.
     pub fn erase_keys(&self) -> Result<(), BackendError> {
-        let prefix = self.prefix();
-        for entry in self.vault.list()? {
-            if entry.reference.id().starts_with(&prefix) {
-                self.vault.remove(&entry.reference)?;
-            }
-        }
-        Ok(())
+        self.vault.below(&self.prefix())?.iter().try_for_each(|reference| self.vault.remove(reference))
     }
 }
 

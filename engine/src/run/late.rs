@@ -16,7 +16,7 @@ pub(super) fn is_late(program: &Program, address: &str, step: &StepState, body: 
         EventBody::Decided { run: true, .. } => !matches!(doing, Doing::Waiting | Doing::Rescuing { .. }),
         EventBody::Observed { attempt, .. } => match doing {
             Doing::Answered(..) => false,
-            // Questions are not numbered.
+            // Questions were not always numbered.
             Doing::Ready => *attempt <= step.attempt && !program.action(address).is_some_and(|action| action.manifest.person),
             _ => true,
         },

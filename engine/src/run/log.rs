@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::decide::Program;
 use super::driver::{Observer, RunError};
@@ -14,12 +14,9 @@ use super::event::{Event, EventBody};
 use super::private;
 use super::state::{State, apply};
 use crate::backend::BackendError;
-use crate::clock::Clock;
-use crate::journal::{Commitment, Journal, release, reserve};
+use crate::clock::{Clock, stepped_back};
+use crate::journal::{Commitment, Journal, is_reserved, release, reserve};
 use crate::plan::Private;
-
-/// A step back of the wall clock that is not worth an event.
-pub(super) const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
 
 /// Journal and state of one run.
 pub(super) struct Log<'a> {
@@ -58,10 +55,7 @@ impl<'a> Log<'a> {
     /// Stamps an event and changes the state by it. A step back of the clock is an event before it.
     pub(super) fn stage(&mut self, body: EventBody) {
         let wall = self.clock.now();
-        if let Some(last) = self.state.at
-            && last.duration_since(wall) > STEP_BACK
-        {
-            let back_ms = i64::try_from(last.duration_since(wall).as_millis()).unwrap_or(i64::MAX);
+        if let Some(back_ms) = stepped_back(self.state.at, wall) {
             self.stage_one(wall, EventBody::ClockStepped { back_ms });
         }
         self.stage_one(wall, body);
@@ -98,8 +92,7 @@ impl<'a> Log<'a> {
         self.observer.stuck(error);
     }
 
-    /// Before a write of `step`: takes the claim on this credential for the run, and before the first one keeps room for the journal. Gives
-    /// what was committed for the credential `of`, if the step has one ([`crate::journal::Commitment::known_as`]). A sending of its own
+    /// Before a write of `step`: takes the claim on this credential for the run, and keeps room for the journal and the vault. Gives what was committed for the credential `of`, if the step has one ([`crate::journal::Commitment::known_as`]). A sending of its own
     /// counts once it is known to have happened; until then the core keeps account of it.
     ///
     /// # Errors
@@ -109,7 +102,8 @@ impl<'a> Log<'a> {
         if let Some(key) = key {
             self.journal.claim(&self.state.run, now, &[key.to_owned()])?;
         }
-        if !self.state.wrote {
+        // On a disk that was full the room may have been used up; nothing more is sent before there is room again.
+        if !self.state.wrote || !is_reserved(self.journal.folder()) {
             reserve(self.journal.folder())?;
         }
         let committed = of.map(|credential| self.journal.commitments(credential)).transpose()?.unwrap_or_default();

@@ -19,26 +19,30 @@ mod late;
 mod load;
 mod log;
 mod private;
+mod replace;
 mod rescue;
+mod restore;
 mod retention;
 mod retry;
 mod secrets;
 mod state;
 mod turns;
 
-pub use abandon::{Word, abandonment, in_doubt};
+pub use abandon::{Doubt, Word, abandonment, in_doubt};
 pub use approval::{
     Approver, DoneToday, Granted, Needed, Uncovered, approval_subject, has_daily_limit, over_the_day, rule_notices, settle, uncovered, unknown_steps,
 };
-pub use conform::{Drift, conform};
+pub use conform::conform;
 pub use decide::{Command, Program, StateFacts, decide, may_begin, park};
 pub use driver::{Driver, EndOfRun, Observer, Pauser, Person, RunContext, RunError};
 pub use earlier::{credentials_of, earlier};
 pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, StepEnd, Taken};
 pub use files::{MemoryBlobs, StateBlobs};
 pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json, keep_private};
-pub use load::{LoadError, RunBlobs, absent_after, load_program, store_closure};
+pub use load::{LoadError, RunBlobs, absent_after, load_program, same_bindings, store_closure};
 pub use private::{hide as hide_private, show as show_private};
+pub use replace::{NotReplaced, Replaced, replace_profile};
+pub use restore::{Backup, Holds, Keys, Opened, Present, backups, bring_back, open as open_backup, present};
 pub use retention::{Retention, SiteNeeds, Standing};
 pub use retry::{longest_wait, wait};
 #[cfg(any(test, feature = "testing"))]

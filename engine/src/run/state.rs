@@ -272,6 +272,15 @@ impl State {
         self.steps.values().any(|step| matches!(step.doing, Doing::InFlight(_)))
     }
 
+    /// A step has failed, or it is uncertain and only a person can tell.
+    pub fn is_in_trouble(&self) -> bool {
+        self.steps.values().any(|step| match &step.doing {
+            Doing::Ended(ended) => ended.outcome == Outcome::Failed,
+            Doing::Uncertain(uncertain) => uncertain.needs_person,
+            _ => false,
+        })
+    }
+
     /// The step whose effect is not known, if any.
     pub fn uncertain(&self) -> Option<(&str, &UncertainStep)> {
         self.steps.iter().find_map(|(address, step)| match &step.doing {
@@ -419,15 +428,12 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             }
         }
         EventBody::EffectEnded { result, .. } => {
-            let intent = match &step.doing {
-                Doing::InFlight(intent) | Doing::Pending { intent, .. } => Some(intent.clone()),
-                _ => None,
-            };
-            match (result, intent) {
-                (EffectResult::Done { outputs }, _) => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
-                (EffectResult::Failed { error }, _) if error.class != crate::backend::Class::Ambiguous => step.doing = Doing::Erred(error.clone()),
-                (EffectResult::Pending { due, cookie }, Some(intent)) => step.doing = Doing::Pending { intent, due: *due, cookie: cookie.clone() },
-                _ => {}
+            let Some(intent) = intent_of(&step.doing).cloned() else { return };
+            match result {
+                EffectResult::Done { outputs } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
+                EffectResult::Failed { error } if error.class != crate::backend::Class::Ambiguous => step.doing = Doing::Erred(error.clone()),
+                EffectResult::Pending { due, cookie } => step.doing = Doing::Pending { intent, due: *due, cookie: cookie.clone() },
+                EffectResult::Failed { .. } => {}
             }
         }
         EventBody::Uncertain { code, why, .. } => {
@@ -483,6 +489,15 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             _ => {}
         },
         _ => {}
+    }
+}
+
+/// The intent of an effect whose end is not known yet. An answer that comes late, when a look was asked for already, still counts.
+fn intent_of(doing: &Doing) -> Option<&Intent> {
+    match doing {
+        Doing::InFlight(intent) | Doing::Pending { intent, .. } => Some(intent),
+        Doing::Uncertain(uncertain) => uncertain.intent.as_ref(),
+        _ => None,
     }
 }
 

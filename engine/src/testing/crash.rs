@@ -193,7 +193,7 @@ fn comparable(value: Json) -> Json {
 }
 
 fn last_event(journal: &Journal) -> String {
-    let run = journal.runs().ok().and_then(|runs| runs.into_iter().next());
+    let run = journal.newest().ok().flatten();
     let last = run.and_then(|run| journal.events(&run.run).ok()?.pop());
     last.map_or_else(|| "nothing".to_owned(), |event| format!("{} {} of {}", event.seq, event.body.kind(), event.body.step().unwrap_or("the run")))
 }

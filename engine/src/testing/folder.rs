@@ -22,6 +22,7 @@ struct State {
     files: BTreeMap<String, (Vec<u8>, jiff::Timestamp)>,
     fault: Option<&'static str>,
     torn: bool,
+    flipped: bool,
 }
 
 impl FakeFolder {
@@ -43,6 +44,11 @@ impl FakeFolder {
     /// The next write loses its last byte, as a bad medium does.
     pub fn tear_next_write(&self) {
         locked(&self.state).torn = true;
+    }
+
+    /// The next write changes one bit in its middle, as a bad medium does.
+    pub fn flip_next_write(&self) {
+        locked(&self.state).flipped = true;
     }
 
     /// Names in it.
@@ -107,8 +113,12 @@ impl FolderWrite for FakeFolder {
             return Err(BackendError::new("FILE.DIFFERENT", Text::new(format!("{name} があります。"), format!("{name} exists."))));
         }
         let torn = std::mem::take(&mut state.torn);
-        let kept = if torn { &content[..content.len() - 1] } else { content };
-        state.files.insert(name.to_owned(), (kept.to_vec(), self.clock.now()));
+        let mut kept = if torn { &content[..content.len() - 1] } else { content }.to_vec();
+        if std::mem::take(&mut state.flipped) {
+            let middle = kept.len() / 2;
+            kept[middle] ^= 1;
+        }
+        state.files.insert(name.to_owned(), (kept, self.clock.now()));
         Ok(())
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::{FakeP12, FixedClock, certificate, locked};
-use crate::backend::profile::{Operation, Profile};
+use crate::backend::profile::{ObserveBy, Operation, Profile};
 use crate::backend::{
     BackendError, CaRead, CaWrite, Call, Capabilities, Class, Gives, IdempotencyKey, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb,
     code_info,
@@ -78,6 +78,7 @@ struct State {
     received: u32,
     issued: u32,
     pending_looks: u32,
+    clock_off: Option<jiff::SignedDuration>,
     unsettled: BTreeMap<String, Sent>,
 }
 
@@ -100,6 +101,11 @@ impl FakePortal {
         let columns = ["request_id", "subject", "serial", "issued_on", "not_after", "status"].map(str::to_owned).to_vec();
         let state = State { columns, pending_looks: 1, ..State::default() };
         Self { id: format!("portal:{}@https://127.0.0.1", profile.id), profile, clock, p12, state: Mutex::new(state) }
+    }
+
+    /// Its answers to looks tell the time, so far from the clock of the terminal.
+    pub fn tells_time(&self, off: jiff::SignedDuration) {
+        locked(&self.state).clock_off = Some(off);
     }
 
     /// Adds a row for a certificate that was issued earlier.
@@ -197,6 +203,11 @@ impl FakePortal {
     fn judge(&self, client: &CertInfo) {
         let state = locked(&self.state);
         let Some(sent) = state.unsettled.get(&client.sha1) else { return };
+        // Without a list only a person can settle it.
+        let listed = self.profile.operations.get(&Operation::Renew).is_some_and(|spec| spec.observe != ObserveBy::Nothing);
+        if !listed {
+            return;
+        }
         assert!(!sent.answered, "a second renewal of {} after an answered one", client.sha1);
         let apart = state.absent_after.and_then(|after| SignedDuration::try_from(after).ok());
         let (first, last) = (sent.looks.first(), sent.looks.last());
@@ -308,7 +319,8 @@ impl CaRead for FakePortal {
                     sent.looks.push(now);
                 }
                 let rows = self.visible().iter().map(|row| self.shown(row)).collect();
-                Ok(Gives { rows: Some(rows), ..Gives::default() })
+                let date = locked(&self.state).clock_off.map(|off| now + off);
+                Ok(Gives { rows: Some(rows), date, ..Gives::default() })
             }
             _ => {
                 let wanted = request.plain.get("request_id");
@@ -344,7 +356,8 @@ impl CaWrite for FakePortal {
         let gives = match operation {
             Operation::Renew => {
                 let looked = session.as_any_mut().downcast_mut::<FakeSession>().expect("a session").looked;
-                assert!(looked, "a committing request without a look in its session");
+                let listed = self.profile.operations.get(&operation).is_some_and(|spec| spec.observe != ObserveBy::Nothing);
+                assert!(looked || !listed, "a committing request without a look in its session");
                 self.renew(&client.expect("a client certificate"), fault, sink)?
             }
             Operation::Fetch => {

@@ -16,7 +16,7 @@ use kirikae_engine::dsl::site::Site;
 use kirikae_engine::journal::Journal;
 use kirikae_engine::plan::{LookScope, Plan, PlanRequest, Target, plan};
 use kirikae_engine::run::{
-    Driver, Event, EventBody, MissingInputs, NoSecrets, Observer, Pauser, Person, Program, RunContext, SecretSources, State, gather_inputs,
+    Driver, Event, EventBody, MissingInputs, NoSecrets, Observer, Pauser, Person, Program, RunContext, SecretSources, Settled, State, gather_inputs,
 };
 use kirikae_engine::secret::Secret;
 use kirikae_engine::testing::{FixedClock, World};
@@ -243,12 +243,20 @@ impl Desk {
         journal.append(RUN, self.world.clock.now(), EventBody::HumanAnswered { step: step.to_owned(), answer: self.word(yes), settled: None }).unwrap();
     }
 
+    /// Settles a step in doubt from outside, as `kirikae answer --uncertain` does. The request ID is read off the site.
+    pub fn settle(&self, step: &str, settled: Settled) {
+        let fields = BTreeMap::from([("request_id".to_owned(), "202611230036865".to_owned())]);
+        let answer = Answer { fields, ..self.word(true) };
+        let mut journal = Journal::open(self.state.path()).unwrap();
+        journal.append(RUN, self.world.clock.now(), EventBody::HumanAnswered { step: step.to_owned(), answer, settled: Some(settled) }).unwrap();
+    }
+
     fn word(&self, yes: bool) -> Answer {
         let name = "受付".to_owned();
         Answer { yes, fields: BTreeMap::new(), evidence: None, by: name.clone(), account: name, at: self.world.clock.now() }
     }
 
-    fn with<T>(&self, program: &Program, work: impl FnOnce(RunContext<'_>, &mut Journal) -> T) -> T {
+    pub fn with<T>(&self, program: &Program, work: impl FnOnce(RunContext<'_>, &mut Journal) -> T) -> T {
         let backends = self.world.backends();
         let waits = Waits { desk: self, clock: &self.world.clock };
         let context = RunContext {
@@ -320,7 +328,7 @@ impl Pauser for Waits<'_> {
     }
 }
 
-struct Silent;
+pub struct Silent;
 
 impl Observer for Silent {
     fn event(&mut self, _program: &Program, _state: &State, _event: &Event) {}

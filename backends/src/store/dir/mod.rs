@@ -150,6 +150,8 @@ impl StoreRead for DirStore {
                 (ImportOption::ExtendedProperties, OptionSupport::Recorded),
             ]),
             can_export_keys: true,
+            // Its lock honours deadlines; file operations cannot.
+            interruptible: false,
             ..Capabilities::local(&[Verb::List, Verb::Import, Verb::Delete, Verb::Sign])
         }
     }

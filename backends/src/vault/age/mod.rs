@@ -139,8 +139,25 @@ impl AgeVault {
 }
 
 impl AgeVault {
+    fn put_now(&self, info: &EntryInfo, value: &Secret) -> Result<(), BackendError> {
+        self.file(&info.reference, ".age")?;
+        let sealed = self.seal(value)?;
+        let _alone = self.alone()?;
+        self.write(info, &sealed)
+    }
+
+    /// Gives up the room that was kept free on this disk. `false`: none was.
+    fn release_reserve(&self) -> bool {
+        self.folder.parent().is_some_and(|state| fs::remove_file(state.join("reserve")).is_ok())
+    }
+
     /// Descriptions of all entries, by id.
     fn descriptions(&self) -> Result<Vec<Description>, BackendError> {
+        self.descriptions_of("")
+    }
+
+    /// Descriptions of the entries whose file names start with this, by id.
+    fn descriptions_of(&self, start: &str) -> Result<Vec<Description>, BackendError> {
         let unreadable = |reason: io::Error| unreadable(&self.folder, &Text::plain(reason.to_string()));
         let entries = match fs::read_dir(&self.folder) {
             Err(reason) if reason.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -149,7 +166,7 @@ impl AgeVault {
         let mut found = Vec::new();
         for entry in entries {
             let Ok(file) = entry.map_err(unreadable)?.file_name().into_string() else { continue };
-            let Some(name) = file.strip_suffix(".json").filter(|name| !name.starts_with('.')) else { continue };
+            let Some(name) = file.strip_suffix(".json").filter(|name| !name.starts_with('.') && name.starts_with(start)) else { continue };
             if self.folder.join(format!("{name}.age")).is_file() {
                 found.extend(self.description(&file)?);
             }
@@ -167,10 +184,11 @@ impl fmt::Debug for AgeVault {
 
 impl Vault for AgeVault {
     fn put(&self, info: &EntryInfo, value: &Secret) -> Result<(), BackendError> {
-        self.file(&info.reference, ".age")?;
-        let sealed = self.seal(value)?;
-        let _alone = self.alone()?;
-        self.write(info, &sealed)
+        match self.put_now(info, value) {
+            // What a page shows once must not be lost: the engine keeps room for it in `STATE/reserve`.
+            Err(error) if error.code == "FOLDER.FULL" && self.release_reserve() => self.put_now(info, value),
+            done => done,
+        }
     }
 
     fn get(&self, reference: &SecretRef) -> Result<Option<Secret>, BackendError> {
@@ -184,6 +202,19 @@ impl Vault for AgeVault {
 
     fn list(&self) -> Result<Vec<EntryInfo>, BackendError> {
         Ok(self.descriptions()?.into_iter().map(|description| description.info).collect())
+    }
+
+    fn info(&self, reference: &SecretRef) -> Result<Option<EntryInfo>, BackendError> {
+        if !self.folder.join(self.file(reference, ".age")?).is_file() {
+            return Ok(None);
+        }
+        Ok(self.description(&self.file(reference, ".json")?)?.map(|description| description.info))
+    }
+
+    fn below(&self, prefix: &str) -> Result<Vec<SecretRef>, BackendError> {
+        // Names are encoded character by character, so that ids with one beginning have names with one beginning.
+        let start = self.file(&SecretRef::vault(prefix), "")?;
+        Ok(self.descriptions_of(&start)?.into_iter().map(|description| description.info.reference).collect())
     }
 
     fn remove(&self, reference: &SecretRef) -> Result<(), BackendError> {

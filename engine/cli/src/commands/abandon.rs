@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use clap::ValueEnum;
 use jiff::Timestamp;
 use kirikae_engine::action::Answer;
+use kirikae_engine::clock::stepped_back;
 use kirikae_engine::journal::RunLock;
-use kirikae_engine::run::{StateBlobs, Word, abandonment};
+use kirikae_engine::run::{EventBody, StateBlobs, Word, abandonment};
 use kirikae_engine::text::Lang;
 
 use super::answer;
-use super::take_up::{find, read};
+use super::take_up::find;
 use crate::exit;
 use crate::failure::Failure;
 use crate::globals::Globals;
@@ -42,18 +43,23 @@ fn word(text: &str) -> Result<Word, String> {
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let folder = state::folder(globals)?;
     let mut journal = state::open(&folder)?;
-    let lock = RunLock::take(&folder, &find(&journal, &args.run)?)?;
-    let old = read(globals, &journal, &args.run)?;
+    let run = find(&journal, &args.run)?;
+    let lock = RunLock::take(&folder, &run)?;
+    let events = journal.events(&run)?;
     let answer = Answer { yes: true, fields: BTreeMap::new(), evidence: None, by: args.by.clone(), account: state::account(), at: Timestamp::now() };
-    for event in abandonment(&old.state, &args.uncertain, &answer, &args.reason)? {
-        journal.append(&old.run, Timestamp::now(), event)?;
+    for body in abandonment(&run, &events, &args.uncertain, &answer, &args.reason)? {
+        let wall = Timestamp::now();
+        if let Some(back_ms) = stepped_back(events.last().map(|event| event.at), wall) {
+            journal.append(&run, wall, EventBody::ClockStepped { back_ms })?;
+        }
+        journal.append(&run, wall, body)?;
     }
     drop(lock);
     let vault = site::vault(&folder, &site::load(globals)?.site)?;
-    StateBlobs::new(folder, vault, &old.run, Timestamp::now()).erase_keys()?;
+    StateBlobs::new(folder, vault, &run, Timestamp::now()).erase_keys()?;
     render::out(&match globals.lang() {
-        Lang::Ja => format!("実行 {} をやめました。行われたことは元に戻していません(kirikae show {} で見られます)。", old.run, old.run),
-        Lang::En => format!("run {} was given up. Nothing was undone (see kirikae show {}).", old.run, old.run),
+        Lang::Ja => format!("実行 {} をやめました。行われたことは元に戻していません(kirikae show {} で見られます)。", run, run),
+        Lang::En => format!("run {} was given up. Nothing was undone (see kirikae show {}).", run, run),
     });
     Ok(exit::DONE)
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use jiff::Timestamp;
 use kirikae_engine::backend::Vault;
 use kirikae_engine::backend::profile::Hands;
-use kirikae_engine::journal::{DayLock, Journal};
-use kirikae_engine::plan::{LookScope, Plan, PlanStep};
+use kirikae_engine::journal::{DayLock, Journal, used};
+use kirikae_engine::plan::{LookScope, Plan, PlanStep, Present, may_start};
 use kirikae_engine::run::{
     EventBody, Granted, MissingInputs, Needed, Program, absent_after, approval_subject, has_daily_limit, over_the_day, settle, store_closure, uncovered,
     unknown_steps,
@@ -16,6 +16,7 @@ use kirikae_engine::secret::SecretRef;
 use kirikae_engine::text::{Lang, Text};
 
 use super::carry::{Patient, Surroundings, begin, on_ctrl_c, report};
+use super::saved::saved_plan;
 use crate::exit;
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
@@ -31,6 +32,9 @@ pub struct Args {
     plan: String,
     #[command(flatten)]
     given: Given,
+    /// With a saved plan: its playbook, where the library has none of its id
+    #[arg(long, value_name = "FILE")]
+    playbook: Option<String>,
     /// Approve an irreversible step by its address, or `all` (may be repeated)
     #[arg(long, value_name = "STEP|all")]
     approve: Vec<String>,
@@ -43,12 +47,15 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let mut journal = state::open(&folder)?;
     let saved = saved_plan(Path::new(&args.plan))?;
     let (named, given) = match &saved {
-        Some(plan) => (plan.playbook.id.clone(), given_by(plan, &args.given, &*site::vault(&folder, &site::load(globals)?.site)?)?),
+        Some(plan) => {
+            let vault = site::vault(&folder, &site::load(globals)?.site)?;
+            (args.playbook.clone().unwrap_or_else(|| plan.playbook.id.clone()), given_by(plan, &args.given, &*vault)?)
+        }
         None => (args.plan.clone(), args.given.clone()),
     };
     let job = Job::prepare(globals, &folder, &named, &given, MissingInputs::Refuse)?;
     let plan = match saved {
-        Some(plan) => still_fits(plan, &job)?,
+        Some(plan) => still_fits(plan, &job, &journal)?,
         None => job.plan(LookScope::Local, Some(&journal)),
     };
     if globals.format == Format::Text {
@@ -105,34 +112,6 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     Ok(report(&program, &end, lang, globals.format))
 }
 
-/// A plan file: JSON with a plan's fields. Anything else is a playbook.
-fn saved_plan(path: &Path) -> Result<Option<Plan>, Failure> {
-    if !path.is_file() || path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
-        return Ok(None);
-    }
-    let unreadable = |why: String| {
-        Failure::usage(
-            "PLAN.UNREADABLE",
-            Text::new(format!("{} は計画として読めません: {why}", path.display()), format!("{} is not a plan: {why}", path.display())),
-            Text::new("kirikae plan --out で作ったファイルを指定してください。", "name a file made by `kirikae plan --out`."),
-        )
-    };
-    let text = std::fs::read_to_string(path).map_err(|error| unreadable(error.to_string()))?;
-    let plan: Plan = serde_json::from_str(&text).map_err(|error| unreadable(error.to_string()))?;
-    if plan.format_version.split('.').next() != Some("1") {
-        return Err(unreadable(plan.format_version));
-    }
-    if plan.digest != plan.compute_digest() {
-        return Err(Failure::Coded {
-            code: "PLAN.DRIFT".to_owned(),
-            cause: Text::new("計画のファイルが書きかえられています(要約値が合いません)。", "the plan file was changed (its digest does not fit)."),
-            cure: Text::new("kirikae plan で作り直してください。", "plan again."),
-            exit: exit::DRIFT,
-        });
-    }
-    Ok(Some(plan))
-}
-
 /// The inputs that a saved plan was made with; private ones lie in the vault.
 fn given_by(plan: &Plan, given: &Given, vault: &dyn Vault) -> Result<Given, Failure> {
     let mut set = vec![];
@@ -164,34 +143,15 @@ fn gone(input: &str, plan: &str) -> Failure {
     }
 }
 
-/// A saved plan is for this playbook, profile and site, and has not expired.
-fn still_fits(plan: Plan, job: &Job) -> Result<Plan, Failure> {
-    let refuse = |code: &str, cause: Text| Failure::Coded {
-        code: code.to_owned(),
-        cause,
-        cure: Text::new("kirikae plan で計画を作り直し、内容を見てから実行してください。", "plan again, read it, then apply."),
-        exit: exit::DRIFT,
-    };
-    if plan.expires_at < Timestamp::now() {
-        return Err(refuse(
-            "PLAN.EXPIRED",
-            Text::new(
-                format!("計画 {} は期限({})が切れています。", plan.plan_id, plan.expires_at),
-                format!("plan {} expired at {}.", plan.plan_id, plan.expires_at),
-            ),
-        ));
+/// A saved plan is used once, for this playbook, profile, site and state folder, before it expires.
+fn still_fits(plan: Plan, job: &Job, journal: &Journal) -> Result<Plan, Failure> {
+    if let Some(by) = journal.plan_used(&plan.plan_id)? {
+        return Err(used(&plan.plan_id, &by).into());
     }
     let fresh = job.plan(LookScope::Offline, None);
-    let moved = plan.closure.iter().find(|item| !fresh.closure.contains(item));
-    if let Some(item) = moved {
-        return Err(refuse(
-            "PLAN.DRIFT",
-            Text::new(format!("計画のあとで {} {} が変わりました。", item.kind, item.id), format!("{} {} changed after the plan.", item.kind, item.id)),
-        ));
-    }
-    if plan.bindings != fresh.bindings {
-        return Err(refuse("PLAN.DRIFT", Text::new("計画のあとで、役割の結び先が変わりました。", "role bindings changed after the plan.")));
-    }
+    let state = journal.state_id()?;
+    let present = Present { now: Timestamp::now(), site: &fresh.target.id, state: &state, closure: &fresh.closure, bindings: &fresh.bindings };
+    may_start(&plan, &present)?;
     Ok(plan)
 }
 

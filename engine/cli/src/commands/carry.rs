@@ -140,11 +140,14 @@ pub fn begin(
     Ok(driver.run()?)
 }
 
-/// Takes a run up again and carries it on.
-pub fn resume(surroundings: Surroundings<'_>, journal: &mut Journal, screen: &mut Screen, run: &str) -> Result<EndOfRun, Failure> {
+/// Takes a run up again and carries it on; `replaced` is what changed in what it embeds.
+pub fn resume(surroundings: Surroundings<'_>, journal: &mut Journal, screen: &mut Screen, run: &str, replaced: Vec<EventBody>) -> Result<EndOfRun, Failure> {
     let mut driver = Driver::take_up(surroundings.context(), journal, screen, run)?;
     // A run that failed before anything was written can be tried again, too.
     if !matches!(driver.state().phase, Phase::Ended(RunEnd::Done | RunEnd::Finished | RunEnd::Abandoned)) {
+        for event in replaced {
+            driver.append(event)?;
+        }
         let account = crate::state::account();
         driver.append(EventBody::RunResumed { engine: env!("CARGO_PKG_VERSION").to_owned(), account })?;
     }

@@ -17,8 +17,10 @@ pub mod new;
 pub mod plan;
 #[cfg(feature = "lab")]
 pub mod rehearse;
+pub mod restore;
 pub mod resume;
 pub mod runs;
+pub mod saved;
 pub mod schema;
 pub mod secrets;
 pub mod show;

@@ -35,7 +35,8 @@ pub struct Args {
 /// Shows what would be done.
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let folder = state::folder(globals)?;
-    let journal = if folder.join("journal.db").exists() { Some(state::open(&folder)?) } else { None };
+    // A plan that is kept belongs to this state folder, where it is used up.
+    let journal = if args.out.is_some() || folder.join("journal.db").exists() { Some(state::open(&folder)?) } else { None };
     let job = Job::prepare(globals, &folder, &args.playbook, &args.given, MissingInputs::Refuse)?;
     let scope = match (args.offline, args.probe) {
         (true, _) => LookScope::Offline,

@@ -1,6 +1,5 @@
 //! What commands on an existing run share: finding it, and loading what it was planned with.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -8,13 +7,13 @@ use kirikae_engine::action::registry;
 use kirikae_engine::backend::{BackendSet, Vault};
 use kirikae_engine::journal::Journal;
 use kirikae_engine::plan::Private;
-use kirikae_engine::run::{Event, EventBody, Program, State, apply, inputs_from_json, load_program};
+use kirikae_engine::run::{Event, EventBody, Program, State, apply, inputs_from_json, load_program, replace_profile, same_bindings};
 use kirikae_engine::text::Text;
 
-use crate::exit;
 use crate::failure::Failure;
 use crate::globals::Globals;
 use crate::job::bindings;
+use crate::library::read_source;
 use crate::person::Terminal;
 use crate::secrets::{SecretFiles, Sources};
 use crate::site::{OpenSite, load, open_backends, vault};
@@ -33,9 +32,8 @@ pub struct OldRun {
 
 /// The id of a run: as given, or the newest for `last`.
 pub fn find(journal: &Journal, named: &str) -> Result<String, Failure> {
-    let runs = journal.runs()?;
-    let found = if named == "last" { runs.first() } else { runs.iter().find(|row| row.run == named) };
-    found.map(|row| row.run.clone()).ok_or_else(|| {
+    let found = if named == "last" { journal.newest()? } else { journal.find(named)? };
+    found.map(|row| row.run).ok_or_else(|| {
         Failure::usage(
             "RUN.UNKNOWN",
             Text::new(format!("実行 {named} はありません。"), format!("there is no run {named}.")),
@@ -81,45 +79,36 @@ pub struct Revived {
     pub backends: BackendSet,
     /// Sources of secrets, read fresh.
     pub sources: Sources,
+    /// What a mended profile adds to the journal.
+    pub replaced: Vec<EventBody>,
 }
 
-/// Loads a run for carrying it on. Changed role bindings are refused.
-pub fn revive(globals: &Globals, folder: &Path, journal: &Journal, named: &str, secret_files: &[(String, String)]) -> Result<Revived, Failure> {
+/// Loads a run for carrying it on, perhaps with a mended profile. Changed role bindings are refused.
+pub fn revive(
+    globals: &Globals,
+    folder: &Path,
+    journal: &Journal,
+    named: &str,
+    secret_files: &[(String, String)],
+    mended: Option<&Path>,
+) -> Result<Revived, Failure> {
     let run = find(journal, named)?;
     let open = load(globals)?;
     let vault: Arc<dyn Vault> = vault(folder, &open.site)?;
-    let blobs = journal.blobs(&run)?;
-    let first = load_program(folder, &blobs, registry(), open.site.timezone.clone(), None)?;
+    let (mut blobs, mut replaced) = (journal.blobs(&run)?, vec![]);
+    let mut first = load_program(folder, &blobs, registry(), open.site.timezone.clone(), None)?;
+    if let Some(path) = mended {
+        let before = with_state(journal, run.clone(), first)?;
+        let done = replace_profile(folder, &blobs, &before.program, &before.state, &read_source(path)?, registry(), open.site.timezone.clone())?;
+        (first, blobs, replaced) = (done.program, done.blobs, done.events);
+    }
     let backends = open_backends(&open, &first.checked, &vault, globals.lang())?;
     let program = load_program(folder, &blobs, registry(), open.site.timezone.clone(), Some(&backends))?;
     let old = with_state(journal, run, program)?;
-    same_bindings(&old, &bindings(&old.program.checked, &backends))?;
+    same_bindings(&old.events, &bindings(&old.program.checked, &backends))?;
     let known: Vec<&str> = old.program.checked.secrets.iter().map(|secret| secret.name.as_str()).collect();
     let files = SecretFiles::of(secret_files, &known)?;
     let terminal = globals.interactive().then(|| Terminal { lang: globals.lang() });
     let sources = Sources::new(&open.site, &open.base, &old.program.checked.id, files, vault, terminal);
-    Ok(Revived { old, open, backends, sources })
-}
-
-fn same_bindings(old: &OldRun, now: &BTreeMap<String, String>) -> Result<(), Failure> {
-    let Some(EventBody::RunStarted { bindings, .. }) = old.events.first().map(|event| &event.body) else { return Ok(()) };
-    let moved = bindings.iter().find(|(role, id)| now.get(*role) != Some(id));
-    match moved {
-        None => Ok(()),
-        Some((role, before)) => {
-            let after = now.get(role).map_or("-", String::as_str);
-            Err(Failure::Coded {
-                code: "RUN.BINDINGS_CHANGED".to_owned(),
-                cause: Text::new(
-                    format!("役割 {role} の結び先が変わりました: {before} → {after}"),
-                    format!("role `{role}` is bound elsewhere now: {before} → {after}"),
-                ),
-                cure: Text::new(
-                    "始めたときと同じサイトファイルで続けるか、kirikae abandon でやめてください。",
-                    "go on with the site file the run began with, or give it up with `kirikae abandon`.",
-                ),
-                exit: exit::FAILED,
-            })
-        }
-    }
+    Ok(Revived { old, open, backends, sources, replaced })
 }

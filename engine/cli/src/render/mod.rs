@@ -4,9 +4,11 @@ pub mod actions;
 pub mod certs;
 pub mod coverage;
 pub mod diagnostic;
+pub mod drift;
 pub mod graph;
 pub mod plan;
 mod plan_errors;
+pub mod restore;
 pub mod run;
 pub mod sarif;
 

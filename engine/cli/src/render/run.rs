@@ -2,7 +2,7 @@
 
 use kirikae_engine::backend::BackendError;
 use kirikae_engine::check::{Step, What};
-use kirikae_engine::plan::{DryRun, VerdictKind};
+use kirikae_engine::plan::{DryRun, Moved, VerdictKind};
 use kirikae_engine::run::{Doing, EndOfRun, ErrorBody, Event, EventBody, Observer, Outcome, ParkCause, Phase, Program, RunEnd, State};
 use kirikae_engine::text::Lang;
 use serde_json::{Value as Json, json};
@@ -59,6 +59,10 @@ impl Screen {
             }
             EventBody::Reconciled { .. } => format!("{}  {}  {title}", if ja { "確認" } else { "look" }, pad(step, 14)),
             EventBody::ClockStepped { back_ms } => format!("{} {back_ms} ms", if ja { "時計が戻りました:" } else { "the clock stepped back:" }),
+            EventBody::ProfileReplaced { role, to, .. } => {
+                let digest = to.get(..12).unwrap_or(to);
+                if ja { format!("プロファイルを替えました: {role} → {digest}…") } else { format!("profile replaced: {role} → {digest}…") }
+            }
             EventBody::CancelRequested { .. } => {
                 (if ja { "止めます。今の手順が終わるのを待っています…" } else { "stopping after the step in flight…" }).to_owned()
             }
@@ -154,7 +158,12 @@ pub fn end_text(program: &Program, end: &EndOfRun, lang: Lang) -> String {
 
 /// The same for machines.
 pub fn end_json(program: &Program, end: &EndOfRun) -> Json {
-    json!({"run": end.state.run, "phase": end.state.phase, "steps": end.state.steps, "head": end.head, "playbook": program.checked.id})
+    let mut json = json!({"run": end.state.run, "phase": end.state.phase, "steps": end.state.steps, "head": end.head, "playbook": program.checked.id});
+    let moved = end.state.failed().and_then(|(_, ended)| ended.error.as_ref()).map(|error| Moved::of_error(&error.data)).unwrap_or_default();
+    if !moved.is_empty() {
+        json["moved"] = json!(moved);
+    }
+    json
 }
 
 /// What a run did and what is left.
@@ -190,6 +199,7 @@ pub fn show(program: &Program, state: &State, lang: Lang) -> String {
         && let Some(error) = &ended.error
     {
         lines.push(format!("  {}  {} {}", word("原因", "cause"), error.code, error.cause.get(lang)));
+        lines.extend(super::drift::lines(&Moved::of_error(&error.data), &program.zone, lang).iter().map(|line| format!("  {}  {line}", pad("", 10))));
         if !error.cure.get(lang).is_empty() {
             lines.push(format!("  {}  {}", word("直し方", "cure"), error.cure.get(lang)));
         }
@@ -296,4 +306,24 @@ pub fn dry_run(dry: &DryRun, lang: Lang) -> String {
         }
     }
     veil(&lines.join("\n"), lang) + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use kirikae_engine::text::Text;
+
+    use super::*;
+
+    #[test]
+    fn a_stuck_step_is_told_to_people_with_what_they_can_do_and_to_machines_with_the_facts() {
+        let stuck = BackendError::new("STEP.STUCK", Text::new("手順 request は動きません。", "step `request` is stuck."))
+            .with("step", "request")
+            .with("seconds", "600");
+        let text = stuck_text(&stuck, Lang::Ja);
+        assert!(text.contains("STEP.STUCK 手順 request は動きません。") && text.contains("Ctrl-C を2回") && text.contains("kirikae resume"), "{text}");
+        let text = stuck_text(&stuck, Lang::En);
+        assert!(text.contains("step `request` is stuck.") && text.contains("Ctrl-C twice"), "{text}");
+        let json = stuck_json(&stuck);
+        assert_eq!((&json["stuck"], &json["code"], &json["data"]["seconds"]), (&json!("request"), &json!("STEP.STUCK"), &json!("600")));
+    }
 }

@@ -74,9 +74,10 @@ pub(super) fn act(site: &Site<'_>, process: &mut Process<'_>, calm: bool) -> Res
 
 /// Gives the run up, after somebody found out what is not known.
 pub(super) fn abandon(site: &Site<'_>, process: &mut Process<'_>) -> Result<(), Dead> {
-    let open: Vec<String> = in_doubt(&process.state).into_iter().map(str::to_owned).collect();
+    let events = site.ground.journal(|journal| journal.events(&process.run).to_vec());
+    let open: Vec<String> = in_doubt(&events).into_keys().map(str::to_owned).collect();
     let words: Vec<Word> = open.into_iter().map(|step| Word { settled: find_out(site, process, &step).0, step: Some(step) }).collect();
-    match abandonment(&process.state, &words, &found_out(site.ground, BTreeMap::new()), "やめる") {
+    match abandonment(&process.run, &events, &words, &found_out(site.ground, BTreeMap::new()), "やめる") {
         Ok(events) => events.into_iter().try_for_each(|event| process.append(event))?,
         Err(error) => site.ground.violation(format!("a run whose doubts are settled cannot be given up: {error}")),
     }

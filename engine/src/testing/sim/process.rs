@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::faults::Harm;
 use super::ground::Ground;
@@ -15,13 +15,10 @@ use super::mutant::Mutant;
 use super::task::{Stage, Task};
 use crate::action::Registry;
 use crate::backend::{BackendSet, CancelToken};
-use crate::clock::Clock;
+use crate::clock::{Clock, stepped_back};
 use crate::run::{Command, Doing, Event, EventBody, Phase, Program, RunSecrets, SecretSources, State, decide, park};
 use crate::secret::SecretRef;
 use crate::testing::FakeBlobs;
-
-/// A step back of the clock that is written down.
-const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
 
 /// What every process of one clinic works with.
 pub(super) struct Site<'w> {
@@ -129,10 +126,7 @@ impl<'w> Process<'w> {
     pub(super) fn append(&mut self, body: EventBody) -> Result<(), Dead> {
         let ground = self.site.ground;
         let wall = ground.now();
-        if let Some(last) = self.state.at
-            && last.duration_since(wall) > STEP_BACK
-        {
-            let back_ms = i64::try_from(last.duration_since(wall).as_millis()).unwrap_or(i64::MAX);
+        if let Some(back_ms) = stepped_back(self.state.at, wall) {
             self.append_one(wall, EventBody::ClockStepped { back_ms })?;
         }
         self.append_one(wall, body)
@@ -311,7 +305,10 @@ impl<'w> Process<'w> {
             }
             Command::Continue { step, attempt, cookie } => (step, attempt, Stage::GoOn(cookie)),
             Command::Look { step } => (step, 0, Stage::Look),
-            Command::Ask { step } => (step, 1, Stage::Ask),
+            Command::Ask { step } => {
+                let attempt = self.state.step(&step).map_or(1, |known| known.attempt + 1);
+                (step, attempt, Stage::Ask)
+            }
             Command::TakeAnswer { step } => (step, 1, Stage::TakeAnswer),
             Command::AwaitAnswer { .. } | Command::AwaitTimer { .. } => return Ok(()),
         };

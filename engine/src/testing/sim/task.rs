@@ -11,17 +11,12 @@ use super::process::{Dead, Process};
 use crate::action::{Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Outputs, ReadCx, Secrets, Sessions, WriteCx};
 use crate::backend::{BackendError, Call, Class, EntryInfo, IdempotencyKey, Progress, SecretSink, Vault};
 use crate::check::{Binding, BoundAction};
-use crate::clock::Clock;
+use crate::clock::{Clock, is_right};
 use crate::dsl::{RoleKind, Type, Value};
 use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json, site_key};
 use crate::run::{Doing, EffectResult, EventBody, Seen, StateFacts, may_begin, shown_secret};
 use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
-
-/// Wall time may be so far from a portal's `Date`.
-const PORTAL_SKEW: SignedDuration = SignedDuration::from_mins(5);
-/// A step back of the clock that is worth an event.
-const STEP_BACK: SignedDuration = SignedDuration::from_secs(2);
 
 /// An attempt in flight.
 pub(super) struct Task {
@@ -379,15 +374,7 @@ impl Process<'_> {
         if self.site.program.action(&task.step).is_none_or(|action| action.manifest.effect < Effect::Irreversible) {
             return Ok(());
         }
-        let wall = self.site.ground.now();
-        let wrong = || Err(BackendError::new("CLOCK.WRONG", Text::new("時計が違う", "the clock is wrong")));
-        if self.state.at.is_some_and(|last| last.duration_since(wall) > STEP_BACK) {
-            return wrong();
-        }
-        match task.sessions.portal_date() {
-            Some(date) if wall.duration_since(date).abs() > PORTAL_SKEW => wrong(),
-            _ => Ok(()),
-        }
+        is_right(self.site.ground.now(), self.state.at, task.sessions.portal_date())
     }
 
     fn still_in_time(&self, address: &str) -> Result<(), BackendError> {

@@ -1,0 +1,27 @@
+//! The shipped playbooks, and labs in which each has something to do.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use kirikae_engine::action::registry;
+use kirikae_engine::check::check;
+use kirikae_engine::dsl::Type;
+use kirikae_engine::testing::Shipped;
+
+use super::{Lab, said};
+
+/// Playbooks for which another one must be carried out first.
+const BEFORE: [(&str, &str); 1] = [("obn/delete-old", "obn/install")];
+
+/// The ids of those that a person starts: they ask for nothing that only another playbook can give.
+pub fn started_by_people() -> Vec<String> {
+    let checked = Shipped.playbooks().into_iter().map(|source| check(&source, &Shipped, registry()).result.unwrap());
+    let started = checked.filter(|checked| checked.inputs.iter().all(|input| !matches!(input.ty, Type::File | Type::Cert | Type::Proof | Type::BackupRef)));
+    started.map(|checked| checked.id).collect()
+}
+
+/// Does in a fresh lab what gives this playbook something to do.
+pub fn lab_before(lab: &Lab, playbook: &str) {
+    for (_, before) in BEFORE.iter().filter(|(of, _)| *of == playbook) {
+        let output = lab.run(&["apply", before]);
+        assert_eq!(output.status.code(), Some(0), "{before}: {}", said(&output));
+    }
+}
