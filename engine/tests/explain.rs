@@ -13,8 +13,12 @@ use kirikae_engine::text::{Lang, Source};
 use shipped::{Folders, top};
 
 /// Codes of findings in documents that no example of one file can show: the reason beside each.
-const WITHOUT_EXAMPLE: &[(&str, &str)] =
-    &[("CHECK.LIVE_HANDLE", "no action of this version opens a session"), ("CHECK.ONE_OF", "no action of this version has inputs of which one must be given")];
+const WITHOUT_EXAMPLE: &[(&str, &str)] = &[
+    ("CHECK.LIVE_HANDLE", "no action of this version opens a session"),
+    ("CHECK.ONE_OF", "no action of this version has inputs of which one must be given"),
+    ("TEST.NONE", "found when there is nothing to try"),
+    ("TEST.PLAYBOOK", "needs a playbook with a finding beside it"),
+];
 
 /// Found when a playbook meets a site and its files: `tests/bad_input.rs` runs these examples through the program.
 const ON_A_TERMINAL: &[&str] = &["SITE.ROOTS", "SITE.WRONG_KIND"];
@@ -51,6 +55,8 @@ operations:
   probe: { pages: [{ open: / }] }
 "#;
 
+const TEST: &str = "kirikae: test/1\nplaybook: obn/renew-web\nclock: \"2026-11-23T10:00:00+09:00\"\n";
+
 const SITE: &str = "kirikae: site/1\nid: case\ntitle: 例\n";
 
 #[test]
@@ -77,7 +83,7 @@ fn stories_are_clean_and_in_both_languages() {
 
 #[test]
 fn wrong_examples_raise_their_code_and_right_ones_do_not() {
-    let areas = ["YAML.", "DSL.", "TYPE.", "EXPR.", "REF.", "CITE.", "ROLE.", "ACTION.", "CHECK.", "PROFILE.", "SITE."];
+    let areas = ["YAML.", "DSL.", "TYPE.", "EXPR.", "REF.", "CITE.", "ROLE.", "ACTION.", "CHECK.", "PROFILE.", "SITE.", "TEST."];
     let mut wrong = vec![];
     for story in stories() {
         let Some(example) = &story.example else {
@@ -109,6 +115,7 @@ fn codes(example: &Example, text: &str, wrong: bool) -> Vec<String> {
         Part::Portal => merged(PORTAL, text).into_bytes(),
         Part::Site => merged(SITE, text).into_bytes(),
         Part::Sources => merged("kirikae: sources/1\n", text).into_bytes(),
+        Part::Test => merged(TEST, text).into_bytes(),
         Part::When => merged(PLAYBOOK, &asking(&format!("    when: {text}\n"))).into_bytes(),
         Part::Bytes if wrong => (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect(),
         Part::File | Part::Bytes => text.as_bytes().to_vec(),

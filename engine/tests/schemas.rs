@@ -44,7 +44,8 @@ fn the_shipped_documents_are_valid() {
         for entry in std::fs::read_dir(root().join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name.ends_with(".yaml") {
-                assert_valid("playbook", &format!("{folder}/{name}"));
+                let kind = if name.ends_with(".test.yaml") { "test" } else { "playbook" };
+                assert_valid(kind, &format!("{folder}/{name}"));
                 seen += 1;
             }
         }

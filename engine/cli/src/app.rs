@@ -65,6 +65,9 @@ enum Command {
     New(commands::new::Args),
     /// Print or write the JSON Schemas of documents
     Schema(commands::schema::Args),
+    /// Try playbooks in worlds in memory: the cases of NAME.test.yaml, a crash at every step, every row for an error
+    #[cfg(feature = "playbook-tests")]
+    Test(commands::test::Args),
     /// Serve practice portals on loopback
     #[cfg(feature = "lab")]
     Lab(commands::lab::Args),
@@ -98,6 +101,8 @@ pub fn main() -> ExitCode {
         Command::Coverage(args) => commands::coverage::run(globals, args),
         Command::New(args) => commands::new::run(globals, args),
         Command::Schema(args) => commands::schema::run(globals, args),
+        #[cfg(feature = "playbook-tests")]
+        Command::Test(args) => commands::test::run(globals, args),
         #[cfg(feature = "lab")]
         Command::Lab(args) => commands::lab::run(globals, args),
         #[cfg(feature = "lab")]
@@ -114,12 +119,19 @@ fn writes(command: &Command, format: Format) -> bool {
     match format {
         Format::Sarif => matches!(command, Command::Check(_)),
         Format::Dot => matches!(command, Command::Plan(_)),
+        #[cfg(feature = "playbook-tests")]
+        Format::Junit => matches!(command, Command::Test(_)),
         Format::Text | Format::Json => true,
     }
 }
 
 fn format_elsewhere(format: Format) -> Failure {
-    let (word, command) = if format == Format::Dot { ("dot", "plan") } else { ("sarif", "check") };
+    let (word, command) = match format {
+        Format::Dot => ("dot", "plan"),
+        #[cfg(feature = "playbook-tests")]
+        Format::Junit => ("junit", "test"),
+        _ => ("sarif", "check"),
+    };
     Failure::usage(
         "CLI.FORMAT",
         Text::new(format!("--format {word} は {command} でだけ使えます。"), format!("`--format {word}` is for `{command}` only.")),

@@ -18,6 +18,9 @@ pub enum Format {
     Sarif,
     /// A picture for Graphviz (`plan` only).
     Dot,
+    /// XML for build servers (`test` only).
+    #[cfg(feature = "playbook-tests")]
+    Junit,
 }
 
 /// The language of texts for people.

@@ -3,7 +3,7 @@
 //! May use: decoders, the check of playbooks. Must not: open files.
 
 use super::closure::portal;
-use super::{Library, check};
+use super::{Library, check, check_test};
 use crate::action::Registry;
 use crate::dsl::{decode_lock, decode_site, decode_sources};
 use crate::text::{Diagnostic, Source, Sources};
@@ -26,7 +26,7 @@ pub fn kind_of(source: &Source) -> Option<&str> {
     Some(word.split(['/', ' ', '"']).next().unwrap_or_default())
 }
 
-/// Checks a document: a portal profile, a site file, a catalogue of manuals, a lock; anything else as a playbook.
+/// Checks a document: a portal profile, a site file, a catalogue of manuals, a lock, a playbook test; anything else as a playbook.
 pub fn examine(source: &Source, library: &dyn Library, registry: &Registry) -> Examined {
     let mut sources = Sources::default();
     sources.add(source.clone());
@@ -39,6 +39,11 @@ pub fn examine(source: &Source, library: &dyn Library, registry: &Registry) -> E
         Some("site") => decode_site(source).err().unwrap_or_default(),
         Some("sources") => decode_sources(source).err().unwrap_or_default(),
         Some("lock") => decode_lock(source).err().unwrap_or_default(),
+        Some("test") => {
+            let outcome = check_test(source, library, registry);
+            sources = outcome.sources;
+            outcome.result.err().unwrap_or_default()
+        }
         _ => {
             let outcome = check(source, library, registry);
             sources = outcome.sources;

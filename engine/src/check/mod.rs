@@ -19,6 +19,7 @@ mod live;
 mod lock;
 mod lost;
 mod origins;
+mod playbook_test;
 mod proofs;
 mod rescue;
 mod rows;
@@ -34,6 +35,7 @@ pub use checked::{
 };
 pub use coverage::{CitingStep, Coverage, ManualCoverage, SectionCoverage, coverage};
 pub use lock::{Lock, Locked};
+pub use playbook_test::{TestOutcome, TestSuite, check_test, status_words};
 pub use rows::RescueRow;
 
 pub(crate) use closure::{FURTHER_SOURCES, SOURCES};

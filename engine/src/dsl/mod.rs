@@ -20,6 +20,9 @@ pub mod schema;
 pub mod site;
 mod site_file;
 mod sources;
+pub mod test;
+mod test_file;
+mod test_world;
 mod types;
 mod value;
 
@@ -30,5 +33,6 @@ pub use reader::is_document_id;
 pub use scalar::{ScalarError, fold, read_duration, read_scalar};
 pub use site_file::decode_site;
 pub use sources::decode_sources;
+pub use test_file::{RoleKinds, decode_test};
 pub use types::{RoleKind, Type};
 pub use value::{BackupRef, CertInfo, FileRef, Proof, ProofBy, ProofKind, Subject, Value, days_left};

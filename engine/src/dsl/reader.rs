@@ -48,6 +48,11 @@ impl<'n> Fields<'n> {
         self.entries.iter().find(|entry| entry.key.value == key).map(|entry| &entry.value)
     }
 
+    /// Where it begins.
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
     /// The key as written, with its place.
     pub(crate) fn key(&self, key: &str) -> Option<&'n Spanned<String>> {
         self.entries.iter().find(|entry| entry.key.value == key).map(|entry| &entry.key)

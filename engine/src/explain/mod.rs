@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("explain/expr.yaml", include_str!("expr.yaml")),
     ("explain/profile.yaml", include_str!("profile.yaml")),
     ("explain/site.yaml", include_str!("site.yaml")),
+    ("explain/test.yaml", include_str!("test.yaml")),
     ("explain/step.yaml", include_str!("step.yaml")),
     ("explain/command.yaml", include_str!("command.yaml")),
 ];
@@ -63,6 +64,8 @@ pub enum Part {
     Site,
     /// Top-level keys of the catalogue of manuals.
     Sources,
+    /// Top-level keys of a playbook test.
+    Test,
     /// A whole file.
     File,
     /// The bytes of a whole file, the wrong one in hexadecimal.
@@ -72,12 +75,13 @@ pub enum Part {
 }
 
 impl Part {
-    const WORDS: [(&'static str, Part); 8] = [
+    const WORDS: [(&'static str, Part); 9] = [
         ("playbook", Part::Playbook),
         ("when", Part::When),
         ("portal", Part::Portal),
         ("site", Part::Site),
         ("sources", Part::Sources),
+        ("test", Part::Test),
         ("file", Part::File),
         ("bytes", Part::Bytes),
         ("size", Part::Size),

@@ -16,11 +16,18 @@ pub fn day(date: &str) -> Timestamp {
 
 /// A certificate with its key, of the practice issuer; in no holder yet. Different serials make different thumbprints.
 pub fn certificate(cn: &str, serial: u64, from: &str, until: &str) -> CertInfo {
-    let sha256 = hex::encode(Sha256::digest(der(cn, serial)));
+    CertInfo { not_before: day(from), not_after: day(until), ..certificate_of(cn, &format!("{serial:04x}"), ISSUER) }
+}
+
+/// The same with any serial (hex) and issuer; its days are to be set.
+pub fn certificate_of(cn: &str, serial: &str, issuer: &str) -> CertInfo {
+    let number = u64::from_str_radix(serial, 16).map_or_else(|_| serial.to_owned(), |number| number.to_string());
+    let by = if issuer == ISSUER { String::new() } else { format!(" by {issuer}") };
+    let sha256 = hex::encode(Sha256::digest(format!("certificate {number} of {cn}{by}")));
     CertInfo {
         sha1: sha256[..40].to_owned(),
         sha256,
-        serial: format!("{serial:04x}"),
+        serial: serial.to_owned(),
         subject: Subject {
             cn: cn.to_owned(),
             o: Some("ReceiptOnline".to_owned()),
@@ -28,10 +35,10 @@ pub fn certificate(cn: &str, serial: u64, from: &str, until: &str) -> CertInfo {
             c: Some("JP".to_owned()),
         },
         subject_dn: format!("CN={cn},OU=medical,OU=hokkaido,O=ReceiptOnline,C=JP"),
-        issuer: ISSUER.to_owned(),
-        issuer_dn: format!("CN={ISSUER},O=KIRIKAE PRACTICE,C=JP"),
-        not_before: day(from),
-        not_after: day(until),
+        issuer: issuer.to_owned(),
+        issuer_dn: format!("CN={issuer},O=KIRIKAE PRACTICE,C=JP"),
+        not_before: Timestamp::UNIX_EPOCH,
+        not_after: Timestamp::UNIX_EPOCH,
         has_key: true,
         key_exportable: true,
         key_protected: false,
@@ -43,8 +50,4 @@ pub fn certificate(cn: &str, serial: u64, from: &str, until: &str) -> CertInfo {
 /// The certificate as a store or file holds it, with bytes that stand for its DER.
 pub fn stored(info: CertInfo) -> StoredCert {
     StoredCert { der: info.sha256.clone().into_bytes(), info }
-}
-
-fn der(cn: &str, serial: u64) -> String {
-    format!("certificate {serial} of {cn}")
 }

@@ -56,6 +56,11 @@ impl FakeFolder {
         locked(&self.state).files.keys().cloned().collect()
     }
 
+    /// What its files hold, in the order of their names.
+    pub fn contents(&self) -> Vec<Vec<u8>> {
+        locked(&self.state).files.values().map(|(content, _)| content.clone()).collect()
+    }
+
     fn fault(&self) -> Result<(), BackendError> {
         match locked(&self.state).fault {
             Some(code) => Err(BackendError::new(code, Text::new(format!("{} の故障(試験)", self.id), format!("fault of {} (test).", self.id)))),

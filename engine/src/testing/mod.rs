@@ -3,7 +3,7 @@
 //! They do what the ports promise and nothing more, and they *panic* where the real ones would forgive: a committing
 //! request without a look in its session, a second one without a conclusive look, a deletion of what was not looked at,
 //! a sending outside a run. Faults are asked for by name and happen once each, in order.
-//! May use: the ports, actions. Must not: be built into a binary.
+//! May use: the ports, actions. Must not: be reached by anything that carries out a real run; the program has it for `kirikae test` alone.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::disallowed_methods, clippy::disallowed_types, missing_docs)]
 
 mod certs;
@@ -14,6 +14,7 @@ mod drive;
 mod folder;
 mod gate;
 mod p12;
+pub mod playbook;
 mod portal;
 mod profile;
 mod shipped;
@@ -23,7 +24,7 @@ mod store;
 mod vault;
 mod world;
 
-pub use certs::{ISSUER, certificate, day, stored};
+pub use certs::{ISSUER, certificate, certificate_of, day, stored};
 pub use clock::FixedClock;
 pub use crash::{CrashCase, CrashFault, CrashReport, crash_matrix};
 pub use desk::{Desk, planned};
@@ -31,7 +32,7 @@ pub use drive::{Drive, Nobody, Willing, carry_out};
 pub use folder::{FakeFolder, FakeNotifier};
 pub use gate::{Gate, HeldFolder, HeldNotifier, HeldPortal};
 pub use p12::FakeP12;
-pub use portal::{FakePortal, Fault, ListedRow};
+pub use portal::{FakePortal, Fault, Issue, ListedRow};
 pub use profile::obn_profile;
 pub use shipped::Shipped;
 pub use store::FakeStore;

@@ -36,6 +36,12 @@ impl FakeP12 {
         files.insert(hex::encode(Sha256::digest(&bytes)), (password.to_owned(), leaf.clone(), others.to_vec()));
         Secret::bytes(bytes)
     }
+
+    /// The certificate of the key in a file that was made here.
+    pub fn leaf_of(&self, file: &Secret) -> Option<CertInfo> {
+        let sha256 = hex::encode(Sha256::digest(file.expose()));
+        locked(&self.0).get(&sha256).map(|(_, leaf, _)| leaf.clone())
+    }
 }
 
 impl P12 for FakeP12 {

@@ -7,14 +7,14 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, civil};
 
-use super::{FakeP12, FixedClock, certificate, locked};
+use super::{FakeP12, FixedClock, ISSUER, certificate, certificate_of, locked};
 use crate::backend::profile::{ObserveBy, Operation, Profile};
 use crate::backend::{
     BackendError, CaRead, CaWrite, Call, Capabilities, Class, Gives, IdempotencyKey, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb,
     code_info,
 };
 use crate::clock::Clock;
-use crate::dsl::CertInfo;
+use crate::dsl::{CertInfo, Type};
 use crate::secret::Secret;
 use crate::text::{Phrase, Text};
 
@@ -58,7 +58,18 @@ pub struct ListedRow {
     pub not_after: String,
 }
 
-/// The portal of [`super::obn_profile`].
+/// What a portal issues; what is not said is made up: the client's name, from now on for three years and three months.
+#[derive(Clone, Debug)]
+pub struct Issue {
+    pub cn: Option<String>,
+    /// Hex.
+    pub serial: Option<String>,
+    pub issuer: String,
+    pub not_before: Option<Timestamp>,
+    pub not_after: Option<Timestamp>,
+}
+
+/// A portal that acts by its profile ([`super::obn_profile`], or a checked one).
 pub struct FakePortal {
     id: String,
     profile: Profile,
@@ -80,6 +91,20 @@ struct State {
     pending_looks: u32,
     clock_off: Option<jiff::SignedDuration>,
     unsettled: BTreeMap<String, Sent>,
+    /// The state after the pending looks; `issued` if not said.
+    last_state: Option<String>,
+    issue: Option<Issue>,
+    /// Values on pages in place of the portal's own.
+    shows: BTreeMap<Operation, BTreeMap<String, String>>,
+    refuses: BTreeMap<Operation, String>,
+    hides: Option<Duration>,
+    /// What goes wrong with each file in turn; the last stays.
+    downloads: Vec<Option<Fault>>,
+    downloaded: usize,
+    rejects_issued: bool,
+    calls: BTreeMap<Operation, u32>,
+    issued_certs: Vec<CertInfo>,
+    shown_secrets: Vec<String>,
 }
 
 /// A committing request whose end the portal remembers, to judge the next one.
@@ -149,6 +174,64 @@ impl FakePortal {
         locked(&self.state).pending_looks = looks;
     }
 
+    /// What `status` says of a new request, look by look; the last stays.
+    pub fn states(&self, words: &[&str]) {
+        let Some((last, before)) = words.split_last() else { return };
+        let mut state = locked(&self.state);
+        state.pending_looks = if *last == "pending" { u32::MAX } else { u32::try_from(before.len()).expect("few") };
+        state.last_state = Some((*last).to_owned());
+    }
+
+    /// What it issues from now on.
+    pub fn issues(&self, issue: Issue) {
+        locked(&self.state).issue = Some(issue);
+    }
+
+    /// Pages of an operation show these values.
+    pub fn shows(&self, operation: Operation, values: BTreeMap<String, String>) {
+        locked(&self.state).shows.insert(operation, values);
+    }
+
+    /// An operation is refused with this code, every time.
+    pub fn refuses(&self, operation: Operation, code: &str) {
+        locked(&self.state).refuses.insert(operation, code.to_owned());
+    }
+
+    /// New rows are in the list only after so long.
+    pub fn hides(&self, time: Duration) {
+        locked(&self.state).hides = Some(time);
+    }
+
+    /// What goes wrong with the files that are fetched, in turn; the last stays.
+    pub fn downloads(&self, faults: impl Iterator<Item = Option<Fault>>) {
+        locked(&self.state).downloads = faults.collect();
+    }
+
+    /// What it issues is not accepted by it.
+    pub fn reject_issued(&self) {
+        locked(&self.state).rejects_issued = true;
+    }
+
+    /// Whether "not in the list" ever becomes conclusive.
+    pub fn is_conclusive(&self) -> bool {
+        locked(&self.state).absent_after.is_some()
+    }
+
+    /// How often an operation was carried out, or tried.
+    pub fn calls(&self, operation: Operation) -> u32 {
+        locked(&self.state).calls.get(&operation).copied().unwrap_or_default()
+    }
+
+    /// What it issued.
+    pub fn issued_certs(&self) -> Vec<CertInfo> {
+        locked(&self.state).issued_certs.clone()
+    }
+
+    /// Secrets that its pages showed.
+    pub fn shown_secrets(&self) -> Vec<String> {
+        locked(&self.state).shown_secrets.clone()
+    }
+
     /// Committing renewals that arrived.
     pub fn received(&self) -> u32 {
         locked(&self.state).received
@@ -161,6 +244,7 @@ impl FakePortal {
 
     fn take_fault(&self, operation: Operation) -> Option<Fault> {
         let mut state = locked(&self.state);
+        *state.calls.entry(operation).or_default() += 1;
         let at = state.faults.iter().position(|(of, _)| *of == operation)?;
         state.faults.remove(at).map(|(_, fault)| fault)
     }
@@ -171,9 +255,61 @@ impl FakePortal {
         let spec = self.profile.operations.get(&operation).expect("an operation of the profile");
         match &client {
             None if spec.client_cert => Err(error("PORTAL.CERT_REJECTED")),
-            Some(cert) if locked(&self.state).rejected.contains(&cert.sha1) => Err(error("PORTAL.CERT_REJECTED")),
+            Some(cert) if self.rejects(cert) => Err(error("PORTAL.CERT_REJECTED")),
             _ => Ok(client),
         }
+    }
+
+    fn rejects(&self, cert: &CertInfo) -> bool {
+        let state = locked(&self.state);
+        state.rejected.contains(&cert.sha1) || (state.rejects_issued && state.issued_certs.iter().any(|issued| issued.sha1 == cert.sha1))
+    }
+
+    /// The word for the state of a row.
+    fn state_of(&self, row: &ListedRow) -> String {
+        if row.pending_looks > 0 { "pending".to_owned() } else { locked(&self.state).last_state.clone().unwrap_or_else(|| "issued".to_owned()) }
+    }
+
+    /// The certificate of a request that arrives now.
+    fn made(&self, state: &State, client: &CertInfo, now: Timestamp) -> CertInfo {
+        let serial = 0x9000 + u64::from(state.issued);
+        let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
+        let until = today.saturating_add(jiff::Span::new().years(3).months(3));
+        // Valid from the moment it is issued.
+        let usual = CertInfo { not_before: now, ..certificate(&client.subject.cn, serial, &today.to_string(), &until.to_string()) };
+        let Some(issue) = &state.issue else { return usual };
+        let serial = issue.serial.clone().unwrap_or_else(|| usual.serial.clone());
+        let cn = issue.cn.clone().unwrap_or_else(|| client.subject.cn.clone());
+        let issuer = if issue.issuer.is_empty() { ISSUER } else { &issue.issuer };
+        let (not_before, not_after) = (issue.not_before.unwrap_or(now), issue.not_after.unwrap_or(usual.not_after));
+        CertInfo { not_before, not_after, ..certificate_of(&cn, &serial, issuer) }
+    }
+
+    /// What the page after a committing request shows, by the profile.
+    fn gives(&self, operation: Operation, row: &ListedRow, client: Option<&CertInfo>, sink: &mut dyn SecretSink) -> Result<Gives, BackendError> {
+        let spec = self.profile.operations.get(&operation).expect("an operation of the profile");
+        let told = locked(&self.state).shows.get(&operation).cloned().unwrap_or_default();
+        let mut gives = Gives::default();
+        for (name, ty) in &spec.gives {
+            let told = told.get(name).cloned();
+            if ty.is_secret() {
+                let value = told.unwrap_or_else(|| "zigLUVC29Q".to_owned());
+                locked(&self.state).shown_secrets.push(value.clone());
+                gives.secret.insert(name.clone(), sink.keep(name, Secret::text(value))?);
+                continue;
+            }
+            let of_client = |of: fn(&CertInfo) -> Vec<String>| client.map(of).unwrap_or_default();
+            let texts = match (told, name.as_str()) {
+                (Some(told), _) => vec![told],
+                (None, "request_id") => vec![row.request_id.clone()],
+                (None, "cn") => of_client(|cert| vec![cert.subject.cn.clone()]),
+                (None, "ou") => of_client(|cert| cert.subject.ou.clone()),
+                (None, "o") => of_client(|cert| cert.subject.o.clone().into_iter().collect()),
+                (None, name) => vec![made_up(ty, name)],
+            };
+            gives.plain.insert(name.clone(), texts);
+        }
+        Ok(gives)
     }
 
     fn visible(&self) -> Vec<ListedRow> {
@@ -232,13 +368,12 @@ impl FakePortal {
                 _ => {}
             }
             state.issued += 1;
-            let serial = 0x9000 + u64::from(state.issued);
-            let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-            let until = today.saturating_add(jiff::Span::new().years(3).months(3));
-            // Valid from the moment it is issued.
-            let cert = CertInfo { not_before: now, ..certificate(&client.subject.cn, serial, &today.to_string(), &until.to_string()) };
-            let mut row = ListedRow::of(&format!("20261123{serial:07}"), cert);
+            let nth = 0x9000 + u64::from(state.issued);
+            let cert = self.made(&state, client, now);
+            state.issued_certs.push(cert.clone());
+            let mut row = ListedRow::of(&format!("20261123{nth:07}"), cert);
             row.pending_looks = state.pending_looks;
+            row.hidden_until = state.hides.map(|time| now + SignedDuration::try_from(time).expect("a duration"));
             if let Some(Fault::LoseAnswerHidden(time)) = fault {
                 row.hidden_until = Some(now + SignedDuration::try_from(time).expect("a duration"));
             }
@@ -251,20 +386,24 @@ impl FakePortal {
         if let Some(sent) = locked(&self.state).unsettled.get_mut(&client.sha1) {
             sent.answered = true;
         }
-        let id = if fault == Some(Fault::OddPage) { "受付中".to_owned() } else { row.request_id.clone() };
-        let mut gives = Gives::default();
-        for (name, texts) in
-            [("request_id", vec![id]), ("cn", vec![client.subject.cn.clone()]), ("ou", client.subject.ou.clone()), ("o", vec!["ReceiptOnline".to_owned()])]
-        {
-            gives.plain.insert(name.to_owned(), texts);
+        let mut gives = self.gives(Operation::Renew, &row, Some(client), sink)?;
+        if fault == Some(Fault::OddPage) {
+            gives.plain.insert("request_id".to_owned(), vec!["受付中".to_owned()]);
         }
-        gives.secret.insert("reference_id".to_owned(), sink.keep("reference_id", Secret::text("zigLUVC29Q"))?);
         Ok(gives)
+    }
+
+    /// What goes wrong with the next file.
+    fn next_download(&self) -> Option<Fault> {
+        let mut state = locked(&self.state);
+        let nth = state.downloaded;
+        state.downloaded += 1;
+        state.downloads.get(nth).or(state.downloads.last()).cloned().flatten()
     }
 
     fn file(&self, cert: &CertInfo, fault: Option<Fault>, request: &Request) -> Gives {
         let password = request.secret.get("password").and_then(|password| password.expose_text().map(str::to_owned)).expect("a password");
-        let content = match fault {
+        let content = match fault.or_else(|| self.next_download()) {
             Some(Fault::HtmlFile) => Secret::text("<html><title>エラー</title></html>"),
             Some(Fault::WrongPasswordFile) => self.p12.make("0000", cert, &[]),
             Some(Fault::CutFile) => {
@@ -327,11 +466,12 @@ impl CaRead for FakePortal {
                 let visible = self.visible();
                 let found = visible.iter().rev().find(|row| wanted.is_none_or(|id| *id == row.request_id));
                 let Some(found) = found else { return Ok(Gives::default()) };
-                let word = if found.pending_looks > 0 { "pending" } else { "issued" };
+                let word = self.state_of(found);
                 let mut state = locked(&self.state);
                 let row = state.rows.iter_mut().find(|row| row.request_id == found.request_id).expect("the row");
-                row.pending_looks = row.pending_looks.saturating_sub(1);
-                Ok(Gives { plain: BTreeMap::from([("status".to_owned(), vec![word.to_owned()])]), ..Gives::default() })
+                // One that is never issued is pending for ever.
+                row.pending_looks = if row.pending_looks == u32::MAX { u32::MAX } else { row.pending_looks.saturating_sub(1) };
+                Ok(Gives { plain: BTreeMap::from([("status".to_owned(), vec![word])]), ..Gives::default() })
             }
         }
     }
@@ -353,6 +493,11 @@ impl CaWrite for FakePortal {
         if let Some(Fault::Before(code)) = fault {
             return Err(error(code));
         }
+        let refused = locked(&self.state).refuses.get(&operation).cloned();
+        if let Some(code) = refused {
+            locked(&self.state).received += u32::from(operation == Operation::Renew);
+            return Err(error(&code));
+        }
         let gives = match operation {
             Operation::Renew => {
                 let looked = session.as_any_mut().downcast_mut::<FakeSession>().expect("a session").looked;
@@ -363,7 +508,7 @@ impl CaWrite for FakePortal {
             Operation::Fetch => {
                 let wanted = request.plain.get("request_id");
                 let visible = self.visible();
-                let ready = visible.iter().rev().find(|row| row.pending_looks == 0 && wanted.is_none_or(|id| *id == row.request_id));
+                let ready = visible.iter().rev().find(|row| self.state_of(row) == "issued" && wanted.is_none_or(|id| *id == row.request_id));
                 self.file(&ready.ok_or_else(|| error("PORTAL.NO_ROW"))?.cert, fault, request)
             }
             Operation::Obtain => {
@@ -371,7 +516,10 @@ impl CaWrite for FakePortal {
                 let known = visible.iter().find(|row| request.plain.get("request_id") == Some(&row.request_id));
                 self.file(&known.ok_or_else(|| error("PORTAL.WRONG_ID"))?.cert, fault, request)
             }
-            other => panic!("this portal has no {other}"),
+            other => {
+                let row = ListedRow::of("000000000000000", self.made(&State::default(), &certificate("", 0, "2026-01-01", "2026-01-01"), self.clock.now()));
+                self.gives(other, &row, client.as_ref(), sink)?
+            }
         };
         Ok(Progress::Done(gives))
     }
@@ -394,6 +542,17 @@ struct FakeSession {
 impl Session for FakeSession {
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
+    }
+}
+
+/// A value of a type, for a page.
+fn made_up(ty: &Type, name: &str) -> String {
+    match ty.required() {
+        Type::Digits(n) => "1234567890".chars().cycle().take(*n as usize).collect(),
+        Type::Date => "2030-01-31".to_owned(),
+        Type::Enum(words) => words.first().cloned().unwrap_or_default(),
+        Type::Int => "1".to_owned(),
+        _ => name.to_owned(),
     }
 }
 

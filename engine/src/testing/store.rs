@@ -23,6 +23,8 @@ struct State {
     certs: Vec<StoredCert>,
     /// The next call of this kind fails with this code (`list`, `import`, `delete`, `delete half`, `delete late`, `lock`, `writable`).
     faults: BTreeMap<&'static str, &'static str>,
+    /// Every call of this kind fails with this code.
+    refused: BTreeMap<&'static str, &'static str>,
     bad_keys: BTreeSet<String>,
     locked: bool,
     imported: Vec<String>,
@@ -46,6 +48,16 @@ impl FakeStore {
     /// `delete late` after everything is.
     pub fn fail(&self, call: &'static str, code: &'static str) {
         locked(&self.state).faults.insert(call, code);
+    }
+
+    /// Every call of these kinds fails with this code.
+    pub fn refuse(&self, calls: &[&'static str], code: &'static str) {
+        locked(&self.state).refused.extend(calls.iter().map(|call| (*call, code)));
+    }
+
+    /// What is in it, without a call.
+    pub fn certs(&self) -> Vec<CertInfo> {
+        locked(&self.state).certs.iter().map(|cert| cert.info.clone()).collect()
     }
 
     /// The key of this certificate no longer matches it.
@@ -80,7 +92,9 @@ impl FakeStore {
     }
 
     fn fault(&self, call: &'static str) -> Result<(), BackendError> {
-        match locked(&self.state).faults.remove(call) {
+        let mut state = locked(&self.state);
+        let refused = state.refused.get(call).copied();
+        match refused.or_else(|| state.faults.remove(call)) {
             Some(code) => Err(BackendError::new(code, Text::new(format!("{}: {call} の故障(試験)", self.id), format!("{}: fault of {call} (test).", self.id)))),
             None => Ok(()),
         }

@@ -102,6 +102,11 @@ impl Sources {
         self.0.insert(source.name.clone(), source);
     }
 
+    /// Adds all sources of another set.
+    pub fn merge(&mut self, other: Sources) {
+        self.0.extend(other.0);
+    }
+
     /// The source of this name.
     pub fn get(&self, name: &str) -> Option<&Source> {
         self.0.get(name)

@@ -25,5 +25,9 @@ pub mod schema;
 pub mod secrets;
 pub mod show;
 mod take_up;
+#[cfg(feature = "playbook-tests")]
+pub mod test;
+#[cfg(feature = "playbook-tests")]
+mod test_snapshot;
 pub mod verify;
 mod write_lock;

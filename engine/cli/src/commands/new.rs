@@ -1,4 +1,4 @@
-//! `kirikae new playbook|portal|site NAME`
+//! `kirikae new playbook|portal|site|test NAME`
 //!
 //! Writes a document to start from, with comments, that passes `check` as it is. Files that are there are never overwritten.
 
@@ -7,8 +7,14 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
+#[cfg(feature = "playbook-tests")]
+use kirikae_engine::action::registry;
 use kirikae_engine::check::Library;
+#[cfg(feature = "playbook-tests")]
+use kirikae_engine::check::check;
 use kirikae_engine::dsl::{decode_sources, is_document_id};
+#[cfg(feature = "playbook-tests")]
+use kirikae_engine::testing::playbook::draft;
 use kirikae_engine::text::{Lang, Text};
 use serde_json::json;
 
@@ -23,7 +29,7 @@ use crate::render;
 pub struct Args {
     /// What to write
     kind: Kind,
-    /// Its id, such as obn/renew-web; the file is NAME.yaml, portals/NAME.yaml or sites/NAME.yaml
+    /// Its id, such as obn/renew-web; the file is NAME.yaml, portals/NAME.yaml, sites/NAME.yaml or NAME.test.yaml
     name: String,
 }
 
@@ -35,6 +41,9 @@ enum Kind {
     Portal,
     /// Places, addresses and approval rules of one terminal
     Site,
+    /// A test of the playbook of this id, from its inputs and steps
+    #[cfg(feature = "playbook-tests")]
+    Test,
 }
 
 impl Kind {
@@ -43,6 +52,8 @@ impl Kind {
             Self::Playbook => "playbook",
             Self::Portal => "portal",
             Self::Site => "site",
+            #[cfg(feature = "playbook-tests")]
+            Self::Test => "test",
         }
     }
 
@@ -52,10 +63,20 @@ impl Kind {
             Self::Playbook => format!("{id}.yaml"),
             Self::Portal => format!("portals/{id}.yaml"),
             Self::Site => format!("sites/{id}.yaml"),
+            #[cfg(feature = "playbook-tests")]
+            Self::Test => format!("{id}.test.yaml"),
         }
     }
 
-    fn skeleton(self, lang: Lang) -> &'static str {
+    /// The text of a new document; `of` gives that of a test, which is made from its playbook.
+    fn skeleton(self, lang: Lang, of: impl FnOnce() -> Result<String, Failure>) -> Result<String, Failure> {
+        match self.words(lang) {
+            "" => of(),
+            words => Ok(words.to_owned()),
+        }
+    }
+
+    fn words(self, lang: Lang) -> &'static str {
         match (self, lang) {
             (Self::Playbook, Lang::Ja) => include_str!("../skeletons/playbook.ja.yaml"),
             (Self::Playbook, Lang::En) => include_str!("../skeletons/playbook.en.yaml"),
@@ -63,8 +84,36 @@ impl Kind {
             (Self::Portal, Lang::En) => include_str!("../skeletons/portal.en.yaml"),
             (Self::Site, Lang::Ja) => include_str!("../skeletons/site.ja.yaml"),
             (Self::Site, Lang::En) => include_str!("../skeletons/site.en.yaml"),
+            #[cfg(feature = "playbook-tests")]
+            (Self::Test, _) => "",
         }
     }
+}
+
+/// Without the feature no kind of document is made from a playbook.
+#[cfg(not(feature = "playbook-tests"))]
+fn of_playbook(_lang: Lang, _shelf: &Shelf, _id: &str) -> Result<String, Failure> {
+    Ok(String::new())
+}
+
+/// A test of a playbook of the library, with one case.
+#[cfg(feature = "playbook-tests")]
+fn of_playbook(lang: Lang, shelf: &Shelf, id: &str) -> Result<String, Failure> {
+    let Some(source) = shelf.playbook(id) else {
+        return Err(Failure::usage(
+            "DSL.NO_PLAYBOOK",
+            Text::new(format!("手順書「{id}」が見つかりません。"), format!("there is no playbook `{id}`.")),
+            Text::new("名前を確かめるか、--library で置き場所を指定してください。", "check the name, or name the folder with --library."),
+        ));
+    };
+    let outcome = check(&source, shelf, registry());
+    let checked = outcome.result.map_err(|findings| Failure::Findings(Box::new(outcome.sources), findings))?;
+    let (head, case) = match lang {
+        Lang::Ja => ("手順書の試験。模擬の世界で動き、どこにも何も送らない。certs と backends を、試したい場合に合わせて直す。", "いつもの場合"),
+        Lang::En => ("A test in a world in memory: nothing is sent anywhere. Change certs and backends to the case that you mean.", "The usual case"),
+    };
+    let cases = format!("cases:\n  usual:\n    title: {case}\n    expect:\n      result: done\n");
+    Ok(format!("# yaml-language-server: $schema=@SCHEMA@\n# {head}\n{}{cases}", draft(&checked)))
 }
 
 fn catalogue_skeleton(lang: Lang) -> &'static str {
@@ -90,7 +139,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let schemas = schemas(&folder);
     let text = args
         .kind
-        .skeleton(lang)
+        .skeleton(lang, || of_playbook(lang, &shelf, &args.name))?
         .replace("@SCHEMA@", &schemas.seen_from(&relative, args.kind.word()))
         .replace("@ID@", &args.name)
         .replace("@CITE@", if cites { "" } else { "# " })
@@ -144,6 +193,11 @@ fn next(kind: Kind, path: &str, id: &str, schemas: Option<String>, uncited: bool
         Kind::Portal => Text::new(
             format!("playbook の backends に「issuer: {{ kind: ca, profile: {id} }}」と書くと使えます"),
             format!("a playbook uses it with `issuer: {{ kind: ca, profile: {id} }}` under `backends`"),
+        ),
+        #[cfg(feature = "playbook-tests")]
+        Kind::Test => Text::new(
+            format!("kirikae test {path}        試す(場合を足して、あるべき結果を書いていく)"),
+            format!("kirikae test {path}        try it; then add cases, and what must come of them"),
         ),
         Kind::Site => Text::new(
             format!("kirikae plan 手順書 --site {path}        この端末で何が起きるかを見る"),

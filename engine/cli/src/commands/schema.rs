@@ -16,7 +16,7 @@ use crate::render;
 /// Arguments of `schema`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// playbook, portal, site, sources or plan [default: list them]
+    /// playbook, portal, site, sources, lock, test or plan [default: list them]
     name: Option<String>,
     /// Write all of them to a folder
     #[arg(long, value_name = "DIR")]

@@ -11,6 +11,8 @@ mod plan_errors;
 pub mod restore;
 pub mod run;
 pub mod sarif;
+#[cfg(feature = "playbook-tests")]
+pub mod test;
 
 use std::io::Write;
 use std::path::Path;

@@ -8,6 +8,7 @@ mod portal;
 mod site;
 mod snippet;
 mod sources;
+mod test;
 
 use serde_json::{Map, Value as Json, json};
 
@@ -15,7 +16,7 @@ use super::Type;
 use crate::action::Registry;
 
 /// Names of the schemas, as in the header of a document (`kirikae: playbook/1`).
-pub const NAMES: &[&str] = &["playbook", "portal", "site", "sources", "lock"];
+pub const NAMES: &[&str] = &["playbook", "portal", "site", "sources", "lock", "test"];
 
 /// The schema of a kind of document; `None` if there is no such kind. A playbook's `with` is that of the registry's actions.
 pub fn schema(name: &str, registry: &Registry) -> Option<Json> {
@@ -25,6 +26,7 @@ pub fn schema(name: &str, registry: &Registry) -> Option<Json> {
         "site" => site::schema(),
         "sources" => sources::schema(),
         "lock" => lock::schema(),
+        "test" => test::schema(),
         _ => return None,
     })
 }
@@ -154,6 +156,7 @@ mod tests {
     use crate::action::registry;
     use crate::dsl::{
         lock_file, playbook as decoder, playbook_rescue, playbook_secret, playbook_step, portal as profile, portal_page, site_file, sources as catalogue,
+        test_file, test_world,
     };
 
     fn assert_keys(schema: &str, pointer: &str, keys: &[&str]) {
@@ -182,6 +185,15 @@ mod tests {
         assert_keys("portal", "/definitions/label/anyOf/1/properties", &portal_page::LABEL_KEYS);
         assert_keys("lock", "/properties", &lock_file::KEYS);
         assert_keys("site", "/properties", &site_file::KEYS);
+        assert_keys("test", "/properties", &test_file::KEYS);
+        assert_keys("test", "/definitions/case/properties", &test_file::CASE_KEYS);
+        assert_keys("test", "/definitions/expect/properties", &test_file::EXPECT_KEYS);
+        assert_keys("test", "/definitions/cert/properties", &test_world::CERT_KEYS);
+        assert_keys("test", "/definitions/fault/properties", &test_world::FAULT_KEYS);
+        assert_keys("test", "/definitions/answer/properties", &test_world::ANSWER_KEYS);
+        let backend = [test_world::STORE_KEYS.as_slice(), &test_world::PORTAL_KEYS, &test_world::FOLDER_KEYS].concat();
+        let backend: std::collections::BTreeSet<&str> = backend.into_iter().collect();
+        assert_keys("test", "/definitions/backend/properties", &backend.into_iter().collect::<Vec<_>>());
         assert_keys("sources", "/definitions/manual/properties", &catalogue::MANUAL_KEYS);
     }
 

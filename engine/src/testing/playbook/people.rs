@@ -1,0 +1,70 @@
+//! The people of a test: what they type and answer, in order.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use super::super::locked;
+use crate::action::{Answer, Question};
+use crate::backend::BackendError;
+use crate::check::SecretDecl;
+use crate::dsl::test::SimAnswer;
+use crate::run::{Person, SecretSources};
+use crate::secret::Secret;
+
+/// Answers by secret or step; the last of several is given again and again. Who is not mentioned is not there.
+#[derive(Debug, Default)]
+pub(super) struct People {
+    answers: BTreeMap<String, Vec<SimAnswer>>,
+    given: Mutex<BTreeMap<String, usize>>,
+}
+
+impl People {
+    pub(super) fn new(answers: BTreeMap<String, Vec<SimAnswer>>) -> Self {
+        Self { answers, given: Mutex::default() }
+    }
+
+    fn next(&self, name: &str) -> Option<&SimAnswer> {
+        let several = self.answers.get(name)?;
+        let mut given = locked(&self.given);
+        let nth = given.entry(name.to_owned()).or_default();
+        let answer = several.get(*nth).or(several.last())?;
+        *nth += 1;
+        Some(answer).filter(|answer| !answer.nobody)
+    }
+
+    /// Everything that is typed for these secrets.
+    pub(super) fn typed<'a>(&'a self, secrets: &'a [SecretDecl]) -> impl Iterator<Item = &'a str> {
+        let answers = secrets.iter().filter_map(|secret| self.answers.get(&secret.name)).flatten();
+        answers.filter(|answer| !answer.nobody).map(|answer| answer.word.as_str())
+    }
+}
+
+impl Person for People {
+    fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
+        let answer = self.next(step)?;
+        let example = |name: &str| question.fields.iter().find(|field| field.name == name)?.example.clone();
+        let fields = question.fields.iter().filter_map(|field| {
+            let given = answer.fields.get(&field.name).cloned().or_else(|| example(&field.name))?;
+            Some((field.name.clone(), given))
+        });
+        let by = "受付".to_owned();
+        Some(Answer {
+            yes: answer.word != "false",
+            fields: fields.collect(),
+            evidence: answer.evidence.clone().or_else(|| question.evidence.then(|| "画面で見ました".to_owned())),
+            account: by.clone(),
+            by,
+            at: jiff::Timestamp::UNIX_EPOCH,
+        })
+    }
+}
+
+impl SecretSources for People {
+    fn unattended(&self, _secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
+        Ok(None)
+    }
+
+    fn ask(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
+        Ok(self.next(&secret.name).map(|answer| Secret::text(answer.word.clone())))
+    }
+}
