@@ -80,11 +80,6 @@ impl FakeStore {
         locked(&self.state).certs.iter().map(|cert| cert.info.sha1.clone()).collect()
     }
 
-    /// Certificates in it.
-    pub fn certs(&self) -> Vec<CertInfo> {
-        locked(&self.state).certs.iter().map(|cert| cert.info.clone()).collect()
-    }
-
     /// Thumbprints that were imported and deleted, in order.
     pub fn effects(&self) -> (Vec<String>, Vec<String>) {
         let state = locked(&self.state);
