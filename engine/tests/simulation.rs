@@ -1,6 +1,6 @@
 //! The seeded simulation: thousands of runs in which everything goes wrong, each from one number.
 //!
-//! `KIRIKAE_SEED=N` runs that seed alone and prints its trace; `KIRIKAE_SEEDS=N` runs so many.
+//! `KIRIKAE_SEED=N` runs that seed alone and prints its trace; `KIRIKAE_SEEDS=N` runs so many, from `KIRIKAE_FIRST` on.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 use std::collections::BTreeMap;
@@ -22,9 +22,10 @@ fn replay(seed: u64) -> String {
     format!("KIRIKAE_SEED={seed} cargo test --workspace --test simulation -- --nocapture")
 }
 
-/// Runs seeds on every core; `each` sees them in no order, and ends the work with `false`.
-fn run(seeds: u64, mutant: Option<Mutant>, each: impl Fn(Outcome) -> bool + Sync) {
-    let next = AtomicU64::new(0);
+/// Runs seeds from `start` on, on every core; `each` sees them in no order, and ends the work with `false`.
+fn run(start: u64, seeds: u64, mutant: Option<Mutant>, each: impl Fn(Outcome) -> bool + Sync) {
+    let next = AtomicU64::new(start);
+    let seeds = start + seeds;
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..cores {
@@ -58,7 +59,7 @@ fn whatever_goes_wrong_nothing_happens_that_must_never_happen() {
     }
     let total = Mutex::new((0u64, 0usize, BTreeMap::<String, u32>::new(), BTreeMap::<&str, u32>::new()));
     let failed = Mutex::new(Vec::<Outcome>::new());
-    run(number("KIRIKAE_SEEDS").unwrap_or(SEEDS), None, |outcome| {
+    run(number("KIRIKAE_FIRST").unwrap_or(0), number("KIRIKAE_SEEDS").unwrap_or(SEEDS), None, |outcome| {
         let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
         total.0 += 1;
         total.1 += outcome.events;
@@ -66,6 +67,7 @@ fn whatever_goes_wrong_nothing_happens_that_must_never_happen() {
         outcome.faults.iter().for_each(|(fault, count)| *total.3.entry(fault).or_default() += count);
         let mut failed = failed.lock().unwrap_or_else(PoisonError::into_inner);
         if !outcome.violations.is_empty() {
+            println!("seed {}: {}", outcome.seed, replay(outcome.seed));
             failed.push(outcome);
         }
         failed.len() < 20
@@ -92,7 +94,7 @@ fn wrong_rules_are_found() {
     }
     for mutant in Mutant::ALL {
         let found = Mutex::new(None::<Outcome>);
-        run(MUTANT_SEEDS, Some(mutant), |outcome| {
+        run(0, MUTANT_SEEDS, Some(mutant), |outcome| {
             if outcome.violations.is_empty() {
                 return true;
             }
