@@ -45,6 +45,7 @@ fn planned(checked: &Checked, inputs: &[(&str, Value)], world: &World, sources: 
         blobs: &world.blobs,
         committed: &|_| vec![],
         fresh_for: world.fresh_for,
+        tries: &kirikae_engine::plan::NoLedger,
     };
     plan(&request, &looked)
 }

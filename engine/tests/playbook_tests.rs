@@ -128,6 +128,36 @@ fn a_secret_that_is_said_aloud_is_found_though_nobody_looked_for_it() {
     assert!(told.iter().all(|line| !line.contains("left behind in") || !line.contains("0110119153")), "{told:#?}");
 }
 
+/// A playbook that opens a token, and a test of it.
+fn of_token(attempts: &str, tokens: &str, cases: &str) -> TestSuite {
+    let playbook = format!(
+        "kirikae: playbook/1\nid: obn/case\nversion: \"1.0.0\"\ntitle: 例\nsources: [obn_edge]\nbackends:\n  key: token\n\
+         secrets:\n  pin: {{ type: string, title: 暗証, attempts: {attempts} }}\nsteps:\n\
+         \x20 insert:\n    title: 挿す\n    uses: token.wait@1\n    with: {{ in: key }}\n\
+         \x20 open:\n    title: 開く\n    uses: token.login@1\n    with: {{ token: \"${{{{ steps.insert.token }}}}\", pin: \"${{{{ secrets.pin }}}}\" }}\n    rescue:\n      \
+         PIN.INCORRECT: {{ cite: obn_edge#1.1, say: 違います。, ask_again: [pin], then: retry, times: 9 }}\n"
+    );
+    let test = format!(
+        "kirikae: test/1\nplaybook: obn/case\nclock: \"2026-11-23T10:00:00+09:00\"\nbackends: {{ key: {{ tokens: [{tokens}] }} }}\n\
+         answers: {{ pin: \"73918246\" }}\ncases:\n{cases}"
+    );
+    suite(&With { id: "obn/case", text: playbook }, &test)
+}
+
+#[test]
+fn a_token_counts_wrong_pins_and_the_run_stops_before_it_locks() {
+    let cases = "  right: { expect: { result: done, calls: { token.login: 1 }, never_in_artifacts: [\"73918246\"] } }\n  \
+                 wrong_once: { answers: { pin: [\"11118246\", \"73918246\"] }, expect: { result: done, calls: { token.login: 2 } } }\n  \
+                 wrong_always: { answers: { pin: \"11118246\" }, expect: { result: failed, error: PIN.STOPPED, at: open, calls: { token.login: 2 } } }\n  \
+                 not_inserted: { given: { key.tokens: [{ serial: A1, pin: \"73918246\", present: false }] }, expect: { result: blocked, error: TOKEN.ABSENT, at: insert } }\n";
+    let suite = of_token("{ limit: 10, leave: 5, per_run: 2, cite: obn_edge#1.1 }", "{ serial: A1, pin: \"73918246\" }", cases);
+    let trials: Vec<String> = Bench::trials(&suite).into_iter().map(|trial| trial.name).collect();
+    assert!(trials.contains(&"generated/rescue/open/PIN.INCORRECT".to_owned()));
+    for name in trials {
+        assert_eq!(told(&suite, &name), Vec::<String>::new(), "{name}");
+    }
+}
+
 #[test]
 fn every_shipped_playbook_has_a_draft_that_is_a_test() {
     for source in kirikae_engine::testing::Shipped.playbooks() {

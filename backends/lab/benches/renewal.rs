@@ -154,6 +154,7 @@ fn backends(dir: &Path, state: &Path, checked: &Checked, site: &Site, port: u16,
     let backup = DirFolder::open(&FolderSettings { path: dir.join("backup"), removable: false, plain: false }).unwrap();
     BackendSet {
         stores: BTreeMap::from([("personal".to_owned(), Arc::new(Counting { inner: store, count: count.clone() }) as Arc<dyn StoreWrite>)]),
+        tokens: BTreeMap::new(),
         cas: BTreeMap::from([("issuer".to_owned(), Arc::new(portal) as Arc<dyn CaWrite>)]),
         folders: BTreeMap::from([("backup".to_owned(), Arc::new(backup) as Arc<dyn FolderWrite>)]),
         p12: Arc::new(Counting { inner: Pkcs12Files, count: count.clone() }),

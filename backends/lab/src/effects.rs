@@ -26,6 +26,8 @@ pub(crate) enum Effect {
     Revoked,
     /// A session began with an accepted certificate or password.
     SignedIn,
+    /// An account was locked after too many wrong passwords.
+    Locked,
     /// A form that no eye sees was sent.
     Decoy,
 }

@@ -119,6 +119,18 @@ pub(crate) struct Remembered {
     pub stale_lists: BTreeSet<String>,
     /// How often each fault has acted.
     pub faults: FaultCounts,
+    /// Accounts by program and user.
+    #[serde(default)]
+    pub accounts: BTreeMap<String, Account>,
+}
+
+/// An account of a practice site.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Account {
+    /// SHA-256 of its password, hex.
+    pub password_digest: String,
+    /// Wrong passwords in a row.
+    pub wrong: u32,
 }
 
 /// The file and what it holds.

@@ -51,6 +51,8 @@ enum Command {
     Verify(commands::verify::Args),
     /// List, show, keep and erase secrets of the vault; recovery keys
     Secrets(commands::secrets::Args),
+    /// Show how often limited tries failed, or start a count anew
+    Attempts(commands::attempts::Args),
     /// Which certificate is where: every store of the site, days left, old ones beside newer ones
     Certs,
     /// Say what a PKCS#12 or certificate file holds. Imports nothing, costs no attempts
@@ -94,6 +96,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => commands::show::run(globals, args),
         Command::Verify(args) => commands::verify::run(globals, args),
         Command::Secrets(args) => commands::secrets::run(globals, args),
+        Command::Attempts(args) => commands::attempts::run(globals, args),
         Command::Certs => commands::certs::run(globals),
         Command::Inspect(args) => commands::inspect::run(globals, args),
         Command::Restore(args) => commands::restore::run(globals, args),

@@ -10,8 +10,10 @@ use kirikae_engine::action::{Secrets, registry};
 use kirikae_engine::backend::{BackendSet, Vault};
 use kirikae_engine::check::{Checked, check};
 use kirikae_engine::journal::{Commitment, Journal};
-use kirikae_engine::plan::{ClosureItem, DryRun, GivenInput, LookScope, Message, Plan, PlanRequest, Target, World, dry_run, plan};
-use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, earlier, gather_inputs, keep_private, rule_notices};
+use kirikae_engine::plan::{
+    ClosureItem, DryRun, GivenInput, Ledger, LookScope, Message, Plan, PlanRequest, SourceVersion, Tally, Target, World, dry_run, plan,
+};
+use kirikae_engine::run::{MemoryBlobs, MissingInputs, NoSecrets, SecretSources, earlier, gather_inputs, keep_private, rule_notices};
 use kirikae_engine::text::{Sources as Texts, Text};
 
 use crate::failure::Failure;
@@ -20,6 +22,7 @@ use crate::library::{Shelf, read_source};
 use crate::person::Terminal;
 use crate::secrets::{SecretFiles, Sources};
 use crate::site::{OpenSite, load, open_backends, vault};
+use crate::state::is_per_user;
 
 /// What a playbook is given on the command line.
 #[derive(Args, Clone, Debug, Default)]
@@ -52,6 +55,8 @@ pub struct Job {
     pub inputs: BTreeMap<String, GivenInput>,
     /// Sources of secrets.
     pub sources: Sources,
+    /// Counted steps are refused: failures would be recorded for this OS account only.
+    pub per_user: bool,
     /// Where sub-playbooks came from.
     pub library: Text,
     clean_up: Option<String>,
@@ -99,11 +104,12 @@ impl Job {
             Err(problems) => return Err(Failure::Inputs(Box::new(texts), problems)),
         };
         let backends = open_backends(&open, &checked, &vault, globals.lang())?;
+        let per_user = is_per_user(state) && !open.site.state_per_user;
         let terminal = globals.interactive().then(|| Terminal { lang: globals.lang() });
         let sources = Sources::new(&open.site, &open.base, &checked.id, files, vault.clone(), terminal);
         let clean_up = format!("{}/delete-old", checked.program);
         let clean_up = kirikae_engine::check::Library::playbook(&shelf, &clean_up).filter(|_| clean_up != checked.id).map(|_| clean_up);
-        Ok(Self { checked, open, backends, vault, inputs, sources, library: shelf.describe(), clean_up })
+        Ok(Self { checked, open, backends, vault, inputs, sources, per_user, library: shelf.describe(), clean_up })
     }
 
     /// Puts the private inputs of a plan into the vault: before it is saved or carried out.
@@ -173,6 +179,7 @@ impl Job {
             let known = journal.and_then(|journal| journal.commitments(key).ok()).unwrap_or_default();
             known.iter().filter(|commitment| commitment.state != "not_done").filter_map(Commitment::known_as).collect()
         };
+        let ledger = Counted { journal, job: self };
         let world = World {
             now: Timestamp::now(),
             zone: &self.open.site.timezone,
@@ -181,6 +188,7 @@ impl Job {
             blobs: &blobs,
             committed: &committed,
             fresh_for: self.open.site.fresh_for,
+            tries: &ledger,
         };
         work(&world)
     }
@@ -188,6 +196,28 @@ impl Job {
     /// What earlier runs committed for the plan's credentials, and who claims them. A journal that cannot be read stops a run, not a plan.
     fn earlier(&self, plan: &Plan, journal: Option<&Journal>) -> Vec<Message> {
         journal.and_then(|journal| earlier(journal, plan, &self.checked, &self.open.site.timezone).ok()).unwrap_or_default()
+    }
+}
+
+/// What was counted of limited tries, for plans.
+struct Counted<'a> {
+    journal: Option<&'a Journal>,
+    job: &'a Job,
+}
+
+impl Ledger for Counted<'_> {
+    fn tally(&self, device: &str) -> Tally {
+        let row = self.journal.and_then(|journal| journal.attempt(device).ok().flatten());
+        row.map_or_else(Tally::default, |row| Tally { used: row.used, in_run: 0, failed: row.failed })
+    }
+
+    fn version(&self, secret: &str) -> Option<SourceVersion> {
+        let declared = self.job.checked.secrets.iter().find(|declared| declared.name == secret)?;
+        self.job.sources.version(declared)
+    }
+
+    fn per_user(&self) -> bool {
+        self.job.per_user
     }
 }
 
@@ -200,6 +230,7 @@ pub fn bindings(checked: &Checked, backends: &BackendSet) -> BTreeMap<String, St
             .map(|store| store.id().to_owned())
             .or_else(|_| reads.ca(role).map(|ca| ca.id().to_owned()))
             .or_else(|_| reads.folder(role).map(|folder| folder.id().to_owned()))
+            .or_else(|_| reads.token(role).map(|token| token.id().to_owned()))
             .ok()
     };
     checked.roles.iter().filter_map(|role| Some((role.name.clone(), id(&role.name)?))).collect()

@@ -63,6 +63,7 @@ pub fn open_backends(open: &OpenSite, checked: &Checked, vault: &Arc<dyn Vault>,
     let program = site.programs.get(&checked.program);
     let mut set = BackendSet {
         stores: BTreeMap::new(),
+        tokens: BTreeMap::new(),
         cas: BTreeMap::new(),
         folders: BTreeMap::new(),
         p12: Arc::new(Pkcs12Files),

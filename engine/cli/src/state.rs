@@ -39,9 +39,18 @@ pub fn open(folder: &Path) -> Result<Journal, Failure> {
     Ok(Journal::open(folder)?)
 }
 
-/// The OS account, for the record.
+/// The OS account, for the record: the system's own answer. The environment is what the caller makes of it.
 pub fn account() -> String {
-    ["USER", "LOGNAME", "USERNAME"].iter().find_map(|name| std::env::var(name).ok().filter(|name| !name.is_empty())).unwrap_or_else(|| "unknown".to_owned())
+    whoami::username().unwrap_or_else(|_| "unknown".to_owned())
+}
+
+/// Whether a state folder is one OS account's: inside its home folder, or where this account's own state lies. What another account
+/// does with the same device is then not counted there.
+pub fn is_per_user(folder: &Path) -> bool {
+    let folder = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+    let own = [home(), per_user()].into_iter().flatten().map(|own| std::fs::canonicalize(&own).unwrap_or(own));
+    let mut own = own.filter(|own| own.parent().is_some());
+    own.any(|own| folder.starts_with(own))
 }
 
 fn machine_wide() -> PathBuf {
@@ -53,8 +62,11 @@ fn machine_wide() -> PathBuf {
 }
 
 fn per_user() -> Option<PathBuf> {
-    let home = || std::env::var_os(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from);
     std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(|| Some(home()?.join(".local/state"))).map(|base| base.join("kirikae"))
+}
+
+fn home() -> Option<PathBuf> {
+    std::env::var_os(if cfg!(windows) { "USERPROFILE" } else { "HOME" }).map(PathBuf::from)
 }
 
 fn writable(folder: &Path) -> bool {

@@ -1,6 +1,6 @@
-//! What an action is handed: read handles or write handles, the call, the clock, secrets, files, Web sessions.
+//! What an action is handed: read handles or write handles, the call, the clock, secrets, files, sessions.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::{Inputs, Outputs};
-use crate::backend::{BackendError, CaRead, Call, ReadBackends, SecretSink, Session, WriteBackends};
-use crate::dsl::{CertInfo, FileRef, Type, Value};
+use super::{Inputs, Outputs, Sessions};
+use crate::backend::{BackendError, Call, ReadBackends, SecretSink, WriteBackends};
+use crate::dsl::{FileRef, Type, Value};
 use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
 
@@ -43,51 +43,6 @@ pub trait Blobs {
     fn keep(&self, name: &str, content: &Secret, may_hold_key: bool) -> Result<FileRef, BackendError>;
 }
 
-/// The Web sessions of one attempt of one step, so that a look and the sending after it share one.
-#[derive(Default)]
-pub struct Sessions {
-    open: RefCell<BTreeMap<(String, String), Box<dyn Session>>>,
-    date: Cell<Option<Timestamp>>,
-}
-
-impl Sessions {
-    /// Runs `work` in the session of this portal and certificate, opening it first if needed.
-    /// The key is taken from the certificate's holder.
-    ///
-    /// # Errors
-    /// Of opening, and of `work`.
-    pub fn with<T>(
-        &self,
-        cx: &ReadCx<'_>,
-        ca: &dyn CaRead,
-        client: Option<&CertInfo>,
-        work: impl FnOnce(&mut dyn Session) -> Result<T, BackendError>,
-    ) -> Result<T, BackendError> {
-        let key = (ca.id().to_owned(), client.map_or_else(String::new, |cert| cert.sha1.clone()));
-        let known = self.open.borrow_mut().remove(&key);
-        let mut session = match known {
-            Some(session) => session,
-            None => {
-                let signer = client.map(|cert| cx.backends.holder(&cert.holder)?.signer(&cx.call, &cert.sha1)).transpose()?;
-                ca.open(&cx.call, signer)?
-            }
-        };
-        let result = work(&mut *session);
-        self.open.borrow_mut().insert(key, session);
-        result
-    }
-
-    /// Notes the `Date` header of a portal's answer.
-    pub fn saw_date(&self, date: Option<Timestamp>) {
-        self.date.set(date.or(self.date.get()));
-    }
-
-    /// The last `Date` header that was seen.
-    pub fn portal_date(&self) -> Option<Timestamp> {
-        self.date.get()
-    }
-}
-
 /// What a reading action, a look or a preflight is handed.
 pub struct ReadCx<'a> {
     /// Expressions' "now": the run's start.
@@ -104,7 +59,7 @@ pub struct ReadCx<'a> {
     pub secrets: &'a dyn Secrets,
     /// Files.
     pub blobs: &'a dyn Blobs,
-    /// Web sessions of this attempt.
+    /// Sessions of this attempt, and those that are open in this process.
     pub sessions: &'a Sessions,
     /// Request IDs that were committed for the credential at hand; for a request whose ID nobody wrote down, the words for its run.
     pub committed: &'a [String],

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::backend::BackendError;
-use crate::dsl::{BackupRef, CertInfo, FileRef, Proof, Value};
+use crate::dsl::{BackupRef, CertInfo, FileRef, Proof, TokenInfo, Value};
 use crate::text::Text;
 
 /// Inputs of an action: what is known. Optional ones that were not given are not in it; secrets are references.
@@ -52,6 +52,10 @@ impl Inputs {
         proof -> &Proof, Value::Proof(proof) => proof);
     reads!(/// A verified backup.
         backup -> &BackupRef, Value::BackupRef(backup) => backup);
+    reads!(/// A token.
+        token -> &TokenInfo, Value::Token(token) => token);
+    reads!(/// The name of a live session.
+        live -> &str, Value::Live(name) => name);
 
     /// Whether the input is known.
     pub fn has(&self, name: &str) -> bool {

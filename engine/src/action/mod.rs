@@ -25,16 +25,21 @@ mod received;
 mod registry;
 mod rows;
 mod secret_keep;
+mod sessions;
+mod token_login;
+mod token_wait;
 mod web_probe;
+mod web_sign_in;
 
-pub use context::{Answer, Blobs, Intent, IntentOnDisk, Look, Observed, Question, QuestionField, ReadCx, Secrets, Sessions, WriteCx};
+pub use context::{Answer, Blobs, Intent, IntentOnDisk, Look, Observed, Question, QuestionField, ReadCx, Secrets, WriteCx};
 pub(crate) use file_find::{LARGEST as LARGEST_FILE, WRAPPED};
 pub use inputs::{Inputs, NOT_KNOWN, Outputs};
 pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
 pub(crate) use received::is_whole_pkcs12;
 pub use registry::{Registry, registry};
+pub use sessions::{Live, Sessions};
 
-use crate::backend::{BackendError, Progress};
+use crate::backend::{BackendError, PinFlags, Progress};
 
 /// An action: its manifest and, by effect, how it reads or writes.
 pub trait Action: Sync + Send {
@@ -91,6 +96,33 @@ pub trait WriteAction: Sync {
     /// # Errors
     /// Why it would not work.
     fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError>;
+
+    /// What failed tries of this step are counted on (`runs.md` 5); `None`: nothing counts them. Reads only, spends nothing.
+    ///
+    /// # Errors
+    /// When the device is not there; `INPUT.UNKNOWN`.
+    fn counted_on(&self, _cx: &ReadCx<'_>, _inputs: &Inputs) -> Result<Option<CountedOn>, BackendError> {
+        Ok(None)
+    }
+
+    /// Refuses a value that the other side does not take at all, before a try is counted: it never gets there.
+    ///
+    /// # Errors
+    /// `SECRET.UNFIT`.
+    fn check_value(&self, _cx: &ReadCx<'_>, _inputs: &Inputs) -> Result<(), BackendError> {
+        Ok(())
+    }
+}
+
+/// What failed tries are counted on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CountedOn {
+    /// `token:<serial>` or `account:<user>@<address>`.
+    pub device: String,
+    /// What the device itself says of its count; an account says nothing.
+    pub flags: PinFlags,
+    /// The code of a step that is not tried any more.
+    pub stopped: &'static str,
 }
 
 /// An action whose work is done by a person's answer.

@@ -2,10 +2,12 @@
 
 use super::manifest::{input, output};
 use super::rows::read_dates;
-use super::{InputSpec, Inputs, Manifest, OutputSpec, Outputs, ReadCx, WriteCx};
-use crate::backend::profile::{ObserveBy, Operation, OperationSpec, Profile};
-use crate::backend::{BackendError, CaRead, Gives, Progress, Request, Row};
-use crate::dsl::{CertInfo, RoleKind, Type, Value, fold, read_scalar};
+use super::{CountedOn, InputSpec, Inputs, Manifest, OutputSpec, Outputs, ReadCx, WriteCx};
+use jiff::Timestamp;
+
+use crate::backend::profile::{Hands, ObserveBy, Operation, OperationSpec, Profile};
+use crate::backend::{BackendError, CaRead, Gives, PinFlags, Progress, Request, Row, Session};
+use crate::dsl::{CertInfo, Proof, ProofBy, ProofKind, RoleKind, Type, Value, fold, read_scalar};
 use crate::text::{Phrase, Text};
 
 /// Codes of a portal's reads.
@@ -91,6 +93,10 @@ impl Manifest {
         let spec = profile.operations.get(&operation)?;
         let mut manifest = self.clone();
         manifest.repeatable = operation.repeatable() && spec.repeatable;
+        manifest.spends_attempt |= spec.tries.is_some();
+        if spec.needs_sign_in {
+            manifest.inputs.push(input("web", Type::WebSession, "ログインした画面。", "the session that is signed in."));
+        }
         for known in &mut manifest.inputs {
             if known.name == "client_cert" && spec.client_cert {
                 known.ty = Type::Cert;
@@ -149,7 +155,11 @@ pub(super) fn look(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Re
     let ca = ca(cx, inputs)?;
     let spec = spec(ca.profile(), operation)?;
     let request = request(cx, inputs, spec)?;
-    let gives = cx.sessions.with(cx, ca, client(inputs, spec)?, |session| ca.look(&cx.call, session, operation, &request))?;
+    let work = |session: &mut dyn Session| ca.look(&cx.call, session, operation, &request);
+    let gives = match inputs.live("web") {
+        Some(name) => cx.sessions.with_live(name, work)?,
+        None => cx.sessions.with(cx, ca, client(inputs, spec)?, work)?,
+    };
     cx.sessions.saw_date(gives.date);
     Ok(gives)
 }
@@ -160,7 +170,11 @@ pub(super) fn send(cx: &WriteCx<'_>, inputs: &Inputs, operation: Operation) -> R
     let ca = cx.writes.ca(role)?;
     let spec = spec(ca.profile(), operation)?;
     let request = request(&cx.read, inputs, spec)?;
-    cx.read.sessions.with(&cx.read, ca, client(inputs, spec)?, |session| ca.send(&cx.read.call, session, operation, &request, &mut *cx.sink.borrow_mut()))
+    let work = |session: &mut dyn Session| ca.send(&cx.read.call, session, operation, &request, &mut *cx.sink.borrow_mut());
+    match inputs.live("web") {
+        Some(name) => cx.read.sessions.with_live(name, work),
+        None => cx.read.sessions.with(&cx.read, ca, client(inputs, spec)?, work),
+    }
 }
 
 /// Whether the portal is there and shows its page as the profile says, for a dry run. An operation without a client
@@ -188,8 +202,38 @@ pub(super) fn preflight(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) 
     ))
 }
 
+/// The account that failed tries are counted on: the value of the profile's `tries` parameter at this address.
+pub(super) fn counted_on(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Result<Option<CountedOn>, BackendError> {
+    let ca = ca(cx, inputs)?;
+    let Some(parameter) = &spec(ca.profile(), operation)?.tries else { return Ok(None) };
+    let user = inputs.0.get(parameter).and_then(typed).ok_or_else(|| Inputs::unknown(parameter))?;
+    let address = ca.id().split_once('@').map_or(ca.id(), |(_, address)| address);
+    Ok(Some(CountedOn { device: format!("account:{user}@{address}"), flags: PinFlags::default(), stopped: "LOGIN.STOPPED" }))
+}
+
+/// Everything that the operation takes is there and of its type.
+pub(super) fn check_value(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Result<(), BackendError> {
+    request(cx, inputs, spec(ca(cx, inputs)?.profile(), operation)?).map(|_| ())
+}
+
+/// The proof that a site accepted a certificate. Its key came from the certificate's holder: `Sessions` takes it nowhere else.
+pub(super) fn accepted(cert: &CertInfo, marker: String, hands: Hands, at: Timestamp) -> Proof {
+    Proof {
+        thumbprint: cert.sha1.clone(),
+        sha256: cert.sha256.clone(),
+        holder: cert.holder.clone(),
+        kind: ProofKind::Accepted,
+        by: match hands {
+            Hands::Engine => ProofBy::Engine,
+            Hands::Person => ProofBy::Person,
+        },
+        evidence: marker,
+        at,
+    }
+}
+
 /// The client certificate of an operation; `None` where it uses none.
-fn client<'a>(inputs: &'a Inputs, spec: &OperationSpec) -> Result<Option<&'a CertInfo>, BackendError> {
+pub(super) fn client<'a>(inputs: &'a Inputs, spec: &OperationSpec) -> Result<Option<&'a CertInfo>, BackendError> {
     match inputs.cert("client_cert") {
         None if spec.client_cert => Err(Inputs::unknown("client_cert")),
         given => Ok(given),

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::{
     Action, Manifest, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_status, cert_delete, cert_find, cert_import, file_find, file_save, human_confirm,
-    notify_send, p12_inspect, secret_keep, web_probe,
+    notify_send, p12_inspect, secret_keep, token_login, token_wait, web_probe, web_sign_in,
 };
 
 use crate::dsl::reader::nearest;
@@ -51,7 +51,10 @@ static ACTIONS: &[&dyn Action] = &[
     &notify_send::NotifySend,
     &p12_inspect::P12Inspect,
     &secret_keep::SecretKeep,
+    &token_login::TokenLogin,
+    &token_wait::TokenWait,
     &web_probe::WebProbe,
+    &web_sign_in::WebSignIn,
 ];
 
 /// The registry.

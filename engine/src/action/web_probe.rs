@@ -2,9 +2,9 @@
 
 use super::manifest::{manifest, output};
 use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx, portal};
-use crate::backend::profile::{Hands, Operation};
+use crate::backend::profile::Operation;
 use crate::backend::{BackendError, Verb};
-use crate::dsl::{CertInfo, Proof, ProofBy, ProofKind, Type, Value};
+use crate::dsl::{CertInfo, Type, Value};
 use crate::text::{Phrase, Text};
 
 /// The action.
@@ -54,20 +54,7 @@ impl ReadAction for WebProbe {
         let marked = spec.pages.iter().any(|page| page.signed_in.is_some());
         match (inputs.cert("client_cert"), gives.signed_in) {
             (Some(cert), Some(marker)) => {
-                let by = match profile.hands_of(Operation::Probe) {
-                    Hands::Engine => ProofBy::Engine,
-                    Hands::Person => ProofBy::Person,
-                };
-                // The key came from the certificate's holder: `Sessions` takes it nowhere else.
-                let proof = Proof {
-                    thumbprint: cert.sha1.clone(),
-                    sha256: cert.sha256.clone(),
-                    holder: cert.holder.clone(),
-                    kind: ProofKind::Accepted,
-                    by,
-                    evidence: marker,
-                    at: cx.wall,
-                };
+                let proof = portal::accepted(cert, marker, profile.hands_of(Operation::Probe), cx.wall);
                 outputs.insert("proof".to_owned(), Value::Proof(Box::new(proof)));
             }
             (Some(cert), None) if marked => return Err(rejected(cert)),

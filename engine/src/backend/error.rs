@@ -106,12 +106,27 @@ const fn p(ja: &'static str, en: &'static str) -> Phrase {
 /// Every code that can end a step, in alphabetical order.
 pub const ERROR_CODES: &[CodeInfo] = &[
     code(
+        "ATTEMPTS.BUSY",
+        Class::Transient,
+        p("同じ相手に、ほかの実行が試している", "another run is trying the same device or account"),
+        p("その実行が終わってから、もう一度行ってください。", "try again when the other run has ended."),
+    ),
+    code(
         "ATTEMPTS.NOT_COUNTED",
         Class::Human,
         p("回数に限りのある値を、まだ数えられない", "tries are limited and cannot be counted yet"),
         p(
             "この手順は手で行ってください。まちがえた回数を数えられない間は、kirikae は試しません。",
             "do this step by hand; kirikae does not try while it cannot count the failures.",
+        ),
+    ),
+    code(
+        "ATTEMPTS.PER_USER",
+        Class::Human,
+        p("回数の記録が、この利用者だけのものになっている", "failures would be counted for this user only"),
+        p(
+            "管理者として実行するか、--state で共通の状態フォルダを指定してください。この利用者しか使わない相手なら、サイトファイルに state_scope: per_user と書けます。",
+            "run as administrator, or name a common state folder with --state; for what only this user uses, write `state_scope: per_user` in the site file.",
         ),
     ),
     code(
@@ -265,6 +280,27 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("控えから取り込み直してください。", "import it again from the backup."),
     ),
     code(
+        "LOGIN.LOCKED",
+        Class::Human,
+        p("アカウントがロックされている", "the account is locked"),
+        p("サイトの窓口で、ロックの解除かパスワードの初期化を頼んでください。", "ask the site's help desk to unlock it or to reset the password."),
+    ),
+    code(
+        "LOGIN.REFUSED",
+        Class::Human,
+        p("ユーザーIDかパスワードが違う", "user ID or password was refused"),
+        p("正しい値を確かめてから、やり直してください。失敗は数えてあります。", "find the right value, then try again; the failure was counted."),
+    ),
+    code(
+        "LOGIN.STOPPED",
+        Class::Human,
+        p("ロックされる前に、試すのをやめた", "no more tries are made, so that the account is not locked"),
+        p(
+            "正しい値を確かめ、kirikae attempts で回数を見てください。確かめたら kirikae attempts clear で数え直せます。",
+            "find the right value and see `kirikae attempts`; then `kirikae attempts clear` starts the count anew.",
+        ),
+    ),
+    code(
         "NET.UNREACHABLE",
         Class::Transient,
         p("つながらない", "cannot connect"),
@@ -311,6 +347,36 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Permanent,
         p("PKCS#12 として読めない", "not readable as PKCS#12"),
         p("ファイルを受け取り直してください。", "fetch the file again."),
+    ),
+    code(
+        "PIN.FINAL_TRY",
+        Class::Human,
+        p("あと1回まちがえるとUSBキーが使えなくなる", "one more wrong PIN would lock the token"),
+        p(
+            "正しい PIN を確かめ、USBキーの管理ツールで人が一度ログインしてください。kirikae は最後の1回を使いません。",
+            "find the right PIN and log in once by hand with the token's own tool; kirikae never uses the last try.",
+        ),
+    ),
+    code(
+        "PIN.INCORRECT",
+        Class::Human,
+        p("PIN が違う", "the PIN is wrong"),
+        p("正しい PIN を確かめてから、やり直してください。失敗は数えてあります。", "find the right PIN, then try again; the failure was counted."),
+    ),
+    code(
+        "PIN.LOCKED",
+        Class::Human,
+        p("PIN がロックされている", "the PIN is locked"),
+        p("USBキーの発行元に、ロックの解除か再発行を頼んでください。", "ask the issuer of the token to unlock or replace it."),
+    ),
+    code(
+        "PIN.STOPPED",
+        Class::Human,
+        p("ロックされる前に、試すのをやめた", "no more tries are made, so that the PIN is not locked"),
+        p(
+            "正しい PIN を確かめ、kirikae attempts で回数を見てください。確かめたら kirikae attempts clear で数え直せます。",
+            "find the right PIN and see `kirikae attempts`; then `kirikae attempts clear` starts the count anew.",
+        ),
     ),
     code(
         "PORTAL.BUSY",
@@ -467,6 +533,27 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("場所とパスワードを確かめてください。", "check its path and password."),
     ),
     code("TOKEN.ABSENT", Class::Human, p("USBキーが挿さっていない", "no token is inserted"), p("USBキーを挿してください。", "insert the token.")),
+    code(
+        "TOKEN.FAILED",
+        Class::Human,
+        p("USBキーが働かない", "the token does not work"),
+        p(
+            "挿し直し、ドライバーを確かめてください。PIN を送った後なら、失敗として数えてあります。",
+            "insert it again and check its driver; if a PIN was sent, it counts as a failure.",
+        ),
+    ),
+    code(
+        "TOKEN.MULTIPLE",
+        Class::Human,
+        p("USBキーが2つ以上挿さっている", "several tokens are inserted"),
+        p("使うものだけを挿してください。", "leave only the one to use."),
+    ),
+    code(
+        "TOKEN.WRONG",
+        Class::Human,
+        p("挿さっているのは、使わない方のUSBキー", "the inserted token is the one not to use"),
+        p("別のUSBキーに替えてください。", "insert the other token."),
+    ),
     code(
         "VAULT.BAD_RECIPIENT",
         Class::Human,

@@ -1,4 +1,4 @@
-//! Ports: what the engine needs of a store, a portal, a folder, a vault, as plain traits and data.
+//! Ports: what the engine needs of a store, a token, a portal, a folder, a vault, as plain traits and data.
 //!
 //! May use: `dsl` values, `secret`, `text`. Must not: know playbooks, plans, runs or a concrete backend.
 //! Reads and writes are different handle types; a planner that holds `StoreRead` cannot write.
@@ -12,6 +12,7 @@ mod notify;
 pub mod profile;
 mod set;
 mod store;
+mod token;
 mod vault;
 
 pub use ca::{CaRead, CaWrite, Gives, Request, Row, SecretSink, Session};
@@ -22,4 +23,5 @@ pub use folder::{FileEntry, FolderRead, FolderWrite};
 pub use notify::{Notice, Notifier};
 pub use set::{BackendSet, ReadBackends, WriteBackends};
 pub use store::{ImportRequest, OpenedP12, P12, Signer, StoreLock, StoreRead, StoreWrite, StoredCert};
+pub use token::{PinFlags, PinShape, PresentToken, TokenRead, TokenSession, TokenWrite};
 pub use vault::{EntryInfo, Vault};

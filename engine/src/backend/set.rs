@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BackendError, CaRead, CaWrite, FolderRead, FolderWrite, Notifier, P12, StoreRead, StoreWrite, Vault};
+use super::{BackendError, CaRead, CaWrite, FolderRead, FolderWrite, Notifier, P12, StoreRead, StoreWrite, TokenRead, TokenWrite, Vault};
 use crate::text::Text;
 
 /// Everything that the site binds, by the root playbook's role names.
@@ -11,6 +11,8 @@ use crate::text::Text;
 pub struct BackendSet {
     /// Stores by role.
     pub stores: BTreeMap<String, Arc<dyn StoreWrite>>,
+    /// Tokens by role.
+    pub tokens: BTreeMap<String, Arc<dyn TokenWrite>>,
     /// Portals by role (kinds `ca` and `web`).
     pub cas: BTreeMap<String, Arc<dyn CaWrite>>,
     /// Folders by role.
@@ -69,6 +71,24 @@ impl<'a> ReadBackends<'a> {
         Ok(&**store)
     }
 
+    /// The tokens of a role.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn token(self, role: &str) -> Result<&'a dyn TokenRead, BackendError> {
+        let token = self.0.tokens.get(role).ok_or_else(|| missing("token", role))?;
+        Ok(&**token)
+    }
+
+    /// The token backend with this identity ([`TokenRead::id`]): where a token handle was found.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn token_holder(self, id: &str) -> Result<&'a dyn TokenRead, BackendError> {
+        let token = self.0.tokens.values().find(|token| token.id() == id).ok_or_else(|| missing("token", id))?;
+        Ok(&**token)
+    }
+
     /// The portal of a role.
     ///
     /// # Errors
@@ -111,6 +131,15 @@ impl<'a> WriteBackends<'a> {
     pub fn store(self, role: &str) -> Result<&'a dyn StoreWrite, BackendError> {
         let store = self.0.stores.get(role).ok_or_else(|| missing("store", role))?;
         Ok(&**store)
+    }
+
+    /// The token backend with this identity ([`TokenRead::id`]).
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn token_holder(self, id: &str) -> Result<&'a dyn TokenWrite, BackendError> {
+        let token = self.0.tokens.values().find(|token| token.id() == id).ok_or_else(|| missing("token", id))?;
+        Ok(&**token)
     }
 
     /// The portal of a role.

@@ -2,9 +2,11 @@
 //!
 //! May use: types, manifests. Must not: know how a session is made.
 
+use std::collections::BTreeSet;
+
 use super::origins::Origins;
 use super::rules::Graph;
-use super::{Step, What};
+use super::{Checked, Step, What};
 use crate::backend::profile::{Hands, Then};
 use crate::text::{Diagnostic, Text};
 
@@ -45,6 +47,17 @@ pub(super) fn live_handles(graph: &Graph<'_>) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+impl Checked {
+    /// The steps that opened the sessions which a step takes.
+    pub fn sessions_of(&self, step: &Step) -> BTreeSet<usize> {
+        let What::Action(action) = &step.what else { return BTreeSet::new() };
+        let origins = Origins { frames: &self.frames, steps: &self.steps };
+        let taken = action.manifest.inputs.iter().filter(|input| input.ty.is_live()).filter_map(|input| action.with.get(&input.name));
+        let made = taken.flat_map(|binding| origins.of_binding(step.frame, binding));
+        made.filter(|(maker, output)| makes_live(&self.steps[*maker], output)).map(|(maker, _)| maker).collect()
+    }
 }
 
 fn makes_live(step: &Step, output: &str) -> bool {

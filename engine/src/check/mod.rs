@@ -20,6 +20,7 @@ mod lock;
 mod lost;
 mod origins;
 mod playbook_test;
+mod private;
 mod proofs;
 mod rescue;
 mod rows;

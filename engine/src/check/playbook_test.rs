@@ -122,6 +122,7 @@ impl Names<'_> {
                     portal.rejects.iter().for_each(|name| self.cert(situation, name, true));
                     portal.listed.iter().for_each(|(_, name)| self.cert(situation, name, false));
                 }
+                SimBackend::Tokens(tokens) => tokens.iter().flat_map(|token| &token.holds).for_each(|name| self.cert(situation, name, false)),
                 SimBackend::Folder(folder) => folder.files.iter().for_each(|(_, file)| self.file(situation, file)),
             }
         }

@@ -17,7 +17,14 @@ pub(super) struct Graph<'a> {
 
 /// What all rules find.
 pub(super) fn findings(graph: &Graph<'_>) -> Vec<Diagnostic> {
-    [super::live::live_handles(graph), super::lost::shown_once(graph), super::endless::repeats(graph), super::proofs::of_what_is_destroyed(graph)].concat()
+    [
+        super::live::live_handles(graph),
+        super::lost::shown_once(graph),
+        super::endless::repeats(graph),
+        super::proofs::of_what_is_destroyed(graph),
+        super::private::in_the_open(graph),
+    ]
+    .concat()
 }
 
 impl Graph<'_> {

@@ -65,6 +65,8 @@ pub enum SimBackend {
     Portal(Box<SimPortal>),
     /// A folder.
     Folder(SimFolder),
+    /// USB keys and cards.
+    Tokens(Vec<SimToken>),
 }
 
 /// A store of certificates.
@@ -101,6 +103,23 @@ pub struct SimPortal {
     pub files: Vec<SimDownload>,
     /// Labels that are missing on its pages.
     pub missing: Vec<Spanned<String>>,
+}
+
+/// A USB key or card.
+#[derive(Clone, Debug)]
+pub struct SimToken {
+    /// Serial.
+    pub serial: Spanned<String>,
+    /// Its PIN.
+    pub pin: String,
+    /// So many wrong ones in a row lock it.
+    pub limit: u32,
+    /// Wrong ones in a row so far.
+    pub wrong: u32,
+    /// It is inserted.
+    pub present: bool,
+    /// Names of the certificates on it.
+    pub holds: Vec<Spanned<String>>,
 }
 
 /// What a download is.
@@ -293,13 +312,13 @@ pub const DECISIONS: [&str; 5] = ["observed", "run", "skip", "maybe", "blocked"]
 pub const ISSUED: &str = "issued";
 
 impl SimBackend {
-    /// An empty backend for a role of this kind; `None` for kinds that are not simulated.
-    pub fn empty(kind: RoleKind) -> Option<Self> {
+    /// An empty backend for a role of this kind.
+    pub fn empty(kind: RoleKind) -> Self {
         match kind {
-            RoleKind::Store => Some(Self::Store(SimStore { holds: vec![], readable: true, writable: true })),
-            RoleKind::Ca | RoleKind::Web => Some(Self::Portal(Box::default())),
-            RoleKind::Folder => Some(Self::Folder(SimFolder { files: vec![], present: true, plain: false })),
-            RoleKind::Token => None,
+            RoleKind::Store => Self::Store(SimStore { holds: vec![], readable: true, writable: true }),
+            RoleKind::Ca | RoleKind::Web => Self::Portal(Box::default()),
+            RoleKind::Folder => Self::Folder(SimFolder { files: vec![], present: true, plain: false }),
+            RoleKind::Token => Self::Tokens(vec![]),
         }
     }
 }

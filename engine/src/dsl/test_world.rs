@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::reader::{Fields, Reader};
-use super::test::{SimAnswer, SimBackend, SimCert, SimDownload, SimEntry, SimFault, SimFile, SimFolder, SimInput, SimPortal, SimStore, Situation};
+use super::test::{SimAnswer, SimBackend, SimCert, SimDownload, SimEntry, SimFault, SimFile, SimFolder, SimInput, SimPortal, SimStore, SimToken, Situation};
 use super::test_file::{RoleKinds, code, spanned};
 use super::{Type, Value};
 use crate::backend::profile::Operation;
@@ -18,6 +18,8 @@ pub(super) const CERT_KEYS: [&str; 8] = ["cn", "serial", "issuer", "not_before",
 pub(super) const STORE_KEYS: [&str; 3] = ["holds", "readable", "writable"];
 pub(super) const PORTAL_KEYS: [&str; 10] = ["status", "issues", "listed", "gives", "rejects", "refuses", "hides", "absent_after", "files", "missing"];
 pub(super) const FOLDER_KEYS: [&str; 3] = ["files", "present", "plain"];
+pub(super) const TOKENS_KEYS: [&str; 1] = ["tokens"];
+pub(super) const TOKEN_KEYS: [&str; 6] = ["serial", "pin", "limit", "wrong", "present", "holds"];
 pub(super) const ANSWER_KEYS: [&str; 3] = ["yes", "fields", "evidence"];
 pub(super) const FAULT_KEYS: [&str; 6] = ["at", "before", "after_effect", "times", "crash", "then"];
 
@@ -90,23 +92,19 @@ fn cert(reader: &mut Reader<'_>, node: &Node, whole: bool) -> Option<SimCert> {
 
 /// A role that is not mentioned is there and empty.
 fn backends(reader: &mut Reader<'_>, fields: &Fields<'_>, kinds: &RoleKinds) -> BTreeMap<String, SimBackend> {
-    let mut backends: BTreeMap<String, SimBackend> = kinds.iter().filter_map(|(role, kind)| Some((role.clone(), SimBackend::empty(*kind)?))).collect();
+    let mut backends: BTreeMap<String, SimBackend> = kinds.iter().map(|(role, kind)| (role.clone(), SimBackend::empty(*kind))).collect();
     let roles: Vec<&str> = kinds.keys().map(String::as_str).collect();
     let entries = fields.get("backends").and_then(|node| reader.entries(node)).unwrap_or_default();
     for entry in entries {
         let Some(empty) = backends.get(&entry.key.value) else {
-            if kinds.contains_key(&entry.key.value) {
-                let what = Text::new("USBキー・カードはまだ試験できません。", "tokens cannot be simulated yet.");
-                reader.error("DSL.NOT_YET", entry.key.span, what);
-            } else {
-                reader.unknown_key(&entry.key, &roles, entries);
-            }
+            reader.unknown_key(&entry.key, &roles, entries);
             continue;
         };
         let told = match empty {
             SimBackend::Store(_) => store(reader, &entry.value).map(SimBackend::Store),
             SimBackend::Portal(_) => portal(reader, &entry.value).map(Box::new).map(SimBackend::Portal),
             SimBackend::Folder(_) => folder(reader, &entry.value).map(SimBackend::Folder),
+            SimBackend::Tokens(_) => tokens(reader, &entry.value).map(SimBackend::Tokens),
         };
         backends.extend(told.map(|told| (entry.key.value.clone(), told)));
     }
@@ -126,6 +124,23 @@ fn store(reader: &mut Reader<'_>, node: &Node) -> Option<SimStore> {
     let fields = reader.map(node, &STORE_KEYS)?;
     let holds = names(reader, &fields, "holds");
     Some(SimStore { holds, readable: flag_or(reader, &fields, "readable", true), writable: flag_or(reader, &fields, "writable", true) })
+}
+
+/// USB keys and cards of a role.
+fn tokens(reader: &mut Reader<'_>, node: &Node) -> Option<Vec<SimToken>> {
+    let fields = reader.map(node, &TOKENS_KEYS)?;
+    let items = fields.get("tokens").map(|node| reader.one_or_list(node)).unwrap_or_default();
+    Some(items.iter().filter_map(|node| token(reader, node)).collect())
+}
+
+fn token(reader: &mut Reader<'_>, node: &Node) -> Option<SimToken> {
+    let fields = reader.map(node, &TOKEN_KEYS)?;
+    let serial = reader.need(&fields, "serial").and_then(|node| spanned(reader, node));
+    let pin = reader.need(&fields, "pin").and_then(|node| reader.scalar(node)).map(|scalar| scalar.text.clone());
+    let limit = fields.get("limit").and_then(|node| reader.count(node)).unwrap_or(10);
+    let wrong = fields.get("wrong").and_then(|node| reader.count(node)).unwrap_or(0);
+    let holds = names(reader, &fields, "holds");
+    Some(SimToken { serial: serial?, pin: pin?, limit, wrong, present: flag_or(reader, &fields, "present", true), holds })
 }
 
 fn folder(reader: &mut Reader<'_>, node: &Node) -> Option<SimFolder> {

@@ -36,6 +36,8 @@ pub enum Value {
     Cert(Box<CertInfo>),
     /// A file the engine holds.
     File(FileRef),
+    /// A token that was there.
+    Token(TokenInfo),
     /// A proof that a credential works.
     Proof(Box<Proof>),
     /// A verified backup.
@@ -44,6 +46,21 @@ pub enum Value {
     Secret(SecretRef),
     /// A secret that the root playbook declares, by its name; its value is fetched where it is used.
     DeclaredSecret(String),
+    /// A session that lives in the process that opened it, by its name there. Only the name is ever written down.
+    Live(String),
+}
+
+/// A token as the language sees it, with the backend it was found in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TokenInfo {
+    /// Serial number as the device says it: what tries are counted on.
+    pub serial: String,
+    /// Its label.
+    pub label: String,
+    /// Its model.
+    pub model: String,
+    /// Identity of the backend that sees it.
+    pub holder: String,
 }
 
 /// A certificate as the language sees it, with the place it was found in.
@@ -185,6 +202,8 @@ impl Value {
             Self::File(file) => json!(file),
             Self::Proof(proof) => json!(proof),
             Self::BackupRef(backup) => json!(backup),
+            Self::Token(token) => json!(token),
+            Self::Live(name) => json!(format!("live:{name}")),
             Self::Secret(secret) => json!(secret),
             Self::DeclaredSecret(name) => json!(format!("secret:{name}")),
         }
@@ -228,7 +247,9 @@ impl Value {
             Type::File => serde_json::from_value(json.clone()).ok().map(Self::File),
             Type::Proof => serde_json::from_value(json.clone()).ok().map(Self::Proof),
             Type::BackupRef => serde_json::from_value(json.clone()).ok().map(Self::BackupRef),
-            Type::Token | Type::Key | Type::TokenSession | Type::WebSession => None,
+            Type::Token => serde_json::from_value(json.clone()).ok().map(Self::Token),
+            Type::TokenSession | Type::WebSession => json.as_str()?.strip_prefix("live:").map(|name| Self::Live(name.to_owned())),
+            Type::Key => None,
         }
     }
 
@@ -240,6 +261,12 @@ impl Value {
                 "name" => Self::Str(file.name.clone()),
                 "size" => Self::Int(i64::try_from(file.size).ok()?),
                 "sha256" => Self::Str(file.sha256.clone()),
+                _ => return None,
+            }),
+            Self::Token(token) => Some(match name {
+                "serial" => Self::Str(token.serial.clone()),
+                "label" => Self::Str(token.label.clone()),
+                "model" => Self::Str(token.model.clone()),
                 _ => return None,
             }),
             Self::Cert(cert) => Some(match name {

@@ -39,6 +39,7 @@ CREATE INDEX IF NOT EXISTS acts ON events(at) WHERE kind IN ('ApprovalGiven', 'I
 pub struct Journal {
     connection: Connection,
     folder: PathBuf,
+    per_user: bool,
     power: Power,
 }
 
@@ -217,7 +218,20 @@ impl Journal {
         if !connection.prepare("SELECT 1 FROM meta WHERE key='state'")?.exists([])? {
             connection.execute("INSERT OR IGNORE INTO meta(key, value) VALUES('state', lower(hex(randomblob(8))))", [])?;
         }
-        Ok(Self { connection, folder: folder.to_owned(), power: Power::default() })
+        Ok(Self { connection, folder: folder.to_owned(), per_user: false, power: Power::default() })
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    pub(super) fn per_user_mut(&mut self) -> &mut bool {
+        &mut self.per_user
+    }
+
+    /// Whether counted steps are refused here, see [`Journal::refuse_counting`].
+    pub fn refuses_counting(&self) -> bool {
+        self.per_user
     }
 
     /// The power fails at this write; writes are counted from here on.
@@ -554,11 +568,11 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
     })
 }
 
-fn timestamp(ms: i64) -> Timestamp {
+pub(super) fn timestamp(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(ms).unwrap_or_default()
 }
 
-fn read_event(seq: i64, at: i64, kind: &str, body: &str) -> Option<Event> {
+pub(super) fn read_event(seq: i64, at: i64, kind: &str, body: &str) -> Option<Event> {
     let mut json: Json = serde_json::from_str(body).ok()?;
     json.as_object_mut()?.insert("kind".to_owned(), Json::String(kind.to_owned()));
     Some(Event { seq: u64::try_from(seq).ok()?, at: timestamp(at), body: serde_json::from_value(json).ok()? })
@@ -615,7 +629,7 @@ fn append_in(transaction: &Transaction<'_>, run: &str, wall: Timestamp, body: Ev
 }
 
 /// The statements are the same for every event of a run, so each is compiled once.
-fn execute(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
+pub(super) fn execute(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
     transaction.prepare_cached(sql)?.execute(params)
 }
 
@@ -675,7 +689,7 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
             execute(transaction, "DELETE FROM claims WHERE run=?1", [run])?;
             execute(transaction, "DELETE FROM outbox WHERE run=?1", [run])?;
         }
-        _ => {}
+        other => super::attempts::follow(transaction, at, other)?,
     }
     Ok(())
 }

@@ -62,13 +62,13 @@ impl DayLock {
     }
 }
 
-fn lock_file(folder: &Path, name: &str) -> Result<File, JournalError> {
+pub(super) fn lock_file(folder: &Path, name: &str) -> Result<File, JournalError> {
     let locks = folder.join("locks");
     create_dir_all(&locks).map_err(failed)?;
     OpenOptions::new().create(true).truncate(false).write(true).open(locks.join(format!("{name}.lock"))).map_err(failed)
 }
 
-fn failed(error: std::io::Error) -> JournalError {
+pub(super) fn failed(error: std::io::Error) -> JournalError {
     JournalError {
         code: "JOURNAL.READONLY",
         cause: Text::new(format!("状態フォルダに錠を作れません: {error}"), format!("cannot make a lock in the state folder: {error}")),

@@ -3,6 +3,7 @@
 //! May use: `run` events, `action` intents. Must not: decide anything; hold a secret.
 #![expect(clippy::disallowed_methods, reason = "the state folder is files, and the journal is what keeps them")]
 
+mod attempts;
 pub(crate) mod blob;
 mod chain;
 mod db;
@@ -10,6 +11,7 @@ mod lock;
 pub(crate) mod place;
 mod power;
 
+pub use attempts::{AttemptLock, AttemptRow};
 pub use chain::{ChainFault, STATE_RUN, link};
 pub use db::{Commitment, Journal, JournalError, RunRow, Verified, used};
 pub use lock::{DayLock, RunLock};

@@ -187,6 +187,9 @@ pub struct PlanStep {
     pub effect: Effect,
     /// It spends one of a limited number of tries.
     pub spends_attempt: bool,
+    /// Of limited tries: how many there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tries: Option<PlanTries>,
     /// It goes over the network.
     pub remote: bool,
     /// What is decided.
@@ -235,6 +238,26 @@ pub struct PlanStep {
     pub unverified: bool,
     /// Why it is blocked.
     pub blocked: Option<Blocked>,
+}
+
+/// The limited tries of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PlanTries {
+    /// What failures are counted on: `token:<serial>`, `account:<user>@<address>`; absent while it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on: Option<String>,
+    /// Failures in a row after which the other side locks.
+    pub limit: u32,
+    /// Tries that are never used.
+    pub leave: u32,
+    /// Tries of one run.
+    pub per_run: u32,
+    /// Failures in a row that are recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<u32>,
+    /// Tries that this run may make.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<u32>,
 }
 
 /// Why a decision was made.

@@ -15,6 +15,7 @@ use super::model::*;
 use super::notices::unverified;
 use super::private::{Private, private_ref};
 use super::resolve::{Facts, Resolver, StepFacts, outputs_to_json};
+use super::tries::Ledger;
 use crate::action::{Blobs, Effect, Kind, Observed, Outputs, ReadCx, Registry, Secrets, Sessions};
 use crate::backend::profile::{Hands, Profile};
 use crate::backend::{BackendError, Call, Class, ReadBackends};
@@ -88,6 +89,8 @@ pub struct World<'a> {
     pub committed: &'a dyn Fn(&str) -> Vec<String>,
     /// How old an accepted proof may be.
     pub fresh_for: Duration,
+    /// What was counted of limited tries.
+    pub tries: &'a dyn Ledger,
 }
 
 #[derive(Clone, Debug)]
@@ -174,10 +177,10 @@ impl<'a> Walk<'a> {
         let (decision, reason) = self.decide_before(step, &mut entry);
         entry.decision = decision;
         entry.reason = reason;
-        super::refused::uncounted_tries(self.request.checked, &mut entry);
         match &step.what {
             What::Action(action) => {
                 self.bind(index, action, &mut entry);
+                self.tries(step, action, &mut entry);
                 if matches!(entry.decision, Decision::Run) {
                     self.look(index, step, action, &mut entry);
                 }
@@ -215,6 +218,7 @@ impl<'a> Walk<'a> {
             uses: String::new(),
             effect: Effect::Read,
             spends_attempt: false,
+            tries: None,
             remote: false,
             decision: Decision::Run,
             reason: None,
@@ -442,7 +446,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn read_cx<'s>(&'s self, sessions: &'s Sessions, committed: &'s [String]) -> ReadCx<'s> {
+    pub(super) fn read_cx<'s>(&'s self, sessions: &'s Sessions, committed: &'s [String]) -> ReadCx<'s> {
         ReadCx {
             now: self.world.now,
             wall: self.world.now,

@@ -3,6 +3,7 @@
 //! It sees the state as it was when the attempt began. What must be on disk in the middle of it goes through its [`Link`].
 
 use std::cell::RefCell;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,14 +14,15 @@ use super::decide::{Command, Program, StateFacts};
 use super::driver::RunError;
 use super::event::{EffectResult, ErrorBody, EventBody, Seen};
 use super::files::StateBlobs;
+use super::ledger::Try;
 use super::secrets::{Escrow, shown_secret};
 use super::state::{Doing, State};
-use crate::action::{AskAction, Effect, Inputs, Intent, IntentOnDisk, Kind, Observed, Outputs, ReadCx, Registry, Sessions, WriteAction, WriteCx};
+use crate::action::{AskAction, Effect, Inputs, Intent, IntentOnDisk, Kind, Live, Observed, Outputs, ReadCx, Registry, Sessions, WriteAction, WriteCx};
 use crate::backend::{BackendError, BackendSet, Call, CancelToken, Class, IdempotencyKey, Progress, SecretSink};
 use crate::check::{Binding, BoundAction};
 use crate::clock::{Clock, is_right};
 use crate::dsl::{RoleKind, Type, Value};
-use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json, site_key};
+use crate::plan::{DeadlineState, UNDECLARED, credential_keys, deadline, outputs_to_json, site_key};
 use crate::text::Text;
 
 /// What all attempts of a run share.
@@ -33,6 +35,10 @@ pub(super) struct Shared<'a> {
     pub(super) fresh_for: Duration,
     pub(super) site: String,
     pub(super) blobs: StateBlobs,
+    /// The state folder.
+    pub(super) folder: PathBuf,
+    /// Sessions that steps have opened in this process.
+    pub(super) live: Live,
     /// How long one call of a backend may take.
     pub(super) call_limit: Duration,
 }
@@ -77,7 +83,7 @@ impl<'a> Attempt<'a> {
     pub(super) fn carry_out(self, command: &Command, inputs: &Inputs, kind: Kind<'static>) -> Handed {
         match (command, kind) {
             (Command::Start { attempt, .. }, Kind::Read(read)) => {
-                let sessions = Sessions::default();
+                let sessions = Sessions::beside(&self.context.live);
                 let seen = seen_read(read.read(&self.read_cx(*attempt, &sessions, &[]), inputs));
                 Ok(vec![self.observed(*attempt, seen)])
             }
@@ -99,7 +105,7 @@ impl<'a> Attempt<'a> {
     }
 
     fn start_write(&self, attempt: u32, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
-        let sessions = Sessions::default();
+        let sessions = Sessions::beside(&self.context.live);
         let ready = self.before_write(inputs).and_then(|committed| {
             let observed = write.observe(&self.read_cx(attempt, &sessions, &committed), inputs, None)?;
             self.clock_is_right(&sessions)?;
@@ -118,21 +124,54 @@ impl<'a> Attempt<'a> {
         if let Err(error) = self.still_in_time() {
             return Ok(vec![self.observed(attempt, Seen::Failed { error: error.into() })]);
         }
+        let counted = match self.may_try(attempt, inputs, write, &sessions) {
+            Ok(counted) => counted,
+            Err(error) => return Ok(vec![self.observed(attempt, Seen::Failed { error: error.into() })]),
+        };
         let intent = Intent { attempt, at: self.now(), baseline };
         if !self.link.record(self.intent_event(inputs, &intent))? {
             return Ok(vec![]);
         }
-        self.perform(inputs, write, intent, &sessions, &committed, None)
+        if let Some(counted) = &counted {
+            self.link.record(counted.counted(&self.address))?;
+        }
+        self.perform(inputs, write, intent, &sessions, &committed, None, counted)
+    }
+
+    /// The right to make a counted try; none where nothing counts tries. Everything that can refuse the value without spending one is
+    /// looked at here.
+    fn may_try(&self, attempt: u32, inputs: &Inputs, write: &dyn WriteAction, sessions: &Sessions) -> Result<Option<Try>, BackendError> {
+        let program = self.context.program;
+        if !program.spends_attempt(&self.address) {
+            return Ok(None);
+        }
+        let cx = self.read_cx(attempt, sessions, &[]);
+        write.check_value(&cx, inputs)?;
+        let look = || write.counted_on(&cx, inputs)?.ok_or_else(|| not_counted(&self.address));
+        let limits = program.checked.attempts.get(&self.address).unwrap_or(&UNDECLARED);
+        let values = inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_) | Value::Secret(_))).cloned().collect();
+        let device = look()?.device;
+        Try::begin(&self.context.folder, &device, limits, look, |device| self.link.tries(device, values)).map(Some)
     }
 
     /// Goes on with a pending effect.
     fn go_on(&self, attempt: u32, cookie: &str, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
         let Some(Doing::Pending { intent, .. }) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
         let intent = Intent { attempt, ..intent.clone() };
-        self.perform(inputs, write, intent, &Sessions::default(), &[], hex::decode(cookie).ok())
+        self.perform(inputs, write, intent, &Sessions::beside(&self.context.live), &[], hex::decode(cookie).ok(), None)
     }
 
-    fn perform(&self, inputs: &Inputs, write: &dyn WriteAction, intent: Intent, sessions: &Sessions, committed: &[String], cookie: Option<Vec<u8>>) -> Handed {
+    #[expect(clippy::too_many_arguments, reason = "everything here belongs to one attempt")]
+    fn perform(
+        &self,
+        inputs: &Inputs,
+        write: &dyn WriteAction,
+        intent: Intent,
+        sessions: &Sessions,
+        committed: &[String],
+        cookie: Option<Vec<u8>>,
+        counted: Option<Try>,
+    ) -> Handed {
         let attempt = intent.attempt;
         let escrow = RefCell::new(Escrow {
             vault: &*self.context.backends.vault,
@@ -144,7 +183,12 @@ impl<'a> Attempt<'a> {
         });
         let sink: &RefCell<dyn SecretSink + '_> = &escrow;
         let cx = WriteCx { read: self.read_cx(attempt, sessions, committed), writes: self.context.backends.writes(), sink, cookie };
-        let result = write.perform(&cx, inputs, &IntentOnDisk(intent));
+        let mut result = write.perform(&cx, inputs, &IntentOnDisk(intent));
+        if let Some(counted) = counted {
+            // On disk before anybody else may try.
+            self.link.record(counted.ended(&self.address, result.as_ref().err()))?;
+            result = result.map_err(|error| counted.told(error));
+        }
         let step = self.address.clone();
         let ended = |result: EffectResult| EventBody::EffectEnded { step: step.clone(), attempt, result };
         Ok(match result {
@@ -165,7 +209,7 @@ impl<'a> Attempt<'a> {
     fn reconcile(&self, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
         let Some(Doing::Uncertain(uncertain)) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
         let Some(intent) = &uncertain.intent else { return Err(self.unfit()) };
-        let sessions = Sessions::default();
+        let sessions = Sessions::beside(&self.context.live);
         let seen = match write.observe(&self.read_cx(intent.attempt, &sessions, &[]), inputs, Some(intent)) {
             Ok(Observed::Done { mut outputs, evidence }) => {
                 self.add_shown(&mut outputs);
@@ -190,7 +234,7 @@ impl<'a> Attempt<'a> {
 
     /// Puts the question of a step.
     fn ask(&self, inputs: &Inputs, ask: &dyn AskAction) -> Handed {
-        let sessions = Sessions::default();
+        let sessions = Sessions::beside(&self.context.live);
         Ok(vec![match ask.question(&self.read_cx(1, &sessions, &[]), inputs) {
             Ok(question) => EventBody::HumanAsked { step: self.address.clone(), question },
             Err(error) => {
@@ -203,7 +247,7 @@ impl<'a> Attempt<'a> {
     /// Turns a person's answer into outputs.
     fn take_answer(&self, inputs: &Inputs, ask: &dyn AskAction) -> Handed {
         let Some(Doing::Answered(_, answer)) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
-        let sessions = Sessions::default();
+        let sessions = Sessions::beside(&self.context.live);
         let seen = seen_read(ask.answered(&self.read_cx(1, &sessions, &[]), inputs, answer));
         Ok(vec![self.observed(1, seen)])
     }
@@ -313,6 +357,14 @@ pub(super) fn backup_roles<'p>(program: &'p Program, state: &State) -> Vec<&'p S
         folders.filter_map(|input| if let Some(Binding::Literal(Value::Role(role))) = action.with.get(&input.name) { Some(role) } else { None })
     };
     actions.flat_map(role).collect()
+}
+
+fn not_counted(address: &str) -> BackendError {
+    let cause = Text::new(
+        format!("手順 {address} の値は試せる回数に限りがありますが、何で数えるのか分かりません。"),
+        format!("the tries of `{address}` are limited, but nothing tells what counts them."),
+    );
+    BackendError::new("ATTEMPTS.NOT_COUNTED", cause)
 }
 
 fn seen_read(result: Result<Outputs, BackendError>) -> Seen {

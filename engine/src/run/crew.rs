@@ -16,6 +16,7 @@ use super::decide::Command;
 use super::devices::Device;
 use super::driver::RunError;
 use super::event::EventBody;
+use super::ledger::Known;
 use crate::action::{Inputs, Kind, Secrets};
 use crate::backend::BackendError;
 use crate::dsl::Value;
@@ -46,6 +47,8 @@ pub(super) enum Message {
     },
     /// The value of a secret; `None` only for an `unattended` one.
     Secret { step: String, of: Box<Value>, unattended: bool, value: Sender<Result<Option<Secret>, BackendError>> },
+    /// What is recorded of a device or account, and of the values that are to be tried there.
+    Tries { device: String, values: Vec<Value>, known: Sender<Result<Known, BackendError>> },
     /// The worker of this step has ended, well or by a panic.
     Over { step: String },
 }
@@ -72,6 +75,14 @@ impl Link {
     /// `RUN.UNFINISHED`, `STATE.*`.
     pub(super) fn claim(&self, key: Option<String>, of: Option<String>) -> Result<Vec<String>, BackendError> {
         self.ask(|claimed| Message::Claim { step: self.step.clone(), key, of, claimed })?
+    }
+
+    /// What is recorded of a device or account, and of the values that are to be tried there.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn tries(&self, device: &str, values: Vec<Value>) -> Result<Known, BackendError> {
+        self.ask(|known| Message::Tries { device: device.to_owned(), values, known })?
     }
 
     /// A call begins that is to end by then.

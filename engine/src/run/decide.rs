@@ -14,6 +14,7 @@ use super::private::hide_inputs;
 use super::rescue::error_at;
 use super::state::{Doing, Outcome, Phase, State, UncertainStep};
 use crate::action::{Effect, Outputs};
+use crate::backend::profile::Operation;
 use crate::backend::{BackendError, Class};
 use crate::check::{BoundAction, Checked, EndsAs, Guard, Repeat, Step, What};
 use crate::dsl::Value;
@@ -138,6 +139,11 @@ impl Program {
         self.action(address).is_some_and(|action| action.manifest.effect > Effect::Read)
     }
 
+    /// Whether failed tries of a step are counted.
+    pub fn spends_attempt(&self, address: &str) -> bool {
+        self.checked.attempts.contains_key(address) || self.action(address).is_some_and(|action| action.manifest.spends_attempt)
+    }
+
     /// Whether a step may be sent again after any look that did not find it.
     pub fn repeatable(&self, address: &str) -> bool {
         self.action(address).is_some_and(|action| {
@@ -156,7 +162,9 @@ impl Program {
                 let profile = self.checked.profiles.get(action.portal.as_deref()?)?;
                 profile.operations.get(&operation).map(|spec| spec.observe == crate::backend::profile::ObserveBy::Nothing && !spec.repeatable)
             });
-            action.manifest.observe.is_some() && nothing != Some(true)
+            // A counted try leaves a record, whatever the portal shows.
+            let counted = action.manifest.operation == Some(Operation::SignIn);
+            action.manifest.observe.is_some() && (counted || nothing != Some(true))
         })
     }
 

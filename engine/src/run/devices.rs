@@ -53,6 +53,7 @@ fn add(backends: &BackendSet, value: &Value, found: &mut BTreeMap<String, Device
     match value {
         Value::Role(role) => by_role(backends, role, found),
         Value::Cert(cert) => holder(backends, &cert.holder, found),
+        Value::Token(token) => holder(backends, &token.holder, found),
         Value::Proof(proof) => holder(backends, &proof.holder, found),
         Value::List(items) => items.iter().for_each(|item| add(backends, item, found)),
         Value::Map(entries) => entries.values().for_each(|entry| add(backends, entry, found)),
@@ -64,11 +65,15 @@ fn by_role(backends: &BackendSet, role: &str, found: &mut BTreeMap<String, Devic
     let stores = backends.stores.get(role).map(|store| Device::new(store.id(), &store.capabilities()));
     let cas = backends.cas.get(role).map(|ca| Device::new(ca.id(), &ca.capabilities()));
     let folders = backends.folders.get(role).map(|folder| Device::new(folder.id(), &folder.capabilities()));
-    found.extend([stores, cas, folders].into_iter().flatten().map(|device| (device.id.clone(), device)));
+    let tokens = backends.tokens.get(role).map(|token| Device::new(token.id(), &token.capabilities()));
+    found.extend([stores, tokens, cas, folders].into_iter().flatten().map(|device| (device.id.clone(), device)));
 }
 
 fn holder(backends: &BackendSet, id: &str, found: &mut BTreeMap<String, Device>) {
     if let Some(store) = backends.stores.values().find(|store| store.id() == id) {
         found.insert(id.to_owned(), Device::new(id, &store.capabilities()));
+    }
+    if let Some(token) = backends.tokens.values().find(|token| token.id() == id) {
+        found.insert(id.to_owned(), Device::new(id, &token.capabilities()));
     }
 }

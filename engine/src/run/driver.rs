@@ -15,7 +15,7 @@ use super::private;
 use super::secrets::{RunSecrets, SecretSources};
 use super::state::{Phase, State, apply};
 use super::turns::{Desk, Turns};
-use crate::action::{Answer, Question, Registry};
+use crate::action::{Answer, Live, Question, Registry};
 use crate::backend::{BackendError, BackendSet, CancelToken, Class};
 use crate::clock::Clock;
 use crate::journal::{Journal, JournalError, PlaceError, RunLock};
@@ -49,7 +49,7 @@ pub struct RunContext<'a> {
     pub site: String,
 }
 
-/// The person at the terminal.
+/// The person at the terminal. Asked one thing at a time, by the thread that called [`Driver::run`], when no step is under way.
 pub trait Person {
     /// Answers a question; `None`: nobody is there.
     fn answer(&self, step: &str, question: &Question) -> Option<Answer>;
@@ -60,7 +60,7 @@ pub trait Person {
     }
 }
 
-/// Waits for a time.
+/// Waits for a time, while no step is under way.
 pub trait Pauser {
     /// Waits until then, or until cancelled. `false`: it is too long to wait in this process, the run parks.
     fn wait(&self, now: Timestamp, until: Timestamp, cancel: &CancelToken) -> bool;
@@ -181,6 +181,7 @@ impl<'a> Driver<'a> {
         let secrets = RunSecrets::new(context.sources, &checked.secrets, vault.clone(), &state.run, &checked.id, at, references);
         secrets.ask_again(state.asked_again.iter().filter(|name| !state.secrets.contains_key(*name)));
         let blobs = StateBlobs::new(journal.folder().to_owned(), vault, &state.run, at);
+        let journal_folder = journal.folder().to_owned();
         let log = Log::new(context.program, context.clock, journal, observer, state);
         let desk = Desk { log, secrets, person: context.person, pauser: context.pauser };
         let shared = Shared {
@@ -191,6 +192,8 @@ impl<'a> Driver<'a> {
             cancel: context.cancel,
             fresh_for: context.fresh_for,
             site: context.site,
+            folder: journal_folder,
+            live: Live::default(),
             blobs,
             call_limit: CALL_LIMIT,
         };

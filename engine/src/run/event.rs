@@ -132,6 +132,26 @@ pub enum EventBody {
         on: String,
         /// Failures in a row, this one included.
         used: u32,
+        /// Sources that the value comes from, with their versions; they count as failed until the try has ended well.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        sources: BTreeMap<String, String>,
+    },
+    /// A counted try ended.
+    AttemptEnded {
+        /// Address.
+        step: String,
+        /// Device or account.
+        on: String,
+        /// How.
+        end: TryEnd,
+        /// Failures in a row now.
+        used: u32,
+        /// Sources that the value came from.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        sources: Vec<String>,
+        /// Declared secrets whose value failed: it is forgotten.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        secrets: Vec<String>,
     },
     /// An effect ended.
     EffectEnded {
@@ -278,11 +298,33 @@ pub enum EventBody {
     AttemptsCleared {
         /// Device or account.
         on: String,
-        /// Who.
+        /// Who; a claim.
         by: String,
+        /// The OS account.
+        #[serde(default)]
+        account: String,
         /// Why.
         reason: String,
     },
+}
+
+/// How a counted try ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TryEnd {
+    /// The value was right: the other side let the run in.
+    Proved,
+    /// The value was refused, or nothing proves that it was not.
+    Failed,
+    /// The value never got there. It stays counted.
+    NotJudged,
+}
+
+impl TryEnd {
+    /// Whether the value is not to be tried again.
+    pub fn judged_wrong(self) -> bool {
+        self == Self::Failed
+    }
 }
 
 /// What a look saw.
@@ -451,6 +493,7 @@ impl EventBody {
             Self::IntentRecorded { .. } => "IntentRecorded",
             Self::SecretEscrowed { .. } => "SecretEscrowed",
             Self::AttemptCounted { .. } => "AttemptCounted",
+            Self::AttemptEnded { .. } => "AttemptEnded",
             Self::EffectEnded { .. } => "EffectEnded",
             Self::StepEnded { .. } => "StepEnded",
             Self::Uncertain { .. } => "Uncertain",
@@ -484,6 +527,7 @@ impl EventBody {
             | Self::IntentRecorded { step, .. }
             | Self::SecretEscrowed { step, .. }
             | Self::AttemptCounted { step, .. }
+            | Self::AttemptEnded { step, .. }
             | Self::EffectEnded { step, .. }
             | Self::StepEnded { step, .. }
             | Self::Uncertain { step, .. }

@@ -4,6 +4,7 @@
 //! then shows it. Whoever acts on an event, or tells somebody that it is written down, commits first.
 //! May use: the journal, the clock. Must not: decide, touch backends.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -16,7 +17,7 @@ use super::state::{State, apply};
 use crate::backend::BackendError;
 use crate::clock::{Clock, stepped_back};
 use crate::journal::{Commitment, Journal, is_reserved, release, reserve};
-use crate::plan::Private;
+use crate::plan::{Private, Tally};
 
 /// Journal and state of one run.
 pub(super) struct Log<'a> {
@@ -110,6 +111,29 @@ impl<'a> Log<'a> {
         let run = &self.state.run;
         let open = |commitment: &Commitment| commitment.run == *run && commitment.step == step && commitment.request_id.is_none() && commitment.state != "done";
         Ok(committed.iter().filter(|commitment| !open(commitment)).filter_map(Commitment::known_as).collect())
+    }
+
+    /// What is recorded on disk of a device or account, and of this run's tries there.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn tally(&self, device: &str) -> Result<Tally, RunError> {
+        let row = self.journal.attempt(device)?;
+        let (used, failed) = row.map_or_else(Default::default, |row| (row.used, row.failed));
+        Ok(Tally { used, in_run: self.state.tries.get(device).copied().unwrap_or_default(), failed })
+    }
+
+    /// Sources whose value failed somewhere, with the version that did.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn failed_sources(&self) -> Result<BTreeSet<(String, String)>, RunError> {
+        Ok(self.journal.attempts()?.into_iter().flat_map(|row| row.failed).collect())
+    }
+
+    /// Counted steps are refused: failures would be recorded for one OS account only.
+    pub(super) fn refuses_counting(&self) -> bool {
+        self.journal.refuses_counting()
     }
 
     /// Gives the room back that was kept for the journal.

@@ -12,6 +12,7 @@ use crate::action::Secrets;
 use crate::backend::{BackendError, EntryInfo, SecretSink, Vault};
 use crate::check::SecretDecl;
 use crate::dsl::{Value, fold, read_scalar};
+use crate::plan::SourceVersion;
 use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
 
@@ -22,6 +23,10 @@ pub trait SecretSources {
     /// # Errors
     /// `SECRET.MISSING` when the named source has no value.
     fn unattended(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError>;
+    /// The source that `unattended` would read, and its version, without reading it; `None` if a person is asked.
+    fn version(&self, _secret: &SecretDecl) -> Option<SourceVersion> {
+        None
+    }
     /// From a person (typed twice if it is new); `None` if nobody is there.
     ///
     /// # Errors
@@ -64,6 +69,8 @@ struct Known {
     fetched: BTreeMap<String, Secret>,
     escrowed: Vec<(String, SecretRef)>,
     asked_again: BTreeSet<String>,
+    /// Sources of the values at hand; of one that a person typed there is none.
+    origins: BTreeMap<String, SourceVersion>,
 }
 
 /// A lock whose holder panicked is as good: every change under these locks is one insertion or removal.
@@ -105,6 +112,43 @@ impl<'a> RunSecrets<'a> {
         }
     }
 
+    /// The source that a value at hand came from; `None` if a person typed it.
+    pub(super) fn source_of(&self, of: &Value) -> Option<SourceVersion> {
+        let reference = match of {
+            Value::Secret(reference) => reference.clone(),
+            Value::DeclaredSecret(name) => {
+                let known = locked(&self.known);
+                match known.references.get(name) {
+                    Some(reference) => reference.clone(),
+                    None => return known.origins.get(name).cloned(),
+                }
+            }
+            _ => return None,
+        };
+        self.vault.list().ok()?.iter().find(|entry| entry.reference == reference).map(version_of)
+    }
+
+    /// Declared secrets that nobody was asked for yet though the value of their source failed somewhere: a person is asked first.
+    pub(super) fn distrust(&self, failed: &dyn Fn(&SourceVersion) -> bool) {
+        let at_hand = |name: &String| {
+            let known = locked(&self.known);
+            known.asked_again.contains(name) || known.fetched.contains_key(name)
+        };
+        let doubtful = self.declared.iter().filter(|secret| !secret.new && !at_hand(&secret.name));
+        let failed: Vec<String> =
+            doubtful.filter(|secret| self.sources.version(secret).is_some_and(|source| failed(&source))).map(|secret| secret.name.clone()).collect();
+        locked(&self.known).asked_again.extend(failed);
+    }
+
+    /// Forgets values that were refused. A newly chosen one is kept: it is the one that was set.
+    pub(super) fn refused(&self, names: &[String]) {
+        let mut known = locked(&self.known);
+        for name in names.iter().filter(|name| self.declared.iter().any(|secret| secret.name == **name && !secret.new)) {
+            known.fetched.remove(name);
+            known.asked_again.insert(name.clone());
+        }
+    }
+
     /// Whether a person is asked for it before its source is.
     pub(super) fn asks_first(&self, of: &Value) -> bool {
         let known = locked(&self.known);
@@ -117,7 +161,7 @@ impl<'a> RunSecrets<'a> {
     }
 
     /// A secret kept from before: the newest entry of its name about its subject.
-    fn kept(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {
+    fn kept(&self, secret: &SecretDecl) -> Result<Option<(Secret, SourceVersion)>, BackendError> {
         match (&secret.kept, self.subject(&secret.name)) {
             (Some((name, _)), Some(about)) => newest_kept(&*self.vault, name, &about),
             _ => Ok(None),
@@ -180,17 +224,24 @@ impl<'a> RunSecrets<'a> {
             return Ok(Some(value));
         }
         let secret = self.declaration(name)?;
-        let again = locked(&self.known).asked_again.contains(name);
+        let again = {
+            let mut known = locked(&self.known);
+            known.origins.remove(name);
+            known.asked_again.contains(name)
+        };
         if !secret.new
             && again
             && let Some(value) = self.sources.ask(secret)?
         {
             return self.accept(secret, value).map(Some);
         }
-        let value = match self.sources.unattended(secret)? {
-            Some(value) => Some(value),
-            None => self.kept(secret)?,
+        // The version before the value: a change between the two is found, and costs one try at most.
+        let version = self.sources.version(secret);
+        let (value, version) = match (self.sources.unattended(secret)?, version) {
+            (Some(value), version) => (Some(value), version),
+            (None, _) => self.kept(secret)?.unzip(),
         };
+        locked(&self.known).origins.extend(version.map(|version| (name.to_owned(), version)));
         value.map(|value| self.accept(secret, value)).transpose()
     }
 }
@@ -226,10 +277,15 @@ impl Secrets for RunSecrets<'_> {
 }
 
 /// The newest entry of the vault with this name about this subject.
-fn newest_kept(vault: &dyn Vault, name: &str, about: &str) -> Result<Option<Secret>, BackendError> {
+fn newest_kept(vault: &dyn Vault, name: &str, about: &str) -> Result<Option<(Secret, SourceVersion)>, BackendError> {
     let entries = vault.list()?.into_iter().filter(|entry| entry.name == name && entry.about == about);
     let newest = entries.max_by(|a, b| (a.written_at, &a.reference).cmp(&(b.written_at, &b.reference)));
-    newest.map(|entry| vault.get(&entry.reference)).transpose().map(Option::flatten)
+    let Some(entry) = newest else { return Ok(None) };
+    Ok(vault.get(&entry.reference)?.map(|value| (value, version_of(&entry))))
+}
+
+fn version_of(entry: &EntryInfo) -> SourceVersion {
+    SourceVersion { source: entry.reference.as_str().to_owned(), version: entry.written_at.to_string() }
 }
 
 /// Keeps what a page shows: vault first, the event after.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::decide::Program;
-use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, Taken};
+use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, Taken, TryEnd};
 use super::late::is_late;
 use crate::action::{Answer, Intent, Look, Question};
 use crate::backend::profile::Then;
@@ -115,6 +115,9 @@ pub struct State {
     pub secrets: BTreeMap<String, String>,
     /// Secrets whose value was wrong: a person is asked before their source is.
     pub asked_again: BTreeSet<String>,
+    /// Counted tries of this run since the last that was proved right, by device or account.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tries: BTreeMap<String, u32>,
 }
 
 /// The state of a step.
@@ -323,6 +326,10 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
                 give_up(state, event.at);
             }
         }
+        EventBody::AttemptCounted { on, .. } => *state.tries.entry(on.clone()).or_default() += 1,
+        EventBody::AttemptEnded { on, end: TryEnd::Proved, .. } => {
+            state.tries.remove(on);
+        }
         EventBody::SecretEscrowed { name, reference, .. } => {
             state.secrets.insert(name.clone(), reference.clone());
         }
@@ -353,6 +360,7 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
 fn resume(program: &Program, state: &mut State) {
     state.phase = Phase::Active;
     state.cancelled = false;
+    reopen(program, state);
     for (address, step) in &mut state.steps {
         step.doing = match std::mem::take(&mut step.doing) {
             Doing::InFlight(intent) => Doing::Uncertain(UncertainStep {
@@ -368,6 +376,21 @@ fn resume(program: &Program, state: &mut State) {
             Doing::Erred(_) => Doing::Waiting,
             other => other,
         };
+    }
+}
+
+/// Sessions end with the process that opened them: a step whose session a later step still needs is done again.
+fn reopen(program: &Program, state: &mut State) {
+    let steps = &program.checked.steps;
+    let unfinished = steps.iter().filter(|step| state.ended(&step.address).is_none_or(|ended| ended.outcome == Outcome::Failed));
+    let mut open: Vec<usize> = unfinished.flat_map(|step| program.checked.sessions_of(step)).collect();
+    while let Some(index) = open.pop() {
+        if let Some(step) = state.steps.get_mut(&steps[index].address)
+            && matches!(&step.doing, Doing::Ended(ended) if ended.outcome == Outcome::Changed)
+        {
+            step.doing = Doing::Waiting;
+            open.extend(program.checked.sessions_of(&steps[index]));
+        }
     }
 }
 

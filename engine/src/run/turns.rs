@@ -20,6 +20,7 @@ use super::decide::{Command, StateFacts, decide, may_begin, park};
 use super::devices::{Device, credential, devices, folders};
 use super::driver::{Pauser, Person, RunError};
 use super::event::{EventBody, Seen};
+use super::ledger::Known;
 use super::log::Log;
 use super::secrets::RunSecrets;
 use super::state::{Doing, Phase};
@@ -41,8 +42,10 @@ pub(super) struct Desk<'a> {
 impl Desk<'_> {
     /// Stages an event; values that a row of `rescue` found wrong are forgotten.
     pub(super) fn stage(&mut self, body: EventBody) {
-        if let EventBody::Decided { rescue: Some(taken), .. } = &body {
-            self.secrets.ask_again(&taken.ask_again);
+        match &body {
+            EventBody::Decided { rescue: Some(taken), .. } => self.secrets.ask_again(&taken.ask_again),
+            EventBody::AttemptEnded { secrets, .. } => self.secrets.refused(secrets),
+            _ => {}
         }
         self.log.stage(body);
     }
@@ -258,12 +261,28 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
                 self.desk.stage_escrowed(&step);
                 self.answer(move || value.send(result).is_ok());
             }
+            Message::Tries { device, values, known } => {
+                // What other steps of this run have counted is in the table before it is read.
+                let result = self.commit().and_then(|()| self.known(&device, values)).map_err(BackendError::from);
+                self.answer(move || known.send(result).is_ok());
+            }
             Message::Over { step } => {
                 let handed = self.crew.take(&step).unwrap_or_else(|| Ok(vec![]))?;
                 handed.into_iter().for_each(|body| self.desk.stage(body));
             }
         }
         Ok(())
+    }
+
+    /// What is recorded of a device or account, and of the values that are to be tried there.
+    fn known(&self, device: &str, values: Vec<Value>) -> Result<Known, RunError> {
+        let tally = self.desk.log.tally(device)?;
+        let values = values.into_iter().map(|value| {
+            let source = self.desk.secrets.source_of(&value);
+            let name = if let Value::DeclaredSecret(name) = value { Some(name) } else { None };
+            (name, source)
+        });
+        Ok(Known { tally, per_user: self.desk.log.refuses_counting(), values: values.collect() })
     }
 
     /// Whether the one who waits still listens is his affair.
@@ -321,6 +340,10 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
 
     /// Fetches the secrets of a step. Somebody is asked only while nobody is busy.
     fn fetch(&mut self, step: &str, inputs: &Inputs) -> Result<Fetched, RunError> {
+        if self.shared.program.spends_attempt(step) {
+            let failed = self.desk.log.failed_sources()?;
+            self.desk.secrets.distrust(&|source| failed.contains(&(source.source.clone(), source.version.clone())));
+        }
         for value in inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_))) {
             let quiet = self.crew.is_quiet();
             if !quiet && self.desk.secrets.asks_first(value) {

@@ -108,6 +108,7 @@ fn draft(checked: &Checked, site: &Site, backends: &BackendSet, now: Timestamp, 
         blobs: &MemoryBlobs::default(),
         committed: &|_| vec![],
         fresh_for: site.fresh_for,
+        tries: &crate::plan::NoLedger,
     };
     plan(&request, &world)
 }
@@ -120,7 +121,11 @@ fn bindings(checked: &Checked, backends: &BackendSet) -> BTreeMap<String, String
     let reads = backends.reads();
     let id = |role: &str| {
         let store = reads.store(role).map(|store| store.id().to_owned());
-        store.or_else(|_| reads.ca(role).map(|ca| ca.id().to_owned())).or_else(|_| reads.folder(role).map(|folder| folder.id().to_owned())).ok()
+        store
+            .or_else(|_| reads.ca(role).map(|ca| ca.id().to_owned()))
+            .or_else(|_| reads.folder(role).map(|folder| folder.id().to_owned()))
+            .or_else(|_| reads.token(role).map(|token| token.id().to_owned()))
+            .ok()
     };
     checked.roles.iter().filter_map(|role| Some((role.name.clone(), id(&role.name)?))).collect()
 }

@@ -43,6 +43,12 @@ impl Gate {
         drop(self.changed.wait_while(state, |state| state.inside < calls).unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Waits until so many calls have come, whether they are in or have gone through.
+    pub fn await_entered(&self, calls: usize) {
+        let state = locked(&self.state);
+        drop(self.changed.wait_while(state, |state| state.entered < calls).unwrap_or_else(PoisonError::into_inner));
+    }
+
     /// The most calls that were in at the same time.
     pub fn most(&self) -> usize {
         locked(&self.state).most

@@ -8,6 +8,7 @@
 
 mod certs;
 mod clock;
+pub mod contract;
 mod crash;
 mod desk;
 mod drive;
@@ -21,6 +22,7 @@ mod shipped;
 pub mod sim;
 pub mod situations;
 mod store;
+mod token;
 mod vault;
 mod world;
 
@@ -36,6 +38,7 @@ pub use portal::{FakePortal, Fault, Issue, ListedRow};
 pub use profile::obn_profile;
 pub use shipped::Shipped;
 pub use store::FakeStore;
+pub use token::{FakeToken, FakeTokens};
 pub use vault::{FakeBlobs, FakeSecrets, FakeSink, FakeVault};
 pub use world::{Attempt, Ended, World, inputs};
 

@@ -125,7 +125,7 @@ impl StoreRead for FakeStore {
         if !cert.info.has_key || state.bad_keys.contains(thumbprint) {
             return Err(BackendError::new("KEY.UNUSABLE", Text::new("鍵が使えません。", "the key cannot be used.")));
         }
-        Ok(Arc::new(FakeSigner { info: cert.info.clone(), chain: vec![cert.der.clone()] }))
+        Ok(Arc::new(FakeSigner::of(cert)))
     }
 
     fn probe_writable(&self, _call: &Call) -> Result<(), BackendError> {
@@ -210,9 +210,16 @@ impl Drop for Held<'_> {
 
 /// Signs nothing that TLS would take; the fake portal asks only whose certificate it is.
 #[derive(Debug)]
-struct FakeSigner {
+pub(super) struct FakeSigner {
     info: CertInfo,
     chain: Vec<Vec<u8>>,
+}
+
+impl FakeSigner {
+    /// Of a certificate and its key.
+    pub(super) fn of(cert: &StoredCert) -> Self {
+        Self { info: cert.info.clone(), chain: vec![cert.der.clone()] }
+    }
 }
 
 impl Signer for FakeSigner {

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{FakeBlobs, FakeFolder, FakeNotifier, FakeP12, FakePortal, FakeSecrets, FakeSink, FakeStore, FakeVault, FixedClock, obn_profile};
+use super::{FakeBlobs, FakeFolder, FakeNotifier, FakeP12, FakePortal, FakeSecrets, FakeSink, FakeStore, FakeTokens, FakeVault, FixedClock, obn_profile};
 use crate::action::{Answer, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, Question, ReadCx, Sessions, WriteCx, registry};
-use crate::backend::{BackendError, BackendSet, CaWrite, Call, FolderWrite, IdempotencyKey, Progress, StoreWrite};
+use crate::backend::{BackendError, BackendSet, CaWrite, Call, FolderWrite, IdempotencyKey, Progress, StoreWrite, TokenWrite};
 use crate::clock::Clock;
 use crate::dsl::Value;
 
-/// The backends of one terminal: roles `personal` (store), `issuer` (portal), `backup` and `inbox` (folders).
+/// The backends of one terminal: roles `personal` (store), `key` (tokens), `issuer` (portal), `backup` and `inbox` (folders).
 pub struct World {
     pub clock: Arc<FixedClock>,
     pub p12: Arc<FakeP12>,
     pub store: Arc<FakeStore>,
+    pub tokens: Arc<FakeTokens>,
     pub portal: Arc<FakePortal>,
     pub folder: Arc<FakeFolder>,
     pub inbox: Arc<FakeFolder>,
@@ -50,6 +51,7 @@ impl World {
         let vault = Arc::new(FakeVault::default());
         Self {
             store: Arc::new(FakeStore::new("dir:/personal", p12.clone())),
+            tokens: Arc::default(),
             portal: Arc::new(FakePortal::new(obn_profile(), clock.clone(), p12.clone())),
             folder: Arc::new(FakeFolder::new("folder:/backup", false, clock.clone())),
             inbox: Arc::new(FakeFolder::new("folder:/inbox", true, clock.clone())),
@@ -75,6 +77,7 @@ impl World {
     pub fn backends(&self) -> BackendSet {
         BackendSet {
             stores: BTreeMap::from([("personal".to_owned(), self.store.clone() as Arc<dyn StoreWrite>)]),
+            tokens: BTreeMap::from([("key".to_owned(), self.tokens.clone() as Arc<dyn TokenWrite>)]),
             cas: BTreeMap::from([("issuer".to_owned(), self.portal.clone() as Arc<dyn CaWrite>)]),
             folders: [("backup", &self.folder), ("inbox", &self.inbox)].map(|(role, folder)| (role.to_owned(), folder.clone() as Arc<dyn FolderWrite>)).into(),
             p12: self.p12.clone(),

@@ -183,6 +183,7 @@ impl Desk {
             blobs: &self.world.blobs,
             committed: &|_| vec![],
             fresh_for: self.world.fresh_for,
+            tries: &kirikae_engine::plan::NoLedger,
         };
         plan(&request, &world)
     }

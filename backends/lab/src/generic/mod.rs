@@ -3,6 +3,7 @@
 //! They know no rules of the program; a portal whose behaviour matters has pages of its own (`obn`).
 //! May use: the desk, the page model. Must not: know HTTP or markup.
 
+mod account;
 mod page;
 mod screens;
 
@@ -51,7 +52,9 @@ impl Generic {
     }
 
     fn committed(&self, screen: &Screen) -> Option<Operation> {
-        screen.pressed.iter().find(|(operation, place)| self.spec(*operation).pages[*place].commits).map(|(operation, _)| *operation)
+        // A sign-in spends a try whether or not its profile marks it.
+        let commits = |(operation, place): &&(Operation, usize)| *operation == Operation::SignIn || self.spec(*operation).pages[*place].commits;
+        screen.pressed.iter().find(commits).map(|(operation, _)| *operation)
     }
 
     fn downloaded(&self, screen: &Screen) -> Option<(Operation, &str)> {
@@ -189,6 +192,9 @@ impl Portal for Generic {
         if visit.incoming.post {
             self.remember(visit);
             if screen.pressed.iter().any(|(operation, _)| *operation == Operation::SignIn) && !visit.session.signed_in {
+                if let Some(words) = account::judge(visit, &self.profile, &client.about)? {
+                    return Ok(Answer::page(Page::titled(&words)));
+                }
                 visit.session.signed_in = true;
                 visit.desk.tell(visit.now, &self.profile.id, Effect::SignedIn, Some(Operation::SignIn), &client.about)?;
             }

@@ -126,7 +126,7 @@ impl Moves<'_, '_> {
         self.check(item)?;
         if presses {
             let outgoing = self.pressed(item, row.as_ref())?;
-            self.go(outgoing, item, rest, item.commits)?;
+            self.go(outgoing, item, rest, item.commits || self.signs_in(item))?;
         }
         if let Some((pattern, inside)) = &item.download {
             let received = download::file(&self.web.screen, pattern, inside.as_deref(), self.task.operation)?;
@@ -135,6 +135,14 @@ impl Moves<'_, '_> {
             self.web.screen = Screen::Blank;
         }
         Ok(true)
+    }
+
+    /// Whether an item sends the password of a sign-in whose profile marks no committing move: a try is spent, so it is sent once, and
+    /// what is not recognised afterwards may be a refusal.
+    fn signs_in(&self, item: &PageItem) -> bool {
+        let spec = self.task.spec;
+        let secret = |name: &str| spec.takes.iter().any(|(known, ty)| known == name && ty.is_secret());
+        self.task.operation == Operation::SignIn && !spec.pages.iter().any(|page| page.commits) && item.fill.iter().any(|(name, _)| secret(name))
     }
 
     /// What `open`, `post` or `continue` sends.

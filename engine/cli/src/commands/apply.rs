@@ -54,6 +54,9 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         None => (args.plan.clone(), args.given.clone()),
     };
     let job = Job::prepare(globals, &folder, &named, &given, MissingInputs::Refuse)?;
+    if job.per_user {
+        journal.refuse_counting();
+    }
     let plan = match saved {
         Some(plan) => still_fits(plan, &job, &journal)?,
         None => job.plan(LookScope::Local, Some(&journal)),

@@ -4,6 +4,7 @@ pub mod abandon;
 pub mod actions;
 pub mod answer;
 pub mod apply;
+pub mod attempts;
 mod carry;
 pub mod certs;
 pub mod check;

@@ -30,6 +30,9 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let folder = state::folder(globals)?;
     let mut journal = state::open(&folder)?;
     let revived = revive(globals, &folder, &journal, &args.run, &args.secret_file, args.with_profile.as_deref())?;
+    if state::is_per_user(&folder) && !revived.open.site.state_per_user {
+        journal.refuse_counting();
+    }
     let (terminal, nobody) = (Terminal { lang: globals.lang() }, Nobody);
     let surroundings = Surroundings {
         program: &revived.old.program,

@@ -14,7 +14,7 @@ use kirikae_engine::plan::{Decision, Fee, InputOrigin, LookScope, Plan, PlanStep
 use kirikae_engine::text::{Lang, Text};
 use serde_json::Value as Json;
 
-use self::steps::{Numbered, is_stuck, may_act, numbered};
+use self::steps::{Numbered, is_stuck, may_act, numbered, tries_left};
 use self::words::{Words, hang, plain, row};
 use super::{pad, veil};
 
@@ -81,9 +81,7 @@ fn summary(steps: &[Numbered<'_>], plan: &Plan, site: &Site, words: &Words) -> V
     let fee = Fee { yen: plan.summary.fee.yen, verified: plan.summary.fee.verified };
     lines.extend(row(&words.pick("費用", "fees"), &words.fee(fee)));
     lines.extend(row(&words.pick("待つところ", "waits"), &waits(plan, words)));
-    let spending: Vec<&str> = plan.steps.iter().filter(|step| may_act(step) && step.spends_attempt).map(|step| step.address.as_str()).collect();
-    let spends = if spending.is_empty() { words.pick("使わない", "none spent") } else { words.list(&spending) };
-    lines.extend(row(&words.pick("回数の決まった値", "limited tries"), &spends));
+    lines.extend(limited(plan, words));
     let approvals = &plan.approvals_required;
     let approval = match approvals.as_slice() {
         [] => words.pick("要らない", "none needed"),
@@ -100,6 +98,34 @@ fn summary(steps: &[Numbered<'_>], plan: &Plan, site: &Site, words: &Words) -> V
     lines.extend(messages(plan, words, |code| code == "PLAN.UNVERIFIED", ""));
     let rest = |code: &str| !matches!(code, "PLAN.APPROVAL_RULE" | "PLAN.UNVERIFIED");
     lines.extend(messages(plan, words, rest, &words.pick("注意", "note")));
+    lines
+}
+
+/// Values with a limited number of tries: limit, left alone, in this run, recorded failures, on what.
+fn limited(plan: &Plan, words: &Words) -> Vec<String> {
+    let label = words.pick("回数の決まった値", "limited tries");
+    let spending: Vec<&PlanStep> =
+        plan.steps.iter().filter(|step| (may_act(step) || is_stuck(step)) && (step.spends_attempt || step.tries.is_some())).collect();
+    if spending.is_empty() {
+        return row(&label, &words.pick("使わない", "none spent"));
+    }
+    let mut lines = vec![];
+    for step in spending {
+        let head = if lines.is_empty() { label.as_str() } else { "" };
+        let names: Vec<&str> = step.with_secret.values().map(String::as_str).collect();
+        let what = if names.is_empty() { step.address.clone() } else { words.list(&names) };
+        let Some(tries) = &step.tries else {
+            lines.extend(row(head, &what));
+            continue;
+        };
+        let (limit, leave, per_run) = (tries.limit, tries.leave, tries.per_run);
+        let limits = words.pick(
+            &format!("上限{limit}回・{leave}回残して止める・この実行では{per_run}回まで"),
+            &format!("limit {limit}, {leave} left alone, at most {per_run} in this run"),
+        );
+        lines.extend(row(head, &format!("{what}  {limits}")));
+        lines.extend(row("", &tries_left(tries, words)));
+    }
     lines
 }
 

@@ -300,6 +300,15 @@ pub fn dry_run(dry: &DryRun, lang: Lang) -> String {
             (VerdictKind::Blocked { .. }, false) => "blocked",
         };
         lines.push(format!("  {}  {}  {title}", pad(word, 14), pad(&verdict.step, 14)));
+        if let Some(tries) = dry.plan.step(&verdict.step).and_then(|step| step.tries.as_ref())
+            && let (Some(on), Some(used), Some(left)) = (&tries.on, tries.used, tries.left)
+        {
+            lines.push(if ja {
+                format!("      回数: 記録上の失敗 {used}回・あと{left}回試せます({on})")
+            } else {
+                format!("      tries: {used} recorded failures, {left} left ({on})")
+            });
+        }
         if let VerdictKind::Blocked { code, because, cure } = &verdict.kind {
             lines.push(format!("      {code}  {}", because.get(lang)));
             lines.push(format!("      {}: {}", if ja { "直し方" } else { "cure" }, cure.get(lang)));

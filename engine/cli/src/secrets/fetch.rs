@@ -6,7 +6,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
-use kirikae_engine::backend::{BackendError, Vault};
+use kirikae_engine::backend::{BackendError, EntryInfo, Vault};
 use kirikae_engine::dsl::Type;
 use kirikae_engine::dsl::site::SecretSource;
 use kirikae_engine::secret::Secret;
@@ -29,13 +29,18 @@ pub fn fetch(source: &SecretSource, base: &Path, vault: &dyn Vault, name: &str) 
             _ => Err(missing(name, Text::new(format!("環境変数 {variable} がないか、空です。"), format!("the variable {variable} is not set, or empty.")))),
         },
         SecretSource::Vault(entry) => {
-            let found = vault.list()?.into_iter().filter(|info| info.name == *entry || info.reference.id() == entry).max_by_key(|info| info.written_at);
+            let found = newest(vault.list()?, entry);
             let value = found.map(|info| vault.get(&info.reference)).transpose()?.flatten();
             value.ok_or_else(|| missing(name, Text::new(format!("保管庫に {entry} がありません。"), format!("the vault has no {entry}."))))
         }
         SecretSource::Pipe(command) => pipe::line_of(command, base, pipe::PATIENCE).map_err(|why| missing(name, why)),
         SecretSource::Ask | SecretSource::Generate(_) => Err(missing(name, Text::new("聞く人がいません。", "nobody can be asked."))),
     }
+}
+
+/// The newest entry of this name or id.
+pub fn newest(entries: Vec<EntryInfo>, named: &str) -> Option<EntryInfo> {
+    entries.into_iter().filter(|info| info.name == named || info.reference.id() == named).max_by_key(|info| info.written_at)
 }
 
 /// The first line of a file.
@@ -91,7 +96,6 @@ fn missing(name: &str, why: Text) -> BackendError {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use kirikae_engine::backend::EntryInfo;
     use kirikae_engine::secret::SecretRef;
     use kirikae_engine::testing::FakeVault;
 

@@ -2,6 +2,7 @@
 
 mod fetch;
 mod pipe;
+mod version;
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
@@ -11,6 +12,7 @@ use std::sync::{Arc, OnceLock};
 use kirikae_engine::backend::{BackendError, Vault};
 use kirikae_engine::check::SecretDecl;
 use kirikae_engine::dsl::site::{SecretSource, Site};
+use kirikae_engine::plan::SourceVersion;
 use kirikae_engine::run::SecretSources;
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Text;
@@ -63,6 +65,14 @@ impl SecretFiles {
     /// Whether the value of this name is given so.
     pub fn names(&self, name: &str) -> bool {
         self.paths.contains_key(name) || self.input.as_ref().is_some_and(|(taker, _)| taker == name)
+    }
+
+    /// The version of the source of this name, if its value is given so.
+    pub fn version(&self, name: &str) -> Option<SourceVersion> {
+        if let Some(path) = self.paths.get(name) {
+            return Some(version::file(path));
+        }
+        self.names(name).then(|| version::unseen("stdin".to_owned()))
     }
 
     /// The value of this name, if it is given so. Standard input is read when it is first needed, and once.
@@ -145,6 +155,10 @@ impl SecretSources for Sources {
             Some(SecretSource::Generate(ty)) if secret.new => generate(ty).map(Some),
             Some(source) => fetch(source, &self.base, &*self.vault, &secret.name).map(Some),
         }
+    }
+
+    fn version(&self, secret: &SecretDecl) -> Option<SourceVersion> {
+        self.files.version(&secret.name).or_else(|| version::version(self.named.get(&secret.name)?, &self.base, &*self.vault))
     }
 
     fn ask(&self, secret: &SecretDecl) -> Result<Option<Secret>, BackendError> {

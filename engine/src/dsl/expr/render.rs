@@ -67,6 +67,8 @@ fn shown(value: &Value, lang: Lang, scope: &dyn Scope) -> String {
         Value::File(file) => file.name.clone(),
         Value::Proof(proof) => proof.thumbprint.clone(),
         Value::BackupRef(backup) => backup.place.clone(),
+        Value::Token(token) => token.serial.clone(),
+        Value::Live(name) => name.clone(),
         Value::Secret(_) | Value::DeclaredSecret(_) => word("(秘密)", "(secret)"),
     }
 }

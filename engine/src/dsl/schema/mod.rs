@@ -191,7 +191,8 @@ mod tests {
         assert_keys("test", "/definitions/cert/properties", &test_world::CERT_KEYS);
         assert_keys("test", "/definitions/fault/properties", &test_world::FAULT_KEYS);
         assert_keys("test", "/definitions/answer/properties", &test_world::ANSWER_KEYS);
-        let backend = [test_world::STORE_KEYS.as_slice(), &test_world::PORTAL_KEYS, &test_world::FOLDER_KEYS].concat();
+        assert_keys("test", "/definitions/token/properties", &test_world::TOKEN_KEYS);
+        let backend = [test_world::STORE_KEYS.as_slice(), &test_world::PORTAL_KEYS, &test_world::FOLDER_KEYS, &test_world::TOKENS_KEYS].concat();
         let backend: std::collections::BTreeSet<&str> = backend.into_iter().collect();
         assert_keys("test", "/definitions/backend/properties", &backend.into_iter().collect::<Vec<_>>());
         assert_keys("sources", "/definitions/manual/properties", &catalogue::MANUAL_KEYS);

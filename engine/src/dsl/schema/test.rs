@@ -23,7 +23,7 @@ pub(super) fn schema() -> Json {
         ("vault", help("前に保管した秘密の値。", list(entry()))),
         ("cases", help("場合ごとの試験。名前と、上からの違い、あるべき結果。1つ目から自動の試験も作ります。", named(definition("case")))),
     ];
-    let definitions = json!({ "cert": cert(), "backend": backend(), "file": file(), "case": case(), "expect": expect(), "fault": fault(), "answer": answer() });
+    let definitions = json!({ "cert": cert(), "backend": backend(), "file": file(), "case": case(), "expect": expect(), "fault": fault(), "answer": answer(), "token": token() });
     document("test", "kirikae test/1", &["playbook", "clock"], keys, definitions)
 }
 
@@ -75,10 +75,23 @@ fn backend() -> Json {
             ),
         ),
         ("missing", help("画面に無い項目の名前。", one_or_list(string()))),
+        ("tokens", help("USBキー・カード。", one_or_list(definition("token")))),
         ("present", help("フォルダーがあるか(媒体が挿してあるか)。", flag())),
         ("plain", help("控えを暗号化せずに置くか。", flag())),
     ];
     object(&[], keys)
+}
+
+fn token() -> Json {
+    let keys = vec![
+        ("serial", help("シリアル番号。", scalar())),
+        ("pin", help("正しい PIN。", scalar())),
+        ("limit", help("続けて何回まちがえると使えなくなるか(書かなければ 10)。", count())),
+        ("wrong", help("これまでに続けてまちがえた回数。", count())),
+        ("present", help("挿さっているか(書かなければ true)。", flag())),
+        ("holds", help("入っている証明書の名前。", one_or_list(string()))),
+    ];
+    object(&["serial", "pin"], keys)
 }
 
 fn file() -> Json {

@@ -63,7 +63,10 @@ impl<'a> CrashCase for Everywhere<'a> {
     }
 
     fn holds(&self, scene: &Scene<'a>) -> Result<(), String> {
-        if scene.worked() && scene.world.working() == 0 { Err("no certificate works".to_owned()) } else { Ok(()) }
+        if scene.worked() && scene.world.working() == 0 {
+            return Err("no certificate works".to_owned());
+        }
+        scene.world.locked_up().map_or(Ok(()), |serial| Err(format!("token {serial} is locked")))
     }
 
     fn effects(&self, scene: &Scene<'a>) -> Vec<(String, u64)> {

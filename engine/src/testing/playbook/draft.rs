@@ -46,7 +46,7 @@ fn backends(text: &mut String, checked: &Checked, password: &str) {
                 Some(id) => format!("{{ listed: [{{ request_id: {}, cert: new }}] }}", quoted(&id)),
                 None => "{}".to_owned(),
             },
-            RoleKind::Token => continue,
+            RoleKind::Token => format!("{{ tokens: [{{ serial: \"2C0F8A6B\", pin: {}, holds: old }}] }}", quoted(password)),
         };
         let _ = writeln!(text, "  {}: {told}", role.name);
     }

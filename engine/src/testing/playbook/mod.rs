@@ -130,6 +130,9 @@ impl Bench {
                 ));
             }
         }
+        if let Some(serial) = scene.world.locked_up() {
+            found.push(Text::new(format!("USBキー {serial} が使えなくなりました"), format!("token {serial} was locked for good")));
+        }
         if played.fewest == Some(0) && scene.worked() {
             found.push(Text::new("使える証明書が1枚も無いときがありました", "there was a moment without any working certificate"));
         }

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::dsl::test::{Ending, SimFault, SimInput, Situation};
 use crate::dsl::{FileRef, Value, fold, read_scalar};
 use crate::journal::Journal;
-use crate::plan::{GivenInput, InputOrigin, LookScope, Plan, PlanRequest, Target, World as PlanWorld, plan, sha256_hex};
+use crate::plan::{GivenInput, InputOrigin, LookScope, NoLedger, Plan, PlanRequest, Target, World as PlanWorld, plan, sha256_hex};
 use crate::run::{
     Doing, Driver, Event, EventBody, MemoryBlobs, NoSecrets, Observer, ParkCause, Phase, Program, RunContext, RunEnd, RunError, State, absent_after,
     inputs_from_json, keep_private, load_program, store_closure,
@@ -143,6 +143,7 @@ impl<'a> Scene<'a> {
             blobs: &blobs,
             committed: &|_| vec![],
             fresh_for: FRESH_FOR,
+            tries: &NoLedger,
         };
         let mut plan = plan(&request, &world);
         plan.digest = plan.compute_digest();
@@ -153,7 +154,8 @@ impl<'a> Scene<'a> {
         let reads = backends.reads();
         let id = |role: &str| {
             let store = reads.store(role).map(|store| store.id().to_owned());
-            store.or_else(|_| reads.ca(role).map(|ca| ca.id().to_owned())).or_else(|_| reads.folder(role).map(|folder| folder.id().to_owned())).ok()
+            let other = store.or_else(|_| reads.ca(role).map(|ca| ca.id().to_owned())).or_else(|_| reads.folder(role).map(|folder| folder.id().to_owned()));
+            other.or_else(|_| reads.token(role).map(|token| token.id().to_owned())).ok()
         };
         self.checked.roles.iter().filter_map(|role| Some((role.name.clone(), id(&role.name)?))).collect()
     }

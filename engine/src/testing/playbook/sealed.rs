@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::backend::profile::{Operation, Profile};
 use crate::backend::{
     BackendError, BackendSet, CaRead, CaWrite, Call, Capabilities, EntryInfo, FileEntry, FolderRead, FolderWrite, Gives, ImportRequest, Notice, Notifier,
-    Progress, Request, SecretSink, Session, Signer, StoreLock, StoreRead, StoreWrite, StoredCert, Vault,
+    PresentToken, Progress, Request, SecretSink, Session, Signer, StoreLock, StoreRead, StoreWrite, StoredCert, TokenRead, TokenSession, TokenWrite, Vault,
 };
 use crate::secret::{Secret, SecretRef};
 
@@ -21,6 +21,7 @@ pub(super) fn sealed(open: &BackendSet) -> BackendSet {
         stores: open.stores.iter().map(|(role, store)| (role.clone(), Arc::new(Sealed(store.clone())) as Arc<dyn StoreWrite>)).collect(),
         cas: open.cas.iter().map(|(role, ca)| (role.clone(), Arc::new(Sealed(ca.clone())) as Arc<dyn CaWrite>)).collect(),
         folders: open.folders.iter().map(|(role, folder)| (role.clone(), Arc::new(Sealed(folder.clone())) as Arc<dyn FolderWrite>)).collect(),
+        tokens: open.tokens.iter().map(|(role, token)| (role.clone(), Arc::new(Sealed(token.clone())) as Arc<dyn TokenWrite>)).collect(),
         vault: Arc::new(Sealed(open.vault.clone())),
         notifier: Arc::new(Sealed(open.notifier.clone())),
         ..open.clone()
@@ -60,6 +61,30 @@ impl StoreWrite for Sealed<dyn StoreWrite> {
 
     fn lock<'a>(&'a self, _call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError> {
         panic!("the plan takes the lock of {}", self.0.id())
+    }
+}
+
+impl TokenRead for Sealed<dyn TokenWrite> {
+    fn id(&self) -> &str {
+        self.0.id()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
+    }
+
+    fn tokens(&self, call: &Call) -> Result<Vec<PresentToken>, BackendError> {
+        self.0.tokens(call)
+    }
+
+    fn certificates(&self, call: &Call, serial: &str) -> Result<Vec<StoredCert>, BackendError> {
+        self.0.certificates(call, serial)
+    }
+}
+
+impl TokenWrite for Sealed<dyn TokenWrite> {
+    fn login(&self, _call: &Call, serial: &str, _pin: &Secret) -> Result<Arc<dyn TokenSession>, BackendError> {
+        panic!("the plan tries a PIN on {serial}")
     }
 }
 

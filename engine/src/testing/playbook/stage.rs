@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 
 use super::super::locked;
 use crate::action::{
-    Action, Answer, AskAction, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, Question, ReadAction, ReadCx, Registry, WriteAction, WriteCx,
-    registry,
+    Action, Answer, AskAction, CountedOn, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, Question, ReadAction, ReadCx, Registry, WriteAction,
+    WriteCx, registry,
 };
 use crate::backend::{BackendError, Call, Class, IdempotencyKey, Progress, code_info};
 use crate::text::{Phrase, Text};
@@ -155,6 +155,14 @@ impl WriteAction for Scripted {
 
     fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
         if let Kind::Write(inner) = self.inner.kind() { inner.preflight(cx, inputs) } else { Ok(()) }
+    }
+
+    fn counted_on(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Option<CountedOn>, BackendError> {
+        if let Kind::Write(inner) = self.inner.kind() { inner.counted_on(cx, inputs) } else { Ok(None) }
+    }
+
+    fn check_value(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
+        if let Kind::Write(inner) = self.inner.kind() { inner.check_value(cx, inputs) } else { Ok(()) }
     }
 }
 

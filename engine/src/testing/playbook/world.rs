@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{FakeFolder, FakeNotifier, FakeP12, FakePortal, FakeStore, FakeVault, Fault, FixedClock, Issue, certificate_of};
+use super::super::{FakeFolder, FakeNotifier, FakeP12, FakePortal, FakeStore, FakeToken, FakeTokens, FakeVault, Fault, FixedClock, Issue, certificate_of};
 use crate::backend::profile::Operation;
-use crate::backend::{BackendSet, CaWrite, EntryInfo, FolderRead, FolderWrite, StoreWrite, Vault};
+use crate::backend::{BackendSet, CaWrite, EntryInfo, FolderRead, FolderWrite, StoreWrite, TokenWrite, Vault};
 use crate::check::{Checked, status_words};
 use crate::clock::Clock;
 use crate::dsl::CertInfo;
-use crate::dsl::test::{ISSUED, SimBackend, SimCert, SimDownload, SimFile, SimPortal, Situation};
+use crate::dsl::test::{ISSUED, SimBackend, SimCert, SimDownload, SimFile, SimPortal, SimToken, Situation};
 use crate::secret::{Secret, SecretRef};
 
 /// The issuer of certificates where neither test nor profile says.
@@ -25,6 +25,9 @@ pub(super) struct SimWorld {
     pub(super) stores: BTreeMap<String, Arc<FakeStore>>,
     pub(super) portals: BTreeMap<String, Arc<FakePortal>>,
     pub(super) folders: BTreeMap<String, Arc<FakeFolder>>,
+    tokens: BTreeMap<String, Arc<FakeTokens>>,
+    /// Serials of tokens, with their roles, and whether they were locked at the beginning.
+    serials: Vec<(String, String, bool)>,
     /// Certificates of the test file by name.
     pub(super) certs: BTreeMap<String, CertInfo>,
 }
@@ -36,8 +39,18 @@ impl SimWorld {
         let issuer = issuer.unwrap_or(ISSUER);
         let certs: BTreeMap<String, CertInfo> =
             situation.certs.iter().zip(1..).map(|((name, cert), nth)| (name.value.clone(), described(cert, nth, issuer, situation))).collect();
-        let mut world =
-            Self { stores: BTreeMap::new(), portals: BTreeMap::new(), folders: BTreeMap::new(), notifier: Arc::default(), certs, clock, p12, vault };
+        let mut world = Self {
+            stores: BTreeMap::new(),
+            portals: BTreeMap::new(),
+            folders: BTreeMap::new(),
+            tokens: BTreeMap::new(),
+            serials: vec![],
+            notifier: Arc::default(),
+            certs,
+            clock,
+            p12,
+            vault,
+        };
         for (role, backend) in &situation.backends {
             match backend {
                 SimBackend::Store(store) => {
@@ -56,6 +69,17 @@ impl SimWorld {
                     folder.files.iter().for_each(|(name, file)| fake.put(&name.value, world.content(file).expose()));
                     fake.fail((!folder.present).then_some("FOLDER.ABSENT"));
                     world.folders.insert(role.clone(), Arc::new(fake));
+                }
+                SimBackend::Tokens(tokens) => {
+                    let fake = FakeTokens::default();
+                    for token in tokens {
+                        let serial = token.serial.value.clone();
+                        let certs = token.holds.iter().filter_map(|name| world.certs.get(&name.value)).map(|cert| held_by(cert, &serial)).collect();
+                        let SimToken { pin, limit, wrong, present, .. } = token.clone();
+                        fake.insert(FakeToken { pin, limit, wrong, present, certs, ..FakeToken::new(&serial) });
+                        world.serials.push((role.clone(), serial, wrong >= limit));
+                    }
+                    world.tokens.insert(role.clone(), Arc::new(fake));
                 }
                 SimBackend::Portal(portal) => {
                     if let Some(profile) = checked.profiles.get(role) {
@@ -129,10 +153,18 @@ impl SimWorld {
             stores: stores.map(|(role, store)| (role.clone(), store.clone() as Arc<dyn StoreWrite>)).collect(),
             cas: portals.map(|(role, portal)| (role.clone(), portal.clone() as Arc<dyn CaWrite>)).collect(),
             folders: folders.map(|(role, folder)| (role.clone(), folder.clone() as Arc<dyn FolderWrite>)).collect(),
+            tokens: self.tokens.iter().map(|(role, tokens)| (role.clone(), tokens.clone() as Arc<dyn TokenWrite>)).collect(),
             p12: self.p12.clone(),
             vault: self.vault.clone(),
             notifier: self.notifier.clone(),
         }
+    }
+
+    /// A token that the run has locked for good.
+    pub(super) fn locked_up(&self) -> Option<&str> {
+        let look = |role: &str, serial: &str| self.tokens.get(role).map(|tokens| tokens.look(serial));
+        let locked = |role: &str, serial: &str| look(role, serial).is_some_and(|token| token.wrong >= token.limit);
+        self.serials.iter().find(|(role, serial, before)| !before && locked(role, serial)).map(|(_, serial, _)| serial.as_str())
     }
 
     /// How long "not in the list" takes to be conclusive where the test says nothing of it.
@@ -164,6 +196,10 @@ impl SimWorld {
     pub(super) fn held(&self, role: &str) -> Vec<String> {
         if let Some(store) = self.stores.get(role) {
             return store.certs().iter().map(|cert| self.name_of(&cert.sha1).map_or_else(|| cert.sha1.clone(), str::to_owned)).collect();
+        }
+        if let Some(tokens) = self.tokens.get(role) {
+            let certs = self.serials.iter().filter(|(of, ..)| of == role).flat_map(|(_, serial, _)| tokens.look(serial).certs);
+            return certs.map(|cert| self.name_of(&cert.sha1).map_or_else(|| cert.sha1.clone(), str::to_owned)).collect();
         }
         let Some(folder) = self.folders.get(role) else { return vec![] };
         let mut held = folder.names();
@@ -200,6 +236,10 @@ impl SimWorld {
     pub(super) fn requests(&self, role: &str, operation: Operation) -> Option<u32> {
         Some(self.portals.get(role)?.calls(operation))
     }
+}
+
+fn held_by(cert: &CertInfo, serial: &str) -> CertInfo {
+    CertInfo { holder: format!("token:{serial}"), key_exportable: false, ..cert.clone() }
 }
 
 fn described(cert: &SimCert, nth: u64, issuer: &str, situation: &Situation) -> CertInfo {

@@ -92,7 +92,7 @@ impl Case {
         };
         let setting = Setting {
             two: shipped == Some("obn/delete-old") || shipped.is_none() && rng.chance(150),
-            absent_after: if rng.chance(600) { Some(*rng.pick(&[Duration::from_mins(2), Duration::from_mins(30), Duration::from_hours(2)])) } else { None },
+            absent_after: if rng.chance(600) { Some(*rng.pick(&[Duration::from_mins(30), Duration::from_hours(2)])) } else { None },
             plain: rng.chance(500),
         };
         let program = program(checked, setting);
@@ -140,6 +140,7 @@ fn build(checked: &Checked, setting: Setting, ground: &Arc<Ground>) -> Clinic {
     let mut backends = BackendSet {
         stores: BTreeMap::from([("personal".to_owned(), Arc::new(SimStore(store.clone(), ground.clone())) as Arc<dyn StoreWrite>)]),
         cas: BTreeMap::new(),
+        tokens: BTreeMap::new(),
         folders: [("backup", folder), ("inbox", inbox)]
             .map(|(role, folder)| (role.to_owned(), Arc::new(SimFolder(folder, ground.clone())) as Arc<dyn FolderWrite>))
             .into(),

@@ -21,6 +21,9 @@ use crate::text::Text;
 /// The code of a call that the crash of its process cut off. No driver ever sees it: its process is gone.
 pub(super) const CRASH: &str = "SIM.CRASH";
 
+/// A clock that is set within what the rules allow (5 minutes each way) brings two looks nearer together than it says.
+pub(super) const SLACK: SignedDuration = SignedDuration::from_mins(10);
+
 /// See the module.
 pub(super) struct Ground {
     /// True time.
@@ -289,7 +292,7 @@ impl Ground {
         let apart = apart.and_then(|apart| SignedDuration::try_from(apart).ok());
         let conclusive = |sent: &&Sent| {
             let (first, last) = (sent.looks.first(), sent.looks.last());
-            sent.settled_not_done || matches!((apart, first, last), (Some(apart), Some(first), Some(last)) if last.duration_since(*first) >= apart)
+            sent.settled_not_done || matches!((apart, first, last), (Some(apart), Some(first), Some(last)) if last.duration_since(*first) >= apart - SLACK)
         };
         let open = before.iter().find(|sent| !conclusive(sent)).cloned();
         let sent = Sent { at: now, key: call.key.as_str().to_owned(), settled_not_done: false, issued: None, looks: vec![] };
@@ -330,6 +333,13 @@ impl Ground {
     /// A person said that the effect of this step had not happened.
     pub(super) fn settled_not_done(&self, key: &str) {
         for sent in locked(&self.inner).sends.values_mut().flatten().filter(|sent| sent.key == key) {
+            sent.settled_not_done = true;
+        }
+    }
+
+    /// A person said that nothing had been requested at all.
+    pub(super) fn nothing_was_requested(&self) {
+        for sent in locked(&self.inner).sends.values_mut().flatten() {
             sent.settled_not_done = true;
         }
     }

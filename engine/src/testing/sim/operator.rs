@@ -105,7 +105,11 @@ fn find_out(site: &Site<'_>, process: &Process<'_>, step: &str) -> (Settled, Opt
     if happened && !site.ground.harmed(Harm::Mistaken) {
         return (Settled::Done, request);
     }
-    site.ground.settled_not_done(key.as_str());
+    if sent {
+        site.ground.settled_not_done(key.as_str());
+    } else {
+        site.ground.nothing_was_requested();
+    }
     (Settled::NotDone, None)
 }
 

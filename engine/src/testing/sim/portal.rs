@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::faults::Harm;
-use super::ground::{Ground, cut_off};
+use super::ground::{Ground, SLACK, cut_off};
 use crate::backend::profile::{Operation, Profile};
 use crate::backend::{BackendError, CaRead, CaWrite, Call, Capabilities, Gives, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb};
 use crate::clock::Clock;
@@ -133,7 +133,9 @@ impl SimPortal {
         let serial = 0x9000 + state.rows.len() as u64;
         let cert = CertInfo { not_before: now, ..certificate(&client.subject.cn, serial, &today.to_string(), &until.to_string()) };
         let (hidden, ready) = self.ground.draw(|rng| {
-            let most = self.absent_after.unwrap_or(HIDDEN).as_millis();
+            // A look that the clock brought too near still sees what was hidden.
+            let slack = self.absent_after.map_or(Duration::ZERO, |_| SLACK.unsigned_abs());
+            let most = (self.absent_after.unwrap_or(HIDDEN) - slack).as_millis();
             let hidden = if lost && rng.chance(500) { rng.below(u64::try_from(most).unwrap_or(0)) } else { 0 };
             (hidden, hidden + rng.pick(&[0, 60_000, 900_000]))
         });

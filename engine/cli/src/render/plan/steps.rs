@@ -3,7 +3,7 @@
 use kirikae_engine::action::Effect;
 use kirikae_engine::check::Checked;
 use kirikae_engine::dsl::site::Site;
-use kirikae_engine::plan::{Decision, Plan, PlanStep};
+use kirikae_engine::plan::{Decision, Plan, PlanStep, PlanTries};
 use kirikae_engine::text::Lang;
 use serde_json::Value as Json;
 use unicode_width::UnicodeWidthStr;
@@ -120,6 +120,14 @@ fn effect(step: &PlanStep, words: &Words) -> String {
     format!("{effect}{place}")
 }
 
+/// What is recorded of a step's limited tries, and how many this run may make.
+pub(super) fn tries_left(tries: &PlanTries, words: &Words) -> String {
+    let (Some(on), Some(used), Some(left)) = (&tries.on, tries.used, tries.left) else {
+        return words.pick("記録上の失敗 不明(相手が分かるまで)", "recorded failures unknown (until the device is known)");
+    };
+    words.pick(&format!("記録上の失敗 {used}回・この実行であと{left}回({on})"), &format!("{used} recorded failures, {left} left in this run ({on})"))
+}
+
 /// The lines below a step's title.
 struct Details<'w> {
     indent: usize,
@@ -221,6 +229,9 @@ impl Details<'_> {
         }
         if step.spends_attempt {
             self.say("回数", "tries", &self.words.pick("回数の決まった試行を1回使います", "spends one of a limited number of tries"));
+        }
+        if let Some(tries) = step.tries.as_ref().filter(|tries| tries.left.is_some()) {
+            self.say("", "", &tries_left(tries, self.words));
         }
         if step.approval.is_some() {
             self.say("承認", "approval", &self.words.pick("要る(取り消せないため)", "needed (irreversible)"));

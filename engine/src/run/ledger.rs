@@ -1,0 +1,172 @@
+//! One counted try, from the right to make it to how it ended (`runs.md` 5).
+//!
+//! The order is the safety: lock, read what is recorded and what the device says, refuse or count on disk, try, write the end down,
+//! unlock. What is not proved to have gone well stays counted, and its source is not asked again.
+//! Must not: hold a value.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::driver::RunError;
+use super::event::{EventBody, TryEnd};
+use crate::action::CountedOn;
+use crate::backend::{BackendError, Class, PinFlags};
+use crate::check::Attempts;
+use crate::journal::AttemptLock;
+use crate::plan::{SourceVersion, Tally};
+use crate::text::Text;
+
+/// What the main loop knows of a device and of the values that are to be tried on it.
+pub(super) struct Known {
+    /// What is recorded.
+    pub(super) tally: Tally,
+    /// Failures are recorded for one OS account only, which the site does not allow.
+    pub(super) per_user: bool,
+    /// Declared secrets among the values: name, and the source that it came from; none: a person typed it.
+    pub(super) values: Vec<(Option<String>, Option<SourceVersion>)>,
+}
+
+/// A try that may be made. Nobody else can try the device while this lives.
+pub(super) struct Try {
+    on: CountedOn,
+    limits: Attempts,
+    used: u32,
+    in_run: u32,
+    secrets: Vec<String>,
+    sources: BTreeMap<String, String>,
+    _lock: AttemptLock,
+}
+
+impl Try {
+    /// Takes the right to try `device`: waits for others, then asks what is recorded (`known`) and what the device says (`look`).
+    ///
+    /// # Errors
+    /// `ATTEMPTS.BUSY`, `ATTEMPTS.PER_USER`, `PIN.LOCKED`, `PIN.FINAL_TRY`, `PIN.STOPPED`, `LOGIN.STOPPED`; those of the look.
+    pub(super) fn begin(
+        folder: &Path,
+        device: &str,
+        limits: &Attempts,
+        look: impl FnOnce() -> Result<CountedOn, BackendError>,
+        known: impl FnOnce(&str) -> Result<Known, BackendError>,
+    ) -> Result<Self, BackendError> {
+        let lock = AttemptLock::take(folder, device).map_err(|error| counting_failed(error.into()))?;
+        let known = known(device)?;
+        if known.per_user {
+            let cause =
+                Text::new(format!("{device} の失敗の記録が、この利用者だけのものです。"), format!("failures of {device} are recorded for this user only."));
+            return Err(BackendError::new("ATTEMPTS.PER_USER", cause));
+        }
+        let on = look()?;
+        let sources: Vec<SourceVersion> = known.values.iter().filter_map(|(_, source)| source.clone()).collect();
+        if let Some(refused) = known.tally.refuses(limits, &on, &sources) {
+            return Err(refused);
+        }
+        Ok(Self {
+            used: known.tally.used.max(u32::from(on.flags.count_low)) + 1,
+            in_run: known.tally.in_run + 1,
+            secrets: known.values.into_iter().filter_map(|(name, _)| name).collect(),
+            sources: sources.into_iter().map(|source| (source.source, source.version)).collect(),
+            limits: limits.clone(),
+            on,
+            _lock: lock,
+        })
+    }
+
+    /// The event that must be on disk before the try.
+    pub(super) fn counted(&self, step: &str) -> EventBody {
+        EventBody::AttemptCounted { step: step.to_owned(), on: self.on.device.clone(), used: self.used, sources: self.sources.clone() }
+    }
+
+    /// The event of its end; `error` is what the other side answered, none if it let the run in.
+    pub(super) fn ended(&self, step: &str, error: Option<&BackendError>) -> EventBody {
+        let end = error.map_or(TryEnd::Proved, judged);
+        EventBody::AttemptEnded {
+            step: step.to_owned(),
+            on: self.on.device.clone(),
+            end,
+            used: error.map_or(0, |error| self.failures(error)),
+            sources: self.sources.keys().cloned().collect(),
+            secrets: if end == TryEnd::Failed { self.secrets.clone() } else { vec![] },
+        }
+    }
+
+    /// The error with the count in it, for `error.used` and `error.left`.
+    pub(super) fn told(&self, error: BackendError) -> BackendError {
+        let used = self.failures(&error);
+        let tally = Tally { used, in_run: self.in_run, failed: BTreeMap::new() };
+        let left = tally.left(&self.limits, PinFlags::default());
+        error.with("used", used.to_string()).with("left", left.to_string()).with("device", self.on.device.clone())
+    }
+
+    /// Failures in a row after this one. What the device says of itself wins where it is worse.
+    fn failures(&self, error: &BackendError) -> u32 {
+        match error.code.as_str() {
+            "PIN.LOCKED" | "LOGIN.LOCKED" => self.used.max(self.limits.limit),
+            "PIN.FINAL_TRY" => self.used.max(self.limits.limit.saturating_sub(1)),
+            _ => self.used,
+        }
+    }
+}
+
+/// What an error says of the value. Only what ends before the value is sent leaves it untried; everything else may have spent the try.
+fn judged(error: &BackendError) -> TryEnd {
+    let before = ["NET.", "KEY.", "STORE.", "BACKEND."];
+    let untried = ["PORTAL.BUSY", "PORTAL.CLOSED", "PORTAL.PAGE_UNKNOWN", "PORTAL.NEEDS_SCRIPT", "PORTAL.NEEDS_PERSON", "PORTAL.CERT_REJECTED", "TOKEN.ABSENT"];
+    let code = error.code.as_str();
+    if error.class != Class::Ambiguous && (before.iter().any(|area| code.starts_with(area)) || untried.contains(&code)) {
+        TryEnd::NotJudged
+    } else {
+        TryEnd::Failed
+    }
+}
+
+fn counting_failed(error: RunError) -> BackendError {
+    let busy = error.code == "ATTEMPTS.BUSY";
+    let error = BackendError::from(error);
+    if busy { error.class(Class::Transient) } else { error }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn limits() -> Attempts {
+        Attempts { limit: 10, leave: 5, per_run: 2, cite: vec![] }
+    }
+
+    fn begun(folder: &Path, used: u32) -> Result<Try, BackendError> {
+        let on = CountedOn { device: "token:1".to_owned(), flags: PinFlags::default(), stopped: "PIN.STOPPED" };
+        let source = SourceVersion { source: "file:/pin".to_owned(), version: "1".to_owned() };
+        let known = Known { tally: Tally { used, ..Tally::default() }, per_user: false, values: vec![(Some("pin".to_owned()), Some(source))] };
+        Try::begin(folder, "token:1", &limits(), || Ok(on), |_| Ok(known))
+    }
+
+    #[test]
+    fn only_a_proof_lowers_the_count_and_frees_the_source() {
+        let home = tempfile::tempdir().unwrap();
+        let made = begun(home.path(), 3).unwrap();
+        let end = |error: Option<&BackendError>| match made.ended("unlock", error) {
+            EventBody::AttemptEnded { end, used, secrets, .. } => (end, used, secrets),
+            other => panic!("{other:?}"),
+        };
+        let error = |code: &str| BackendError::new(code, Text::plain(code));
+        let forgotten = || vec!["pin".to_owned()];
+        assert_eq!(end(None), (TryEnd::Proved, 0, vec![]));
+        assert_eq!(end(Some(&error("PIN.INCORRECT"))), (TryEnd::Failed, 4, forgotten()));
+        assert_eq!(end(Some(&error("TOKEN.FAILED"))), (TryEnd::Failed, 4, forgotten()), "a driver that only says that it failed");
+        assert_eq!(end(Some(&error("PORTAL.RESULT_UNKNOWN"))), (TryEnd::Failed, 4, forgotten()), "a lost answer");
+        assert_eq!(end(Some(&error("SITE.OWN_CODE"))), (TryEnd::Failed, 4, forgotten()));
+        assert_eq!(end(Some(&error("PIN.FINAL_TRY"))), (TryEnd::Failed, 9, forgotten()));
+        assert_eq!(end(Some(&error("PIN.LOCKED"))), (TryEnd::Failed, 10, forgotten()));
+        assert_eq!(end(Some(&error("NET.UNREACHABLE"))), (TryEnd::NotJudged, 4, vec![]), "it stays counted");
+    }
+
+    #[test]
+    fn the_count_is_told_with_the_error() {
+        let home = tempfile::tempdir().unwrap();
+        let told = begun(home.path(), 3).unwrap().told(BackendError::new("PIN.INCORRECT", Text::plain("-")));
+        assert_eq!((told.data["used"].as_str(), told.data["left"].as_str(), told.data["device"].as_str()), ("4", "1", "token:1"));
+    }
+}
