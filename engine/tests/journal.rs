@@ -154,7 +154,7 @@ fn commitments_follow_intent_effect_and_doubt() {
     let state = |journal: &Journal| journal.commitments("c").unwrap().into_iter().map(|c| (c.state, c.request_id)).collect::<Vec<_>>();
     journal.append("r1", at(1), intended("request")).unwrap();
     assert_eq!(state(&journal), [("intended".to_owned(), None)]);
-    let doubt = EventBody::Uncertain { step: "request".to_owned(), code: "PORTAL.RESULT_UNKNOWN".to_owned(), why: Default::default() };
+    let doubt = EventBody::Uncertain { step: "request".to_owned(), code: "PORTAL.RESULT_UNKNOWN".to_owned(), why: Default::default(), attempt: None };
     journal.append("r1", at(2), doubt).unwrap();
     assert_eq!(state(&journal), [("uncertain".to_owned(), None)]);
     let outputs = BTreeMap::from([("request_id".to_owned(), json!("123"))]);

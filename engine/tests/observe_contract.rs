@@ -191,9 +191,26 @@ fn writing() -> impl Iterator<Item = &'static Manifest> {
     })
 }
 
+/// Writing actions that a person carries out: nothing can be looked at.
+const BY_PERSON: &[&str] = &["human.commit", "human.destroy", "human.perform"];
+
+#[test]
+fn what_a_person_did_only_a_person_can_tell() {
+    for name in BY_PERSON {
+        let (world, _) = clinic();
+        let attempt = world.attempt();
+        let given = inputs([("ask", words("終わりましたか。"))]);
+        let Observed::NotDone { baseline, .. } = attempt.observe(name, &given, None).unwrap() else { panic!("{name}: before it, it is not done") };
+        let after = attempt.observe(name, &given, Some(&attempt.intent(baseline))).unwrap();
+        assert!(matches!(after, Observed::CannotTell { .. }), "{name}: after a crash {after:?}");
+        let manifest = writing().find(|manifest| manifest.name == *name).unwrap();
+        assert!(manifest.person && !manifest.repeatable, "{name}");
+    }
+}
+
 #[test]
 fn every_writing_action_has_a_contract() {
-    let names: Vec<&str> = CONTRACTS.iter().map(|(name, ..)| *name).collect();
+    let names: Vec<&str> = CONTRACTS.iter().map(|(name, ..)| *name).chain(BY_PERSON.iter().copied()).collect();
     let missing: Vec<&str> = writing().map(|manifest| manifest.name).filter(|name| !names.contains(name)).collect();
     assert!(missing.is_empty(), "no contract for {missing:?}: add a scene for each to CONTRACTS in {}", file!());
     let gone: Vec<&str> = names.into_iter().filter(|name| !writing().any(|manifest| manifest.name == *name)).collect();

@@ -122,7 +122,8 @@ fn an_answer_that_comes_when_its_step_is_uncertain_already_still_counts() {
         apply(&story.program, &mut state, &event);
         state.step("request").unwrap().doing.clone()
     };
-    let doubt = EventBody::Uncertain { step: "request".to_owned(), code: "RUN.INTERRUPTED".to_owned(), why: kirikae_engine::text::Text::default() };
+    let doubt =
+        EventBody::Uncertain { step: "request".to_owned(), code: "RUN.INTERRUPTED".to_owned(), why: kirikae_engine::text::Text::default(), attempt: None };
     assert!(matches!(tell(doubt), Doing::Uncertain(_)));
     assert!(matches!(tell(story.events[ended].body.clone()), Doing::Effected { unchanged: false, .. }));
 }

@@ -60,6 +60,18 @@ fn a_deletion_cut_between_key_and_certificate_is_finished_by_resume() {
 }
 
 #[test]
+fn a_deletion_whose_end_was_not_heard_is_found_done_by_resume() {
+    let (desk, _, newer) = desk();
+    desk.world.store.fail("delete late", "STORE.UNREADABLE");
+    desk.answers.borrow_mut().push_back((true, Box::new(|_: &World| ())));
+    let program = desk.program(STEPS);
+    assert_eq!(code(&desk.apply(&program)), "STORE.UNREADABLE");
+    let resumed = desk.resume(&program);
+    assert_eq!((resumed.phase.clone(), desk.count("IntentRecorded", "retire")), (Phase::Ended(RunEnd::Done), 1), "{:?}", resumed.failed());
+    assert_eq!(desk.world.store.thumbprints(), [newer]);
+}
+
+#[test]
 fn a_target_that_somebody_else_changed_is_not_deleted_however_often_it_is_tried() {
     let (desk, older, newer) = desk();
     let program = desk.program(STEPS);

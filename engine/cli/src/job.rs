@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use kirikae_engine::action::{Secrets, registry};
 use kirikae_engine::backend::{BackendSet, Vault};
 use kirikae_engine::check::{Checked, check};
-use kirikae_engine::journal::Journal;
+use kirikae_engine::journal::{Commitment, Journal};
 use kirikae_engine::plan::{
     ClosureItem, DryRun, GivenInput, Ledger, LookScope, Message, Plan, PlanRequest, SourceVersion, Tally, Target, World, dry_run, plan,
 };
@@ -177,7 +177,7 @@ impl Job {
         let blobs = MemoryBlobs::default();
         let committed = |key: &str| -> Vec<String> {
             let known = journal.and_then(|journal| journal.commitments(key).ok()).unwrap_or_default();
-            known.into_iter().filter(|commitment| commitment.state != "not_done").filter_map(|commitment| commitment.request_id).collect()
+            known.iter().filter(|commitment| commitment.state != "not_done").filter_map(Commitment::known_as).collect()
         };
         let ledger = Counted { journal, job: self };
         let world = World {

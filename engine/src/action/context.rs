@@ -60,7 +60,7 @@ pub struct ReadCx<'a> {
     pub blobs: &'a dyn Blobs,
     /// Sessions of this attempt, and those that are open in this process.
     pub sessions: &'a Sessions,
-    /// Request IDs that earlier runs committed for the credential at hand.
+    /// Request IDs that were committed for the credential at hand; for a request whose ID nobody wrote down, the words for its run.
     pub committed: &'a [String],
     /// How old an `accepted` proof may be.
     pub fresh_for: Duration,

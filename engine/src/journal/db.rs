@@ -81,6 +81,14 @@ pub struct Commitment {
     pub at: Timestamp,
 }
 
+impl Commitment {
+    /// What a look before another sending is told: its request ID; where nobody wrote that down, which run it was. `None`: it did not
+    /// happen, and binds nobody.
+    pub fn known_as(&self) -> Option<String> {
+        self.request_id.clone().or_else(|| (self.state != "not_done").then(|| format!("実行 {}", self.run)))
+    }
+}
+
 /// What `verify` found of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
@@ -665,13 +673,13 @@ fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBo
             let came_true = matches!(end.outcome, Outcome::Changed | Outcome::Unchanged);
             commit_as(transaction, run, step, at, if came_true { "done" } else { "not_done" }, request_id(&end.outputs))?;
         }
-        EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } | EventBody::Reconciled { step, seen: Seen::Done { outputs, .. } } => {
+        EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } | EventBody::Reconciled { step, seen: Seen::Done { outputs, .. }, .. } => {
             commit_as(transaction, run, step, at, "done", request_id(outputs))?;
         }
         EventBody::EffectEnded { step, result: EffectResult::Failed { error }, .. } if error.class != Class::Ambiguous => {
             commit_as(transaction, run, step, at, "not_done", None)?;
         }
-        EventBody::Reconciled { step, seen: Seen::NotDone { conclusive: true, .. } } => commit_as(transaction, run, step, at, "not_done", None)?,
+        EventBody::Reconciled { step, seen: Seen::NotDone { conclusive: true, .. }, .. } => commit_as(transaction, run, step, at, "not_done", None)?,
         EventBody::HumanAnswered { step, answer, settled: Some(settled) } => {
             let state = if *settled == Settled::Done { "done" } else { "not_done" };
             commit_as(transaction, run, step, at, state, answer.fields.get("request_id").map(String::as_str))?;

@@ -78,7 +78,7 @@ pub fn abandonment(run: &str, events: &[Event], words: &[Word], answer: &Answer,
         let (Some(word), None) = (said.next(), said.next()) else { return Err(unsettled(&steps, None)) };
         if *doubt == Doubt::InFlight {
             let why = Text::new("前の実行が途中で止まりました。", "the run was interrupted here.");
-            given_up.push(EventBody::Uncertain { step: (*step).to_owned(), code: "RUN.INTERRUPTED".to_owned(), why });
+            given_up.push(EventBody::Uncertain { step: (*step).to_owned(), code: "RUN.INTERRUPTED".to_owned(), why, attempt: None });
         }
         let answer = Answer { yes: word.settled == Settled::Done, ..answer.clone() };
         given_up.push(EventBody::HumanAnswered { step: (*step).to_owned(), answer, settled: Some(word.settled) });

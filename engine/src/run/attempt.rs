@@ -85,7 +85,7 @@ impl<'a> Attempt<'a> {
             (Command::Start { attempt, .. }, Kind::Read(read)) => {
                 let sessions = self.sessions();
                 let seen = seen_read(read.read(&self.read_cx(*attempt, &sessions, &[]), inputs));
-                Ok(vec![self.asked(&sessions).unwrap_or_else(|| self.observed(*attempt, seen))])
+                Ok(vec![self.asked(*attempt, &sessions).unwrap_or_else(|| self.observed(*attempt, seen))])
             }
             (Command::Start { attempt, .. }, Kind::Write(write)) => self.start_write(*attempt, inputs, write),
             (Command::Continue { attempt, cookie, .. }, Kind::Write(write)) => self.go_on(*attempt, cookie, inputs, write),
@@ -112,7 +112,7 @@ impl<'a> Attempt<'a> {
         });
         let (observed, committed) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Ok(vec![self.asked(&sessions).unwrap_or_else(|| self.observed(attempt, Seen::Failed { error: error.into() }))]),
+            Err(error) => return Ok(vec![self.asked(attempt, &sessions).unwrap_or_else(|| self.observed(attempt, Seen::Failed { error: error.into() }))]),
         };
         let told_not_done = self.state().step(&self.address).is_some_and(|step| step.told_not_done);
         let baseline = match observed {
@@ -173,7 +173,7 @@ impl<'a> Attempt<'a> {
 
     /// The question that an action was left with, if it asks somebody. Without words of its own it has the title of the step;
     /// secrets of the run are named by where the vault has them.
-    fn asked(&self, sessions: &Sessions) -> Option<EventBody> {
+    fn asked(&self, attempt: u32, sessions: &Sessions) -> Option<EventBody> {
         let mut question = sessions.asked()?;
         let program = self.context.program;
         if question.ask == Text::default() {
@@ -184,7 +184,7 @@ impl<'a> Attempt<'a> {
                 reveal.secret.clone_from(reference);
             }
         }
-        Some(EventBody::HumanAsked { step: self.address.clone(), question })
+        Some(EventBody::HumanAsked { step: self.address.clone(), question, attempt: Some(attempt) })
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything here belongs to one attempt")]
@@ -210,7 +210,7 @@ impl<'a> Attempt<'a> {
         let sink: &RefCell<dyn SecretSink + '_> = &escrow;
         let cx = WriteCx { read: self.read_cx(attempt, sessions, committed), writes: self.context.backends.writes(), sink, cookie };
         let mut result = write.perform(&cx, inputs, &IntentOnDisk(intent));
-        if let Some(asked) = self.asked(sessions) {
+        if let Some(asked) = self.asked(attempt, sessions) {
             return Ok(vec![asked]);
         }
         if let Some(counted) = counted {
@@ -228,7 +228,7 @@ impl<'a> Attempt<'a> {
             }
             Err(error) if error.class == Class::Ambiguous => {
                 let (code, why) = (error.code.clone(), error.cause.clone());
-                vec![ended(EffectResult::Failed { error: error.into() }), EventBody::Uncertain { step: step.clone(), code, why }]
+                vec![ended(EffectResult::Failed { error: error.into() }), EventBody::Uncertain { step: step.clone(), code, why, attempt: Some(attempt) }]
             }
             Err(error) => vec![ended(EffectResult::Failed { error: error.into() })],
         })
@@ -247,7 +247,8 @@ impl<'a> Attempt<'a> {
             Ok(observed) => seen_look(observed),
             Err(error) => Seen::Failed { error: error.into() },
         };
-        Ok(vec![self.asked(&sessions).unwrap_or_else(|| EventBody::Reconciled { step: self.address.clone(), seen })])
+        let (attempt, look) = (Some(intent.attempt), Some(uncertain.looked + 1));
+        Ok(vec![self.asked(intent.attempt, &sessions).unwrap_or_else(|| EventBody::Reconciled { step: self.address.clone(), seen, attempt, look })])
     }
 
     fn add_shown(&self, outputs: &mut Outputs) {
@@ -292,13 +293,16 @@ impl<'a> Attempt<'a> {
     }
 
     fn read_pinned_again(&self, action: &BoundAction, inputs: &Inputs) -> Result<(), BackendError> {
-        // A deletion that was cut short has taken the key before the certificate: that change is our own.
-        let ours = self.state().step(&self.address).is_some_and(|step| step.intended);
+        // A deletion that was cut short, or whose end was not heard, has taken the key or the certificate: that change is our own, and the
+        // look sees what is left of it.
+        if self.state().step(&self.address).is_some_and(|step| step.intended) {
+            return Ok(());
+        }
         let certs = action.manifest.inputs.iter().filter_map(|input| inputs.cert(&input.name));
         for cert in certs {
             let Ok(store) = self.context.backends.reads().holder(&cert.holder) else { continue };
             let now = store.list(&self.call(1))?;
-            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && (ours || found.info.has_key == cert.has_key)) {
+            if !now.iter().any(|found| found.info.sha256 == cert.sha256 && found.info.has_key == cert.has_key) {
                 let cause = Text::new(
                     format!("証明書(拇印 {})が保管先から無くなりました。", cert.sha1),
                     format!("the certificate {} is no longer in its store.", cert.sha1),

@@ -38,6 +38,7 @@ pub(super) enum Message {
     Record { body: Box<EventBody>, written: Sender<bool> },
     /// What must hold in the journal before a write.
     Claim {
+        step: String,
         /// The key to claim, if one is to be claimed.
         key: Option<String>,
         /// The credential whose earlier requests are asked for.
@@ -68,12 +69,12 @@ impl Link {
         self.ask(|written| Message::Record { body: Box::new(body), written })
     }
 
-    /// Has a claim taken; gives the request IDs that were committed for the credential.
+    /// Has a claim taken; gives what was committed for the credential.
     ///
     /// # Errors
     /// `RUN.UNFINISHED`, `STATE.*`.
     pub(super) fn claim(&self, key: Option<String>, of: Option<String>) -> Result<Vec<String>, BackendError> {
-        self.ask(|claimed| Message::Claim { key, of, claimed })?
+        self.ask(|claimed| Message::Claim { step: self.step.clone(), key, of, claimed })?
     }
 
     /// What is recorded of a device or account, and of the values that are to be tried there.

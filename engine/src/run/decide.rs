@@ -364,7 +364,7 @@ impl Judge<'_> {
         let why = Text::new(format!("期限({until})までに答えがありませんでした。"), format!("nobody answered until {until}."));
         let step = self.step.address.clone();
         if known.in_doubt() {
-            return EventBody::Uncertain { step, code: "HUMAN.LAPSED".to_owned(), why };
+            return EventBody::Uncertain { step, code: "HUMAN.LAPSED".to_owned(), why, attempt: Some(attempt) };
         }
         EventBody::Observed { step, attempt: attempt + 1, seen: Seen::Failed { error: BackendError::new("HUMAN.LAPSED", why).into() } }
     }

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::Inputs;
+use crate::action::{Effect, Inputs};
 use crate::backend::{BackendSet, Capabilities};
-use crate::check::BoundAction;
+use crate::check::{BoundAction, Checked};
 use crate::dsl::Value;
+use crate::plan::credential_keys;
 
 /// A device: one backend, under however many roles.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +34,13 @@ pub(super) fn devices(backends: &BackendSet, action: &BoundAction, inputs: &Inpu
     action.portal.iter().for_each(|role| by_role(backends, role, &mut found));
     inputs.0.values().for_each(|value| add(backends, value, &mut found));
     found.into_values().collect()
+}
+
+/// The credential that a step acts on, as something that takes one step at a time: between a look and its sending no other step of the
+/// run may send anything for the same credential, however many calls its portal takes at once.
+pub(super) fn credential(checked: &Checked, action: &BoundAction, inputs: &Inputs) -> Option<Device> {
+    let key = credential_keys(checked, action, inputs).filter(|_| action.manifest.effect > Effect::Read)?;
+    Some(Device { id: key, at_once: 1, interruptible: true })
 }
 
 /// The folders of these roles.

@@ -178,6 +178,9 @@ pub enum EventBody {
         code: String,
         /// In words.
         why: Text,
+        /// The attempt it is about; journals from before attempts stood here say nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     },
     /// A look after an uncertain effect.
     Reconciled {
@@ -185,6 +188,12 @@ pub enum EventBody {
         step: String,
         /// What it saw.
         seen: Seen,
+        /// The attempt it is about; journals from before attempts stood here say nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
+        /// Which look at it, from 1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        look: Option<u32>,
     },
     /// Something waits for a time.
     TimerArmed {
@@ -208,6 +217,9 @@ pub enum EventBody {
         step: String,
         /// The question.
         question: Question,
+        /// The attempt that asks; none for what a row of `rescue` hands off, and in journals from before attempts stood here.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        attempt: Option<u32>,
     },
     /// A person answered a question, or settled an uncertain step.
     HumanAnswered {

@@ -16,7 +16,7 @@ use super::private;
 use super::state::{State, apply};
 use crate::backend::BackendError;
 use crate::clock::{Clock, stepped_back};
-use crate::journal::{Journal, is_reserved, release, reserve};
+use crate::journal::{Commitment, Journal, is_reserved, release, reserve};
 use crate::plan::{Private, Tally};
 
 /// Journal and state of one run.
@@ -93,12 +93,12 @@ impl<'a> Log<'a> {
         self.observer.stuck(error);
     }
 
-    /// Before a write: takes the claim on this credential for the run, and keeps room for the journal and the vault. Gives the
-    /// request IDs that were committed for the credential `of`, if the step has one.
+    /// Before a write of `step`: takes the claim on this credential for the run, and keeps room for the journal and the vault. Gives what was committed for the credential `of`, if the step has one ([`crate::journal::Commitment::known_as`]). A sending of its own
+    /// counts once it is known to have happened; until then the core keeps account of it.
     ///
     /// # Errors
     /// `RUN.UNFINISHED`, `STATE.*`, `JOURNAL.*`.
-    pub(super) fn claim(&mut self, key: Option<&str>, of: Option<&str>) -> Result<Vec<String>, RunError> {
+    pub(super) fn claim(&mut self, step: &str, key: Option<&str>, of: Option<&str>) -> Result<Vec<String>, RunError> {
         let now = self.now();
         if let Some(key) = key {
             self.journal.claim(&self.state.run, now, &[key.to_owned()])?;
@@ -108,7 +108,9 @@ impl<'a> Log<'a> {
             reserve(self.journal.folder())?;
         }
         let committed = of.map(|credential| self.journal.commitments(credential)).transpose()?.unwrap_or_default();
-        Ok(committed.into_iter().filter_map(|commitment| commitment.request_id).collect())
+        let run = &self.state.run;
+        let open = |commitment: &Commitment| commitment.run == *run && commitment.step == step && commitment.request_id.is_none() && commitment.state != "done";
+        Ok(committed.iter().filter(|commitment| !open(commitment)).filter_map(Commitment::known_as).collect())
     }
 
     /// What is recorded on disk of a device or account, and of this run's tries there.

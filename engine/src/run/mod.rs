@@ -1,6 +1,6 @@
 //! Carrying a plan out: a pure core that decides, a driver that acts and writes down.
 //!
-//! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state decide rescue retry`): read a
+//! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state late decide rescue retry`): read a
 //! clock, draw random numbers, start threads, depend on hash order.
 
 mod abandon;
@@ -15,6 +15,7 @@ mod earlier;
 mod event;
 mod files;
 mod inputs;
+mod late;
 mod ledger;
 mod load;
 mod log;
@@ -47,5 +48,7 @@ pub use replace::{NotReplaced, Replaced, replace_profile};
 pub use restore::{Backup, Holds, Keys, Opened, Present, backups, bring_back, open as open_backup, present};
 pub use retention::{Retention, SiteNeeds, Standing};
 pub use retry::{longest_wait, wait};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use secrets::shown_secret;
 pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources, escrowed, keep_shown};
 pub use state::{Doing, Ended, Outcome, Phase, State, StateVersion, StepState, UncertainStep, apply};

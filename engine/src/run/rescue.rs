@@ -153,7 +153,7 @@ impl Judge<'_> {
                 error.data.insert("cause".to_owned(), shown.ja);
                 self.gave_up(error, outputs.clone())
             }
-            Then::HandOff => EventBody::HumanAsked { step: self.step.address.clone(), question: hand_off(error, say) },
+            Then::HandOff => EventBody::HumanAsked { step: self.step.address.clone(), question: hand_off(error, say), attempt: None },
         })
     }
 

@@ -325,7 +325,7 @@ pub fn escrowed(step: &str, name: &str, reference: &SecretRef) -> EventBody {
 }
 
 /// The reference of a secret output: it can be told from run, step and name, also after a crash.
-pub(super) fn shown_secret(run: &str, step: &str, name: &str) -> SecretRef {
+pub(crate) fn shown_secret(run: &str, step: &str, name: &str) -> SecretRef {
     SecretRef::vault(&format!("runs/{run}/{step}.{name}"))
 }
 

@@ -9,6 +9,7 @@ use serde_json::Value as Json;
 
 use super::decide::Program;
 use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, Taken, TryEnd};
+use super::late::is_late;
 use crate::action::{Answer, Answered, Intent, Look, Question};
 use crate::backend::profile::Then;
 use crate::text::Text;
@@ -228,6 +229,9 @@ pub struct UncertainStep {
     pub look_failed: Option<ErrorBody>,
     /// Looks that failed since the last one that answered.
     pub failed_looks: u32,
+    /// Looks of any end.
+    #[serde(default)]
+    pub looked: u32,
 }
 
 /// A step that ended.
@@ -318,6 +322,11 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
     }
     state.seq = event.seq;
     state.at = Some(event.at);
+    if let Some(address) = event.body.step()
+        && is_late(address, state.steps.get(address).unwrap_or(&StepState::default()), &event.body)
+    {
+        return;
+    }
     match &event.body {
         EventBody::RunStarted { .. } => {
             state.phase = Phase::Active;
@@ -458,7 +467,6 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
         // A row that lets the step run again: it begins anew, with its deadline and all that must hold before a write.
         EventBody::Decided { run: true, .. } if matches!(step.doing, Doing::Rescuing { .. }) => step.doing = Doing::Waiting,
         EventBody::Decided { run: true, .. } => step.doing = Doing::Ready,
-        EventBody::Observed { attempt, .. } if !is_awaited(step, *attempt) => {}
         EventBody::Observed { attempt, seen, .. } => {
             step.attempt = step.attempt.max(*attempt);
             step.answered.clear();
@@ -476,9 +484,8 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
                 Seen::Failed { error } => step.doing = Doing::Erred(error.clone()),
             }
         }
-        EventBody::EffectEnded { attempt, result, .. } => {
-            // Of an effect that nobody waits for any more nothing is taken.
-            let Some(intent) = intent_of(&step.doing).filter(|intent| intent.attempt == *attempt).cloned() else { return };
+        EventBody::EffectEnded { result, .. } => {
+            let Some(intent) = intent_of(&step.doing).cloned() else { return };
             step.answered.clear();
             match result {
                 EffectResult::Done { outputs } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
@@ -561,17 +568,6 @@ fn answer_step(program: &Program, address: &str, step: &mut StepState, answer: &
     }
 }
 
-/// Whether a look is waited for: what comes twice, or of an earlier attempt, changes nothing. A person's answer is looked at once.
-fn is_awaited(step: &StepState, attempt: u32) -> bool {
-    match &step.doing {
-        // Older journals number every look at an answer 1.
-        Doing::Ready => attempt > step.attempt || !step.answered.is_empty(),
-        // Nobody answered in time.
-        Doing::Asked(_) => attempt > step.attempt,
-        _ => false,
-    }
-}
-
 /// The intent of an effect whose end is not known yet. An answer that comes late, when a look was asked for already, still counts.
 fn intent_of(doing: &Doing) -> Option<&Intent> {
     match doing {
@@ -583,6 +579,7 @@ fn intent_of(doing: &Doing) -> Option<&Intent> {
 
 fn reconcile(program: &Program, address: &str, step: &mut StepState, seen: &Seen, at: Timestamp) {
     let Doing::Uncertain(uncertain) = &mut step.doing else { return };
+    uncertain.looked += 1;
     if !matches!(seen, Seen::Failed { .. }) {
         uncertain.failed_looks = 0;
     }
@@ -629,6 +626,7 @@ fn asks_a_person(intent: Option<Intent>, code: &str, why: &Text) -> UncertainSte
         needs_person,
         look_failed: None,
         failed_looks: 0,
+        looked: 0,
     }
 }
 

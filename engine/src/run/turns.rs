@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use super::attempt::{Attempt, Shared, backup_roles};
 use super::crew::{Crew, Message};
 use super::decide::{Command, StateFacts, decide, may_begin, park};
-use super::devices::{Device, devices, folders};
+use super::devices::{Device, credential, devices, folders};
 use super::driver::{Pauser, Person, RunError};
 use super::event::{EventBody, Seen};
 use super::ledger::Known;
@@ -239,8 +239,8 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
                 }
                 self.answer(move || written.send(wanted).is_ok());
             }
-            Message::Claim { key, of, claimed } => {
-                let result = self.desk.log.claim(key.as_deref(), of.as_deref()).map_err(BackendError::from);
+            Message::Claim { step, key, of, claimed } => {
+                let result = self.desk.log.claim(&step, key.as_deref(), of.as_deref()).map_err(BackendError::from);
                 self.answer(move || claimed.send(result).is_ok());
             }
             Message::Secret { step, of, unattended, value } => {
@@ -315,6 +315,7 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
         let (program, state) = (self.shared.program, self.desk.log.state());
         let Some(action) = program.action(step) else { return vec![] };
         let mut found = devices(self.shared.backends, action, inputs);
+        found.extend(credential(&program.checked, action, inputs));
         if action.manifest.effect > Effect::Read && !state.wrote {
             // The run's first write also tries the places of its backups.
             found.extend(folders(self.shared.backends, backup_roles(program, state)));

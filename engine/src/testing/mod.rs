@@ -19,6 +19,7 @@ pub mod playbook;
 mod portal;
 mod profile;
 mod shipped;
+pub mod sim;
 pub mod situations;
 mod store;
 mod token;

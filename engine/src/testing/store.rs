@@ -21,7 +21,7 @@ pub struct FakeStore {
 #[derive(Debug, Default)]
 struct State {
     certs: Vec<StoredCert>,
-    /// The next call of this kind fails with this code (`list`, `import`, `delete`, `delete half`, `lock`, `writable`).
+    /// The next call of this kind fails with this code (`list`, `import`, `delete`, `delete half`, `delete late`, `lock`, `writable`).
     faults: BTreeMap<&'static str, &'static str>,
     /// Every call of this kind fails with this code.
     refused: BTreeMap<&'static str, &'static str>,
@@ -44,7 +44,8 @@ impl FakeStore {
         cert
     }
 
-    /// The next `list`, `import`, `delete`, `lock` or `writable` fails with this code; `delete half` after the key is gone.
+    /// The next `list`, `import`, `delete`, `lock` or `writable` fails with this code; `delete half` after the key is gone,
+    /// `delete late` after everything is.
     pub fn fail(&self, call: &'static str, code: &'static str) {
         locked(&self.state).faults.insert(call, code);
     }
@@ -196,7 +197,8 @@ impl StoreLock for Held<'_> {
         }
         state.certs.retain(|cert| cert.info.sha1 != thumbprint);
         state.deleted.push(thumbprint.to_owned());
-        Ok(())
+        drop(state);
+        self.store.fault("delete late")
     }
 }
 

@@ -1,0 +1,74 @@
+//! Events that come too late: an answer that is delivered a second time, or after its step went on. Pure.
+//!
+//! They stay in the journal and change nothing. What makes an answer late is never its time but what the step is doing, and the number of
+//! the attempt, the look or the timer that it answers.
+#![forbid(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use super::event::{EffectResult, EventBody};
+use super::state::{Doing, StepState};
+use crate::backend::Class;
+
+/// Whether an event about a step has nothing to say to it any more.
+pub(super) fn is_late(address: &str, step: &StepState, body: &EventBody) -> bool {
+    let doing = &step.doing;
+    match body {
+        EventBody::Decided { run: true, .. } => !matches!(doing, Doing::Waiting | Doing::Rescuing { .. }),
+        EventBody::Observed { attempt, .. } => match doing {
+            // A person's answer is looked at in the attempt that asked. Older journals number every such look 1.
+            Doing::Ready => *attempt <= step.attempt && step.answered.is_empty(),
+            // Nobody answered in time.
+            Doing::Asked(_) => *attempt <= step.attempt,
+            _ => true,
+        },
+        EventBody::IntentRecorded { intent, .. } => intent.attempt <= step.attempt,
+        EventBody::EffectEnded { attempt, result, .. } => match doing {
+            Doing::InFlight(intent) | Doing::Pending { intent, .. } => intent.attempt != *attempt,
+            // An answer that was given up for lost: it is heard after all, but it can say "not yet" no more.
+            Doing::Uncertain(uncertain) => {
+                let same = uncertain.intent.as_ref().is_some_and(|intent| intent.attempt == *attempt);
+                let says = match result {
+                    EffectResult::Done { .. } => true,
+                    EffectResult::Failed { error } => error.class != Class::Ambiguous,
+                    EffectResult::Pending { .. } => false,
+                };
+                !(same && says)
+            }
+            _ => true,
+        },
+        EventBody::Uncertain { attempt, .. } => match doing {
+            Doing::InFlight(intent) | Doing::Pending { intent, .. } => attempt.is_some_and(|attempt| attempt != intent.attempt),
+            // Whoever was asked to act did not answer in time.
+            Doing::Asked(_) => false,
+            _ => true,
+        },
+        EventBody::Reconciled { attempt, look, .. } => match doing {
+            Doing::Uncertain(uncertain) => {
+                let other = attempt.zip(uncertain.intent.as_ref()).is_some_and(|(attempt, intent)| attempt != intent.attempt);
+                other || look.is_some_and(|look| look != uncertain.looked + 1)
+            }
+            _ => true,
+        },
+        EventBody::TimerFired { timer, .. } => {
+            let due = match doing {
+                Doing::Polling(due) | Doing::Retrying { due, .. } | Doing::Pending { due, .. } => Some(*due),
+                Doing::Uncertain(uncertain) => uncertain.timer,
+                _ => None,
+            };
+            due.is_none_or(|due| *timer != format!("{address}/{due}"))
+        }
+        // The same question is not put twice in one attempt.
+        EventBody::HumanAsked { question, attempt, .. } => {
+            let of = |right: u32| attempt.is_some_and(|attempt| attempt != right);
+            let other = match doing {
+                Doing::Rescuing { .. } => false,
+                Doing::Ready => of(step.attempt + 1),
+                Doing::InFlight(intent) | Doing::Pending { intent, .. } => of(intent.attempt),
+                Doing::Uncertain(uncertain) => uncertain.intent.as_ref().is_none_or(|intent| of(intent.attempt)),
+                _ => true,
+            };
+            other || step.answered.iter().any(|answered| answered.question == *question)
+        }
+        EventBody::StepEnded { .. } => matches!(doing, Doing::Ended(_)),
+        _ => false,
+    }
+}

@@ -1,0 +1,73 @@
+//! Answers that come twice or too late change nothing; a request whose number nobody wrote down binds later ones.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kirikae_engine::action::Answer;
+use kirikae_engine::backend::profile::Operation;
+use kirikae_engine::clock::Clock;
+use kirikae_engine::journal::Journal;
+use kirikae_engine::run::{Event, EventBody, ParkCause, Phase, RunEnd, Settled, State, apply};
+use kirikae_engine::testing::{Fault, World, certificate};
+use support::{CURRENT, Desk, REQUEST, RUN};
+
+fn desk() -> Desk {
+    let world = World::obn().plain_backup();
+    world.store.put(certificate("0110119153", 1, "2023-10-22", "2027-01-22"));
+    Desk::new(world)
+}
+
+const ISSUED: &str = r#"
+  issued:
+    title: 待つ
+    uses: ca.status@1
+    with: { client_cert: "${{ steps.current.cert }}", request_id: "${{ steps.request.request_id }}" }
+    repeat: { until: "result.status != 'pending'", every: 30s, slow_to: 10m, within: 24h }
+  sure:
+    title: 聞く
+    uses: human.confirm@1
+    with: { ask: よいですか }
+"#;
+
+#[test]
+fn an_answer_that_is_delivered_again_later_changes_nothing() {
+    let desk = desk();
+    desk.world.portal.fault(Operation::Renew, Fault::LoseAnswer);
+    desk.answers.borrow_mut().push_back((true, Box::new(|_: &World| ())));
+    let program = desk.program(&format!("{CURRENT}{REQUEST}{ISSUED}"));
+    assert_eq!(desk.apply(&program).phase, Phase::Ended(RunEnd::Done));
+    let events = desk.events();
+    let kinds = ["Decided", "Observed", "IntentRecorded", "EffectEnded", "Uncertain", "Reconciled", "TimerFired", "HumanAsked", "HumanAnswered", "StepEnded"];
+    for kind in kinds {
+        assert!(events.iter().any(|event| event.body.kind() == kind), "the run has {kind}");
+    }
+    let mut state = State::new(RUN);
+    for (at, event) in events.iter().enumerate() {
+        apply(&program, &mut state, event);
+        for old in events[..=at].iter().filter(|old| kinds.contains(&old.body.kind())) {
+            let mut after = state.clone();
+            apply(&program, &mut after, &Event { seq: state.seq + 1, at: event.at, body: old.body.clone() });
+            assert_eq!(State { seq: state.seq, ..after }, state, "{:?} again after {:?}", old.body, event.body);
+        }
+    }
+}
+
+#[test]
+fn a_request_that_a_person_vouches_for_without_its_number_is_not_made_again() {
+    let desk = desk();
+    desk.world.portal.fault(Operation::Renew, Fault::LoseAnswerHidden(Duration::from_hours(1)));
+    let again = REQUEST.replace("request:", "again:");
+    let program = desk.program(&format!("{CURRENT}{REQUEST}{again}"));
+    assert_eq!(desk.apply(&program).phase, Phase::Parked(ParkCause::Uncertain));
+    let (name, at) = ("院長".to_owned(), desk.world.clock.now());
+    let answer = Answer { yes: true, fields: BTreeMap::new(), evidence: None, by: name.clone(), account: name, at, problem: None, rows: None, files: vec![] };
+    let told = EventBody::HumanAnswered { step: "request".to_owned(), answer, settled: Some(Settled::Done) };
+    Journal::open(desk.state.path()).unwrap().append(RUN, at, told).unwrap();
+    let state = desk.resume(&program);
+    assert_eq!((state.phase.clone(), desk.world.portal.received()), (Phase::Parked(ParkCause::Uncertain), 1));
+    assert_eq!(state.uncertain().unwrap().0, "again", "a person says what becomes of it");
+    assert_eq!(desk.count("IntentRecorded", "again"), 0);
+}
