@@ -202,7 +202,7 @@ fn private_inputs_stand_nowhere_and_a_resumed_run_has_them() {
     assert_eq!(parked.status.code(), Some(75), "{}", said(&parked));
     assert!(said(&parked).contains("カード (見せません) の方ですか"), "{}", said(&parked));
     outputs.push(parked);
-    outputs.push(lab.run(&["answer", "last", "seen", "--yes", "--by", "受付", "--evidence", &format!("{CARD} と書いてある")]));
+    outputs.push(lab.run(&["answer", "last", "seen", "--yes", "--by", "受付", "--saw", &format!("{CARD} と書いてある")]));
     outputs.push(lab.run(&["show", "last", "--events"]));
     let resumed = lab.run(&["resume", "last", "--format", "json"]);
     assert_eq!(resumed.status.code(), Some(0), "{}", said(&resumed));

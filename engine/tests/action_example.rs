@@ -12,6 +12,7 @@ version: \"1.0.0\"
 title: 試し
 checked: { status: unverified, by: 試し }
 operations:
+  sign_in: { pages: [{ open: /, press: ログイン, commits: true }, { see: メニュー }] }
   probe: { client_cert: true, pages: [{ open: /, signed_in: メニュー }] }
   find_issued: { client_cert: true, pages: [{ open: /, see: 一覧, rows: { columns: { request_id: 受付番号 } } }] }
   renew: { client_cert: true, pages: [{ open: /, press: 申請, commits: true }] }
@@ -25,9 +26,10 @@ const BEFORE: &str = "kirikae: playbook/1
 id: demo/example
 version: \"1.0.0\"
 title: 試し
-backends: { issuer: { kind: ca, profile: demo }, personal: store, backup: folder }
+backends: { issuer: { kind: ca, profile: demo }, personal: store, backup: folder, key: token }
 secrets: { p12_password: { type: string, title: パスワード } }
 steps:
+  plugged: { title: 挿す, uses: token.wait@1, with: { in: key } }
   current: { title: 探す, uses: cert.find@1, with: { in: personal, issuer: \"*\" } }
   received: { title: 探す, uses: file.find@1, with: { in: backup, name: \"*\" } }
   newer: { title: 探す, uses: cert.find@1, with: { in: personal, issuer: \"*\", besides: \"${{ steps.current.cert }}\" } }

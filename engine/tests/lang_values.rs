@@ -58,7 +58,7 @@ fn absent_means_not_given() {
         \x20 find: { title: 探す, uses: cert.find@1, with: { in: personal, issuer: \"X*\", pick: \"${{ inputs.pick }}\" } }\n\
         \x20 ask: { title: 尋ねる, needs: [], uses: human.confirm@1, with: { ask: よいですか, where: \"${{ inputs.note }}\" } }\n\
         \x20 ask_with: { title: 尋ねる, needs: [], uses: human.confirm@1, with: { ask: \"メモ: ${{ inputs.note }}\" } }\n\
-        \x20 ask_for: { title: 尋ねる, needs: [], uses: human.confirm@1, with: { ask: \"${{ inputs.note }}\" } }\n",
+        \x20 ask_for: { title: 知らせる, needs: [], uses: notify.send@1, with: { to: 受付, subject: 済, body: \"${{ inputs.note }}\" } }\n",
     );
     let checked = Shelf::default().checked(&text);
     let world = World::obn();

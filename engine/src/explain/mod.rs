@@ -102,7 +102,9 @@ pub fn story(code: &str) -> Option<Story> {
 
 /// The code that is meant by a misspelt one.
 pub fn nearest_code<'s>(wanted: &str, all: &'s [Story]) -> Option<&'s str> {
-    nearest(wanted, all.iter().map(|story| story.code.as_str()))
+    let codes = || all.iter().map(|story| story.code.as_str());
+    let area = |code: &str| code.split('.').next().unwrap_or_default().to_owned();
+    nearest(wanted, codes().filter(|code| area(code) == area(wanted))).or_else(|| nearest(wanted, codes()))
 }
 
 /// What is wrong with the YAML of the stories themselves; nothing.
