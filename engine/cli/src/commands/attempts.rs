@@ -169,7 +169,13 @@ fn find(journal: &Journal, named: &str) -> Result<AttemptRow, Failure> {
                     let how_many = if several.is_empty() { "no count" } else { "more than one count" };
                     format!("there is {how_many} of {named}.")
                 }),
-                Text::new(format!("記録のあるもの: {}", known.join("、")), format!("counted so far: {}", known.join(", "))),
+                match known.is_empty() {
+                    true => Text::new(
+                        "この状態フォルダには、まだ1つも記録がありません(--state を確かめてください)。",
+                        "nothing was counted in this state folder yet (check --state).",
+                    ),
+                    false => Text::new(format!("記録のあるもの: {}", known.join("、")), format!("counted so far: {}", known.join(", "))),
+                },
             ))
         }
     }
