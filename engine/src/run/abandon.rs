@@ -3,7 +3,7 @@
 //! It goes by the events alone, so that a run whose playbook this version cannot read any more can be given up, too.
 //! Must not: write anything down, undo anything.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::{EffectResult, Event, EventBody, Seen, Settled, StepEnd};
 use super::state::Outcome;
@@ -32,12 +32,19 @@ pub enum Doubt {
 /// The steps of which nobody knows whether they happened, by address.
 pub fn in_doubt(events: &[Event]) -> BTreeMap<&str, Doubt> {
     let mut doubts = BTreeMap::new();
+    let mut ended = BTreeSet::new();
     for event in events {
         let Some(step) = event.body.step() else { continue };
         match &event.body {
             EventBody::IntentRecorded { .. } => {
                 doubts.insert(step, Doubt::InFlight);
             }
+            EventBody::Decided { run: true, .. } => {
+                ended.remove(step);
+            }
+            // What comes late, when the step has ended, puts nothing in doubt again.
+            EventBody::Uncertain { .. } if !doubts.contains_key(step) => {}
+            EventBody::Observed { seen: Seen::CannotTell { .. }, .. } if ended.contains(step) => {}
             EventBody::Uncertain { .. } | EventBody::Observed { seen: Seen::CannotTell { .. }, .. } => {
                 doubts.insert(step, Doubt::Uncertain);
             }
@@ -47,6 +54,9 @@ pub fn in_doubt(events: &[Event]) -> BTreeMap<&str, Doubt> {
             | EventBody::HumanAnswered { settled: Some(_), .. }
             | EventBody::StepEnded { .. } => {
                 doubts.remove(step);
+                if matches!(event.body, EventBody::StepEnded { .. }) {
+                    ended.insert(step);
+                }
             }
             _ => {}
         }

@@ -63,7 +63,8 @@ pub(super) fn is_late(address: &str, step: &StepState, body: &EventBody) -> bool
                 Doing::Rescuing { .. } => false,
                 Doing::Ready => of(step.attempt + 1),
                 Doing::InFlight(intent) | Doing::Pending { intent, .. } => of(intent.attempt),
-                Doing::Uncertain(uncertain) => uncertain.intent.as_ref().is_none_or(|intent| of(intent.attempt)),
+                // A later attempt: whoever wrote it down knew the site, which says after how long an absence counts; who reads may not.
+                Doing::Uncertain(uncertain) => uncertain.intent.as_ref().is_none_or(|intent| attempt.is_some_and(|attempt| attempt < intent.attempt)),
                 _ => true,
             };
             other || step.answered.iter().any(|answered| answered.question == *question)

@@ -130,8 +130,13 @@ fn asked(state: &State) -> Option<(String, crate::action::Question)> {
     })
 }
 
+/// A step in doubt, and whether only a person can tell; of several one that waits for a person.
 fn uncertain(state: &State) -> Option<(String, bool)> {
-    state.uncertain().map(|(address, uncertain)| (address.to_owned(), uncertain.needs_person))
+    let in_doubt = state.steps.iter().filter_map(|(address, step)| match &step.doing {
+        Doing::Uncertain(uncertain) => Some((address.clone(), uncertain.needs_person)),
+        _ => None,
+    });
+    in_doubt.max_by_key(|(_, needs_person)| *needs_person)
 }
 
 fn due(state: &State) -> Option<jiff::Timestamp> {
