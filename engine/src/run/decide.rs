@@ -356,7 +356,16 @@ impl Judge<'_> {
     /// Whether what happened elsewhere in the run keeps this step from beginning, or from beginning anew.
     fn is_held_up(&self) -> bool {
         let irreversible = || self.action().is_some_and(|action| action.manifest.effect == Effect::Irreversible);
-        self.state.finish.is_some() || self.in_trouble && (!self.state.wrote || irreversible())
+        let held = self.state.finish.is_some() || self.in_trouble && (!self.state.wrote || irreversible());
+        held || irreversible() && self.another_is_in_doubt()
+    }
+
+    /// Whether it is not known if another irreversible step happened: it may be about the same credential, and what a person said of
+    /// this one was said before.
+    fn another_is_in_doubt(&self) -> bool {
+        let irreversible = |address: &str| self.program.action(address).is_some_and(|action| action.manifest.effect == Effect::Irreversible);
+        let sent = |doing: &Doing| matches!(doing, Doing::Uncertain(uncertain) if uncertain.intent.is_some());
+        self.state.steps.iter().any(|(address, step)| *address != self.step.address && sent(&step.doing) && irreversible(address))
     }
 
     /// Nobody answered in time. Lapsing is no approval, and whoever was asked to act may have acted.

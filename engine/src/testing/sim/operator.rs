@@ -145,5 +145,6 @@ fn due(state: &State) -> Option<jiff::Timestamp> {
         Doing::Uncertain(uncertain) => uncertain.timer,
         _ => None,
     });
-    due.min()
+    // What is due already waits for something else.
+    due.filter(|due| state.at.is_none_or(|now| *due > now)).min()
 }
