@@ -201,7 +201,8 @@ pub(super) fn plain(source: &Source, text: &str, span: Span, is_key: bool) -> Op
             }
         });
     }
-    if let Some(at) = fullwidth_colon(text).filter(|_| !is_key) {
+    // Where it stands in the file: a text of several lines is shorter than what is written.
+    if let Some(at) = fullwidth_colon(written(source, span)).filter(|_| !is_key) {
         let place = Span::new(span.start + at, span.start + at + '：'.len_utf8());
         return Some(fullwidth_sign(source, place, '：', ": "));
     }
