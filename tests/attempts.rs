@@ -9,30 +9,9 @@ use serde_json::Value as Json;
 use support::{Lab, said};
 
 const SOURCES: &str =
-    "kirikae: sources/1\nsources:\n  sample:\n    title: 見本\n    edition: \"1\"\n    standing: official\n    sections: { \"1\": ログイン }\n";
+    "kirikae: sources/1\nsources:\n  sample:\n    title: 見本\n    edition: \"1\"\n    standing: official\n    sections: { \"1\": ログイン, \"2\": 一覧 }\n";
 
-const PROFILE: &str = r#"kirikae: portal/1
-id: sample
-version: "1.0.0"
-title: { ja: 見本のサイト, en: Sample site }
-sources: [sample]
-checked: { status: unverified, by: 見本 }
-base: https://sample.example
-operations:
-  sign_in:
-    cite: sample#1
-    tries: user_id
-    takes: { user_id: string, password: secret<text> }
-    pages:
-      - open: /start
-        fill: { user_id: ユーザーID, password: パスワード }
-        press: ログイン
-        refused:
-          - { see: パスワードが違います, code: LOGIN.REFUSED }
-          - { see: ロックされています, code: LOGIN.LOCKED }
-        commits: true
-      - see: メニュー
-"#;
+const PROFILE: &str = include_str!("../backends/lab/tests/sample/portal.yaml");
 
 const LOGIN: &str = r#"kirikae: playbook/1
 id: sample/login
@@ -97,7 +76,8 @@ fn a_stored_wrong_password_is_tried_once_and_cleared_by_somebody_with_a_name() {
     let told = counts(&lab);
     assert_eq!((told.len(), &told[0]["used"]), (1, &Json::from(1)), "{told:?}");
     let device = told[0]["device"].as_str().unwrap().to_owned();
-    assert!(!device.contains("machigai") && said(&lab.run(&["attempts"])).contains('1'));
+    let shown = said(&lab.run(&["attempts"]));
+    assert!(shown.contains("続けて1回失敗") && shown.contains(&device) && !shown.contains("machigai"), "{shown}");
 
     let unknown = lab.run(&["attempts", "clear", "nothing", "--by", "院長", "--reason", "電話で確かめた"]);
     assert!(unknown.status.code() == Some(2) && said(&unknown).contains("ATTEMPTS.UNKNOWN"), "{}", said(&unknown));

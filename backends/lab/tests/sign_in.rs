@@ -18,37 +18,7 @@ use kirikae_engine::text::Source;
 use kirikae_lab::{Fault, Lab, LabOptions, start};
 use support::{Browser, count, profile};
 
-const PROFILE: &str = r#"
-kirikae: portal/1
-id: sample
-version: "1.0.0"
-title: { ja: 見本のサイト, en: Sample site }
-sources: [sample]
-checked: { status: unverified, by: 見本 }
-base: https://sample.example
-operations:
-  sign_in:
-    cite: sample#1
-    tries: user_id
-    takes: { user_id: string, password: secret<text> }
-    pages:
-      - open: /start
-        fill: { user_id: ユーザーID, password: パスワード }
-        press: ログイン
-        refused:
-          - { see: パスワードが違います, code: LOGIN.REFUSED }
-          - { see: ロックされています, code: LOGIN.LOCKED }
-        commits: true
-      - see: メニュー
-  find_issued:
-    cite: sample#2
-    needs_sign_in: true
-    pages:
-      - see: メニュー
-        follow: 一覧
-      - rows:
-          columns: { request_id: 受付番号, serial: シリアル番号 }
-"#;
+const PROFILE: &str = include_str!("sample/portal.yaml");
 
 struct Shelf;
 

@@ -213,7 +213,7 @@ impl Terminal {
     }
 
     /// A secret, typed hidden until it has the shape of its type. `None`: the person left the prompt.
-    fn hidden(&self, title: &str, ty: &Type, twice: bool) -> Option<Secret> {
+    pub fn hidden(&self, title: &str, ty: &Type, twice: bool) -> Option<Secret> {
         let (wanted, unfit) = (ty.clone(), unfit(ty, self.lang));
         let prompt = inquire::Password::new(title).with_display_mode(inquire::PasswordDisplayMode::Hidden).with_validator(move |typed: &str| {
             let fits = read_scalar(&wanted, &fold(&wanted, typed)).is_ok();

@@ -139,7 +139,7 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         "BACKEND.UNSUPPORTED",
         Class::Human,
         p("この保管先ではできない", "the backend cannot do this"),
-        p("kirikae backends で、できることを確かめてください。", "see `kirikae backends` for what it can do."),
+        p("サイトファイルの backends で、できる保管先を指定してください。", "name a backend that can under `backends` of the site file."),
     ),
     code(
         "CERT.AMBIGUOUS",

@@ -179,6 +179,14 @@ pub struct BackupRef {
     pub at: Timestamp,
 }
 
+impl CertInfo {
+    /// Whether this one works at `now` in place of `old`: its key is here, it is valid, of the same subject and issuer, and lasts longer.
+    pub fn replaces(&self, old: &Self, now: Timestamp) -> bool {
+        let works = self.has_key && self.not_before <= now && now < self.not_after;
+        works && self.not_after > old.not_after && self.subject_dn == old.subject_dn && self.issuer_dn == old.issuer_dn
+    }
+}
+
 /// Whole days from the day of `now` to the day of `not_after`, both in `zone`; the expiry day is 0.
 pub fn days_left(not_after: Timestamp, now: Timestamp, zone: &TimeZone) -> i64 {
     let last = not_after.to_zoned(zone.clone()).date();

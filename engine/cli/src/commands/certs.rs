@@ -58,12 +58,9 @@ fn look(store: &dyn StoreWrite) -> Result<Found, BackendError> {
     Ok(Found { certs, locked: store.locked(&call)? })
 }
 
-/// Thumbprints of certificates with a key beside which a newer valid one of the same subject and issuer stands.
+/// Certificates with a key whose replacement stands beside them.
 fn leftovers(certs: &[CertInfo], now: Timestamp) -> Vec<&CertInfo> {
-    let valid = |cert: &CertInfo| cert.has_key && cert.not_before <= now && now < cert.not_after;
-    let replaces =
-        |new: &CertInfo, old: &CertInfo| valid(new) && new.not_after > old.not_after && new.subject_dn == old.subject_dn && new.issuer_dn == old.issuer_dn;
-    certs.iter().filter(|old| old.has_key && certs.iter().any(|new| replaces(new, old))).collect()
+    certs.iter().filter(|old| old.has_key && certs.iter().any(|new| new.replaces(old, now))).collect()
 }
 
 fn people(name: &str, found: &Result<(String, Found), BackendError>, now: Timestamp, zone: &TimeZone, lang: Lang) -> Vec<String> {

@@ -6,7 +6,6 @@ use jiff::Timestamp;
 use kirikae_backends::store::p12::Pkcs12Files;
 use kirikae_backends::x509::{Custody, cert_info, pem_certificates};
 use kirikae_engine::backend::{BackendError, P12};
-use kirikae_engine::check::SecretDecl;
 use kirikae_engine::dsl::{CertInfo, Type};
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::{Lang, Text};
@@ -99,17 +98,8 @@ fn password(globals: &Globals, args: &Args) -> Result<Secret, Failure> {
     if let Some(path) = &args.secret_file {
         return Ok(first_line(path, "password")?);
     }
-    let declared = SecretDecl {
-        name: "password".to_owned(),
-        ty: Type::String,
-        title: Text::new("証明書ファイルのパスワード", "Password of the file"),
-        new: false,
-        kept: None,
-        typed_by_person: false,
-        attempts: None,
-        cite: vec![],
-    };
-    let typed = globals.interactive().then(|| Terminal { lang: globals.lang() }.secret(&declared)).flatten();
+    let title = Text::new("証明書ファイルのパスワード", "Password of the file");
+    let typed = globals.interactive().then(|| Terminal { lang: globals.lang() }.hidden(title.get(globals.lang()), &Type::String, false)).flatten();
     typed.ok_or_else(|| {
         let cause = Text::new("証明書ファイルのパスワードがありません。", "the file's password is missing.");
         let cure = Text::new("--secret-file password=ファイル で渡してください。", "give it with --secret-file password=FILE.");

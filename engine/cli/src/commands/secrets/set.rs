@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use kirikae_engine::backend::{EntryInfo, Vault};
-use kirikae_engine::check::SecretDecl;
 use kirikae_engine::dsl::Type;
 use kirikae_engine::run::EventBody;
 use kirikae_engine::secret::{Secret, SecretRef};
@@ -73,25 +72,13 @@ fn value(globals: &Globals, args: &Args) -> Result<Secret, Failure> {
     match args.secret_file.as_deref() {
         Some(path) if path == Path::new("-") => Ok(standard_input(name)?),
         Some(path) => Ok(first_line(path, name)?),
-        None if globals.interactive() => {
-            let declared = SecretDecl {
-                name: name.clone(),
-                ty: Type::String,
-                title: Text::plain(name),
-                new: true,
-                kept: None,
-                typed_by_person: false,
-                attempts: None,
-                cite: vec![],
-            };
-            Terminal { lang: globals.lang() }.secret(&declared).ok_or_else(|| {
-                Failure::usage(
-                    "SECRET.MISSING",
-                    Text::new("値が入りませんでした。何も保管していません。", "no value was typed; nothing was kept."),
-                    Text::new("もう一度実行してください。", "run it again."),
-                )
-            })
-        }
+        None if globals.interactive() => Terminal { lang: globals.lang() }.hidden(name, &Type::String, true).ok_or_else(|| {
+            Failure::usage(
+                "SECRET.MISSING",
+                Text::new("値が入りませんでした。何も保管していません。", "no value was typed; nothing was kept."),
+                Text::new("もう一度実行してください。", "run it again."),
+            )
+        }),
         None if std::io::stdin().is_terminal() => Err(Failure::usage(
             "SECRET.MISSING",
             Text::new(format!("{name}: --no-input では尋ねません。"), format!("{name}: nothing is asked under --no-input.")),
