@@ -12,6 +12,7 @@ use kirikae_engine::clock::Clock;
 use kirikae_engine::journal::Journal;
 use kirikae_engine::run::{Event, EventBody, ParkCause, Phase, RunEnd, Settled, State, apply};
 use kirikae_engine::testing::{Fault, World, certificate};
+use kirikae_engine::text::Text;
 use support::{CURRENT, Desk, REQUEST, RUN};
 
 fn desk() -> Desk {
@@ -53,6 +54,26 @@ fn an_answer_that_is_delivered_again_later_changes_nothing() {
             assert_eq!(State { seq: state.seq, ..after }, state, "{:?} again after {:?}", old.body, event.body);
         }
     }
+}
+
+#[test]
+fn a_doubt_that_comes_late_takes_no_commitment_back() {
+    let desk = desk();
+    desk.answers.borrow_mut().push_back((true, Box::new(|_: &World| ())));
+    let program = desk.program(&format!("{CURRENT}{REQUEST}{ISSUED}"));
+    assert_eq!(desk.apply(&program).phase, Phase::Ended(RunEnd::Done));
+    let events = desk.events();
+    let credential = events.iter().find_map(|event| match &event.body {
+        EventBody::IntentRecorded { credential, .. } => credential.clone(),
+        _ => None,
+    });
+    let credential = credential.unwrap();
+    let mut journal = Journal::open(desk.state.path()).unwrap();
+    let why = Text::plain("返事が無い");
+    let late = EventBody::Uncertain { step: "request".to_owned(), code: "PORTAL.RESULT_UNKNOWN".to_owned(), why, attempt: Some(1) };
+    journal.append(RUN, events.last().unwrap().at, late).unwrap();
+    let known: Vec<String> = journal.commitments(&credential).unwrap().into_iter().map(|commitment| commitment.state).collect();
+    assert_eq!(known, ["done"]);
 }
 
 #[test]

@@ -11,7 +11,8 @@ use fs4::{FileExt, TryLockError};
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension, Transaction, params};
 
-use super::db::{Journal, JournalError, execute, timestamp};
+use super::db::{Journal, execute, timestamp};
+use super::error::JournalError;
 use super::lock::{failed, lock_file};
 use crate::plan::sha256_hex;
 use crate::run::{Event, EventBody};

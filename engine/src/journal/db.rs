@@ -1,7 +1,6 @@
 //! `journal.db` 1.0.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,11 +10,12 @@ use rusqlite::{Connection, OptionalExtension, Params, Row, Transaction, Transact
 use serde_json::Value as Json;
 
 use super::chain::{ChainFault, STATE_RUN, link};
+use super::error::{JournalError, corrupt, full_where_no_room, unfinished, unreadable, used};
 use super::lock::OpeningLock;
 use super::place::release;
 use super::power::Power;
-use crate::backend::Class;
-use crate::run::{EffectResult, Event, EventBody, Outcome, Seen, Settled};
+use super::tables::side_tables;
+use crate::run::{Event, EventBody};
 use crate::text::Text;
 
 const FORMAT: &str = "1.0";
@@ -100,64 +100,6 @@ pub struct Verified {
     pub head: String,
     /// The first fault.
     pub fault: Option<ChainFault>,
-}
-
-/// Why the journal cannot be used.
-#[derive(Debug)]
-pub struct JournalError {
-    /// `JOURNAL.*`, `RUN.UNFINISHED`, `PLAN.USED`.
-    pub code: &'static str,
-    /// What and why.
-    pub cause: Text,
-    /// What to do.
-    pub cure: Text,
-}
-
-impl fmt::Display for JournalError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.cause.get(crate::text::Lang::En))
-    }
-}
-
-impl std::error::Error for JournalError {}
-
-impl From<rusqlite::Error> for JournalError {
-    fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
-        let (code, cure) = match error.sqlite_error_code() {
-            Some(ErrorCode::DiskFull) => ("JOURNAL.FULL", free_space()),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                return corrupt(Text::new(format!("journal.db が壊れています: {error}"), format!("journal.db is damaged: {error}")));
-            }
-            Some(ErrorCode::ReadOnly | ErrorCode::CannotOpen | ErrorCode::PermissionDenied) => {
-                ("JOURNAL.READONLY", Text::new("状態フォルダに書き込めるようにしてください。", "make the state folder writable."))
-            }
-            _ => ("JOURNAL.FAILED", Text::new("状態フォルダを確かめてください。", "look at the state folder.")),
-        };
-        Self { code, cause: Text::new(format!("記録に書けません: {error}"), format!("the journal failed: {error}")), cure }
-    }
-}
-
-fn free_space() -> Text {
-    Text::new("状態フォルダの空きを作ってから、続けてください。", "free some space in the state folder, then go on.")
-}
-
-/// SQLite calls it an I/O error when there is no room for the shared memory beside its log.
-fn full_where_no_room(folder: &Path, error: JournalError) -> JournalError {
-    const LEAST: u64 = 64 * 1024;
-    let no_room = || fs4::available_space(folder).is_ok_and(|bytes| bytes < LEAST);
-    if error.code == "JOURNAL.FAILED" && no_room() {
-        return JournalError { code: "JOURNAL.FULL", cure: free_space(), ..error };
-    }
-    error
-}
-
-fn corrupt(cause: Text) -> JournalError {
-    let cure = Text::new(
-        "状態フォルダの控えから journal.db を戻してください。この記録を使った送信は、もう行いません。",
-        "restore journal.db from a backup of the state folder; nothing is sent on the word of this one.",
-    );
-    JournalError { code: "JOURNAL.CORRUPT", cause, cure }
 }
 
 /// An empty or missing journal beside files of runs is a lost one: a new one in its place would know of no claim and no request.
@@ -528,27 +470,6 @@ impl Journal {
     }
 }
 
-/// The error of a plan that a run has used up.
-pub fn used(plan: &str, by: &str) -> JournalError {
-    JournalError {
-        code: "PLAN.USED",
-        cause: Text::new(format!("計画 {plan} は実行 {by} で使いました。"), format!("plan {plan} was used by run {by}.")),
-        cure: Text::new("計画は1回限りです。kirikae plan で作り直してください。", "a plan is single-use; plan again."),
-    }
-}
-
-/// The error of a credential that another run has claimed.
-pub(crate) fn unfinished(run: &str) -> JournalError {
-    JournalError {
-        code: "RUN.UNFINISHED",
-        cause: Text::new(format!("この証明書については、実行 {run} が終わっていません。"), format!("run {run} for this credential is not finished.")),
-        cure: Text::new(
-            format!("続けるには: kirikae resume {run}   やめるには: kirikae abandon {run}"),
-            format!("to go on: kirikae resume {run}   to give it up: kirikae abandon {run}"),
-        ),
-    }
-}
-
 const RUNS: &str = "SELECT run, playbook, target, plan, started_at, phase, detail FROM runs";
 const NEWEST_FIRST: &str = "ORDER BY started_at DESC, run DESC";
 
@@ -562,25 +483,6 @@ fn run_row(row: &Row<'_>) -> rusqlite::Result<RunRow> {
         phase: row.get(5)?,
         detail: row.get(6)?,
     })
-}
-
-/// An event that is damaged, or of a kind that a later version added.
-fn unreadable(run: &str, seq: i64, kind: &str) -> JournalError {
-    if EventBody::knows(kind) {
-        return JournalError {
-            code: "JOURNAL.CORRUPT",
-            cause: Text::new(format!("実行 {run} の記録 {seq} が読めません。"), format!("event {seq} of run {run} cannot be read.")),
-            cure: Text::new("kirikae verify で確かめてください。", "see `kirikae verify`."),
-        };
-    }
-    JournalError {
-        code: "JOURNAL.NEWER",
-        cause: Text::new(
-            format!("実行 {run} の記録 {seq}({kind})は、新しい版の kirikae のものです。"),
-            format!("event {seq} ({kind}) of run {run} is of a newer kirikae."),
-        ),
-        cure: Text::new("新しい版の kirikae を使ってください。", "use a newer kirikae."),
-    }
 }
 
 pub(super) fn timestamp(ms: i64) -> Timestamp {
@@ -646,78 +548,6 @@ fn append_in(transaction: &Transaction<'_>, run: &str, wall: Timestamp, body: Ev
 /// The statements are the same for every event of a run, so each is compiled once.
 pub(super) fn execute(transaction: &Transaction<'_>, sql: &str, params: impl Params) -> rusqlite::Result<usize> {
     transaction.prepare_cached(sql)?.execute(params)
-}
-
-/// What an event means for the tables that other runs read.
-fn side_tables(transaction: &Transaction<'_>, run: &str, at: i64, body: &EventBody) -> Result<(), JournalError> {
-    let phase = |phase: &str, detail: &str| execute(transaction, "UPDATE runs SET phase=?2, detail=?3 WHERE run=?1", params![run, phase, detail]);
-    let word = |value: &dyn fmt::Debug| format!("{value:?}").to_lowercase();
-    match body {
-        EventBody::IntentRecorded { step, key, operation, credential, intent } => {
-            execute(transaction, "INSERT OR REPLACE INTO outbox VALUES(?1, ?2, ?3, ?4, ?5)", params![key, run, step, intent.attempt, at])?;
-            if let Some(credential) = credential {
-                execute(
-                    transaction,
-                    "INSERT INTO commitments VALUES(?1, ?2, ?3, ?4, 'intended', NULL, ?5)
-                     ON CONFLICT(credential, operation, run, step) DO UPDATE SET state='intended', at=?5",
-                    params![credential, operation, run, step, at],
-                )?;
-            }
-        }
-        EventBody::Uncertain { step, .. } => {
-            execute(transaction, "UPDATE commitments SET state='uncertain', at=?3 WHERE run=?1 AND step=?2", params![run, step, at])?;
-        }
-        EventBody::StepEnded { step, end } => {
-            execute(transaction, "DELETE FROM outbox WHERE run=?1 AND step=?2", params![run, step])?;
-            // A step that ends unchanged found its effect there.
-            let came_true = matches!(end.outcome, Outcome::Changed | Outcome::Unchanged);
-            commit_as(transaction, run, step, at, if came_true { "done" } else { "not_done" }, request_id(&end.outputs))?;
-        }
-        EventBody::EffectEnded { step, result: EffectResult::Done { outputs }, .. } | EventBody::Reconciled { step, seen: Seen::Done { outputs, .. }, .. } => {
-            commit_as(transaction, run, step, at, "done", request_id(outputs))?;
-        }
-        EventBody::EffectEnded { step, result: EffectResult::Failed { error }, .. } if error.class != Class::Ambiguous => {
-            commit_as(transaction, run, step, at, "not_done", None)?;
-        }
-        EventBody::Reconciled { step, seen: Seen::NotDone { conclusive: true, .. }, .. } => commit_as(transaction, run, step, at, "not_done", None)?,
-        EventBody::HumanAnswered { step, answer, settled: Some(settled) } => {
-            let state = if *settled == Settled::Done { "done" } else { "not_done" };
-            commit_as(transaction, run, step, at, state, answer.fields.get("request_id").map(String::as_str))?;
-        }
-        EventBody::ProfileReplaced { from, to, .. } => {
-            let sql = "UPDATE blobs SET sha256=?3 WHERE run=?1 AND sha256=?2 AND name LIKE 'portal:%'";
-            execute(transaction, sql, params![run, from, to])?;
-        }
-        EventBody::RunParked { cause, .. } => {
-            phase("parked", &word(cause))?;
-        }
-        EventBody::RunResumed { .. } => {
-            phase("active", "")?;
-        }
-        EventBody::RunAbandoned { .. } => {
-            phase("ended", "abandoned")?;
-            execute(transaction, "DELETE FROM claims WHERE run=?1", [run])?;
-            execute(transaction, "DELETE FROM outbox WHERE run=?1", [run])?;
-        }
-        EventBody::RunEnded { end, .. } => {
-            phase("ended", &word(end))?;
-            execute(transaction, "DELETE FROM claims WHERE run=?1", [run])?;
-            execute(transaction, "DELETE FROM outbox WHERE run=?1", [run])?;
-        }
-        other => super::attempts::follow(transaction, at, other)?,
-    }
-    Ok(())
-}
-
-/// What is known of a commitment now. One that is done stays so: a check that fails after the effect, say, does not undo it.
-fn commit_as(transaction: &Transaction<'_>, run: &str, step: &str, at: i64, state: &str, request: Option<&str>) -> Result<(), JournalError> {
-    let sql = "UPDATE commitments SET state=CASE WHEN state='done' THEN state ELSE ?3 END, request_id=COALESCE(?4, request_id), at=?5 WHERE run=?1 AND step=?2";
-    execute(transaction, sql, params![run, step, state, request, at])?;
-    Ok(())
-}
-
-fn request_id(outputs: &BTreeMap<String, Json>) -> Option<&str> {
-    outputs.get("request_id").and_then(Json::as_str)
 }
 
 impl Journal {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use fs4::{FileExt, TryLockError};
 
-use super::db::{JournalError, unfinished};
+use super::error::{JournalError, unfinished};
 use crate::text::Text;
 
 /// The lock of a run, held while its process lives.

@@ -7,13 +7,16 @@ mod attempts;
 pub(crate) mod blob;
 mod chain;
 mod db;
+mod error;
 mod lock;
 pub(crate) mod place;
 mod power;
+mod tables;
 
 pub use attempts::{AttemptLock, AttemptRow};
 pub use chain::{ChainFault, STATE_RUN, link};
-pub use db::{Commitment, Journal, JournalError, RunRow, Verified, used};
+pub use db::{Commitment, Journal, RunRow, Verified};
+pub use error::{JournalError, used};
 pub use lock::{DayLock, RunLock};
 pub(crate) use place::is_reserved;
 pub use place::{PlaceError, check_place, release, reserve};

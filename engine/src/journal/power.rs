@@ -4,7 +4,7 @@
 
 use rusqlite::Transaction;
 
-use super::db::JournalError;
+use super::error::JournalError;
 
 /// Where a process dies: at its Nth write to the journal, counted from 1 since the cut was set.
 #[cfg(feature = "testing")]
