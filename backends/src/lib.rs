@@ -12,6 +12,7 @@ pub mod store;
 pub mod vault;
 pub mod x509;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -43,6 +44,8 @@ pub struct StoreSettings {
     pub path: Option<PathBuf>,
     /// Gives its password, for kinds that have one.
     pub password: PasswordSource,
+    /// The kind's other settings as written in the site file (`profile location name`).
+    pub settings: BTreeMap<String, String>,
 }
 
 /// Every kind that is compiled in.
@@ -131,9 +134,9 @@ mod tests {
     fn a_site_gets_what_it_names() {
         let password = || Box::new(|| Ok(kirikae_engine::secret::Secret::text("x"))) as PasswordSource;
         let open = builtin().store("dir").unwrap().open;
-        let store = open(StoreSettings { path: Some("/nowhere/sanka".into()), password: password() }).unwrap();
+        let store = open(StoreSettings { path: Some("/nowhere/sanka".into()), password: password(), settings: BTreeMap::new() }).unwrap();
         assert_eq!(store.id(), "dir:/nowhere/sanka");
-        assert_eq!(open(StoreSettings { path: None, password: password() }).err().unwrap().code, "STORE.UNREADABLE");
+        assert_eq!(open(StoreSettings { path: None, password: password(), settings: BTreeMap::new() }).err().unwrap().code, "STORE.UNREADABLE");
 
         let settings = FolderSettings { path: "/nowhere/usb".into(), removable: true, plain: true };
         let folder = (builtin().folder("dir").unwrap().open)(&settings).unwrap();

@@ -131,7 +131,7 @@ fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendS
 fn open_store(role: &str, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn Vault>) -> Result<Arc<dyn StoreWrite>, BackendError> {
     let path = bound.path.as_ref().map(|path| open.base.join(path));
     let password = store_password(role, bound, path.clone(), open, vault);
-    (builtin().store(&bound.kind)?.open)(StoreSettings { path, password })
+    (builtin().store(&bound.kind)?.open)(StoreSettings { path, password, settings: bound.settings.clone() })
 }
 
 /// A store by its role, or why it cannot be opened.

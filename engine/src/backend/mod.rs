@@ -23,6 +23,6 @@ pub use error::{BackendError, Class, CodeInfo, ERROR_CODES, code_info};
 pub use folder::{FileEntry, FolderRead, FolderWrite};
 pub use notify::{Notice, Notifier};
 pub use set::{BackendSet, ReadBackends, WriteBackends};
-pub use store::{ImportRequest, OpenedP12, P12, Signer, StoreLock, StoreRead, StoreWrite, StoredCert};
+pub use store::{ImportRequest, OpenedP12, P12, Signer, StoreExport, StoreLock, StoreRead, StoreRoots, StoreTrust, StoreWrite, StoredCert};
 pub use token::{PinFlags, PinShape, PresentToken, TokenRead, TokenSession, TokenWrite};
 pub use vault::{EntryInfo, Vault};

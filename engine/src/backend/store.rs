@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::{BackendError, Call, Capabilities, ImportOption};
 use crate::dsl::CertInfo;
 use crate::secret::Secret;
+use crate::text::Text;
 
 /// A certificate in a store, with its DER.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,6 +61,44 @@ pub trait StoreRead: Debug + Send + Sync {
     /// # Errors
     /// `STORE.READONLY`, `STORE.UNREADABLE`, `FOLDER.FULL`.
     fn probe_writable(&self, call: &Call) -> Result<(), BackendError>;
+    /// Its power to write credentials out with their keys, if it has one.
+    fn export(&self) -> Option<&dyn StoreExport> {
+        None
+    }
+    /// The roots that are trusted by those who use this store, if it keeps any.
+    fn roots(&self) -> Option<&dyn StoreRoots> {
+        None
+    }
+}
+
+/// Power of a store: writing a credential out.
+pub trait StoreExport {
+    /// A new PKCS#12 file (PBES2, AES-256) under `password`: the certificate with this SHA-1 thumbprint, its key, its friendly
+    /// name and what the store has of its chain, leaf first.
+    ///
+    /// # Errors
+    /// `CERT.GONE`, `KEY.NOT_EXPORTABLE`, `KEY.UNUSABLE`, `STORE.UNREADABLE`, `SECRET.UNFIT` (a password that PKCS#12 cannot have).
+    fn export(&self, call: &Call, thumbprint: &str, password: &Secret) -> Result<Secret, BackendError>;
+}
+
+/// Power of a store: it keeps trusted roots.
+pub trait StoreRoots {
+    /// The trusted roots, in a stable order.
+    ///
+    /// # Errors
+    /// `STORE.UNREADABLE`.
+    fn trusted(&self, call: &Call) -> Result<Vec<StoredCert>, BackendError>;
+    /// What the system will ask on the screen when a root is added; `None`: it asks nothing.
+    fn dialog(&self) -> Option<Text>;
+}
+
+/// Power of a store: it can be told to trust a root.
+pub trait StoreTrust: StoreRoots {
+    /// Trusts a root certificate. One that is trusted already changes nothing.
+    ///
+    /// # Errors
+    /// `CERT.UNREADABLE`, `STORE.UNREADABLE`, `STORE.READONLY`, `STORE.LOCKED`, `STORE.ROOT_REFUSED` (a person said no in the dialog of the system).
+    fn trust(&self, call: &Call, root: &[u8]) -> Result<StoredCert, BackendError>;
 }
 
 /// A PKCS#12 file to import, already opened and checked by the caller.
@@ -88,6 +127,10 @@ pub trait StoreWrite: StoreRead {
     /// # Errors
     /// `STORE.LOCKED`, `STORE.UNREADABLE`, `STORE.READONLY`.
     fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError>;
+    /// Its power to trust roots, if it has one.
+    fn trusting(&self) -> Option<&dyn StoreTrust> {
+        None
+    }
 }
 
 /// The store under its exclusive lock: look, then delete what was looked at.
