@@ -158,8 +158,7 @@ fn what_protects_a_file_is_told_without_its_password() {
     let protection = p12::protection(&bench.content("modern")).unwrap();
     let mac = protection.mac.clone().unwrap();
     assert_eq!((mac.name.as_str(), mac.rounds), ("HMAC-SHA256", 3000));
-    let parts: Vec<_> =
-        protection.parts.iter().map(|part| (part.holds, part.method.as_ref().map(|method| (method.name.as_str(), method.rounds)))).collect();
+    let parts: Vec<_> = protection.parts.iter().map(|part| (part.holds, part.method.as_ref().map(|method| (method.name.as_str(), method.rounds)))).collect();
     let aes = Some(("PBES2 AES-256-CBC PBKDF2 HMAC-SHA256", 3000));
     assert_eq!(parts, [(Holds::Unseen, aes), (Holds::Key, aes)]);
 
@@ -323,9 +322,8 @@ fn wrapping_order_and_what_follows_do_not_matter() {
         assert_eq!(code(&content[..end], PASSWORD), "P12.UNREADABLE", "cut at {end}");
     }
     // Three certificates, root first, the key's own in the middle.
-    let (leaf, above) = (bench.content("leaf.pem"), String::from_utf8(bench.content("chain.pem")).unwrap());
-    let cut = above.find("-----END CERTIFICATE-----\n").unwrap() + 26;
-    put("odd.pem", &[above[cut..].as_bytes(), &leaf, above[..cut].as_bytes()].concat());
+    let [middle, root] = &bench.above;
+    put("odd.pem", [root, &bench.leaf, middle].map(|der| pem("CERTIFICATE", der)).concat().as_bytes());
     bench.run("openssl", "pkcs12 -export -inkey key.pem -in odd.pem -passout pass:pw1234 -out odd");
     bench.assert_opens("odd", PASSWORD);
 }
@@ -414,7 +412,8 @@ fn what_we_write_opens_in_java() {
         return;
     }
     for (name, _) in ours(&bench, PASSWORD) {
-        let words = format!("-J-Dstdout.encoding=UTF-8 -J-Dfile.encoding=UTF-8 -J-Duser.language=en -list -v -keystore {name} -storetype PKCS12 -storepass {PASSWORD}");
+        let words =
+            format!("-J-Dstdout.encoding=UTF-8 -J-Dfile.encoding=UTF-8 -J-Duser.language=en -list -v -keystore {name} -storetype PKCS12 -storepass {PASSWORD}");
         let text = String::from_utf8_lossy(&bench.run("keytool", &words).stdout).into_owned();
         assert!(text.contains("Alias name: 受付2") && text.contains("PrivateKeyEntry") && text.contains("chain length: 3"), "{name}: {text}");
     }

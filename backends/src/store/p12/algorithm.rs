@@ -87,12 +87,11 @@ impl Method {
         let parameters = algorithm.parameters.as_ref().map(Encode::to_der).transpose()?.unwrap_or_default();
         if algorithm.oid != PBES2 {
             let (name, refused) = named(algorithm.oid);
-            // Rounds stand second in the parameters of every password-based scheme of PKCS#5 and PKCS#12.
+            // Salt and rounds are the parameters of every password-based scheme of PKCS#12 (RFC 7292 appendix C).
             let rounds = match elements(&parameters).as_deref() {
-                Ok([_, rounds, ..]) if refused.is_none() => number(*rounds)?,
                 _ if refused.is_some() => 0,
-                Ok(_) => return Err(der::Tag::Sequence.value_error().into()),
-                Err(error) => return Err(error.clone()),
+                Ok([_, rounds]) => number(*rounds)?,
+                _ => return Err(der::Tag::Sequence.value_error().into()),
             };
             return Ok(Self { name, rounds, memory: 0, refused });
         }

@@ -4,8 +4,8 @@
 
 use std::borrow::Cow;
 
-use der::asn1::OctetString;
 use der::Decode;
+use der::asn1::OctetString;
 use kirikae_engine::backend::BackendError;
 use kirikae_engine::text::Text;
 use pkcs12::cms::content_info::ContentInfo;

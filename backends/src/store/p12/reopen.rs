@@ -92,9 +92,8 @@ fn wrapped(key: &[u8]) -> Result<(const_oid::ObjectIdentifier, Vec<u8>), Shut> {
 }
 
 fn fresh_file(bags: &SafeContents) -> der::Result<Zeroizing<Vec<u8>>> {
-    let data = |content: Vec<u8>| -> der::Result<ContentInfo> {
-        Ok(ContentInfo { content_type: DATA, content: Any::encode_from(&OctetString::new(content)?)? })
-    };
+    let data =
+        |content: Vec<u8>| -> der::Result<ContentInfo> { Ok(ContentInfo { content_type: DATA, content: Any::encode_from(&OctetString::new(content)?)? }) };
     let part = data(bags.to_der()?)?;
     let pfx = Pfx { version: Version::V3, auth_safe: data(vec![part].to_der()?)?, mac_data: None };
     Ok(Zeroizing::new(pfx.to_der()?))

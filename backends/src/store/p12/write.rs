@@ -104,11 +104,7 @@ fn file(profile: Profile, bundle: &Bundle<'_>, password: &str) -> Result<Vec<u8>
     let mut bags = Vec::new();
     for (index, certificate) in bundle.certificates.iter().enumerate() {
         let bag = CertBag { cert_id: pkcs12::PKCS_12_X509_CERT_OID, cert_value: OctetString::new(certificate.as_slice())? };
-        bags.push(SafeBag {
-            bag_id: pkcs12::PKCS_12_CERT_BAG_OID,
-            bag_value: bag.to_der()?,
-            bag_attributes: (index == 0).then(|| marks.clone()),
-        });
+        bags.push(SafeBag { bag_id: pkcs12::PKCS_12_CERT_BAG_OID, bag_value: bag.to_der()?, bag_attributes: (index == 0).then(|| marks.clone()) });
     }
     let (content_enc_alg, encrypted) = encrypt(profile, &bags.to_der()?, password)?;
     let certificates = EncryptedData {
