@@ -10,9 +10,9 @@ use kirikae_backends::folder::dir::FolderSettings;
 use kirikae_backends::notify::screen::ScreenNotifier;
 use kirikae_backends::store::p12::Pkcs12Files;
 use kirikae_backends::vault::age::AgeVault;
-use kirikae_backends::{StoreSettings, builtin};
+use kirikae_backends::{StoreSettings, TokenSettings, builtin};
 use kirikae_engine::backend::profile::Profile;
-use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, FolderRead, FolderWrite, StoreWrite, Vault};
+use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, FolderRead, FolderWrite, StoreWrite, TokenWrite, Vault};
 use kirikae_engine::check::Checked;
 use kirikae_engine::dsl::site::{BackendPort, BackendSite, PortalSite, RootsAt, SecretSource, Site};
 use kirikae_engine::dsl::{RoleKind, Type, decode_site};
@@ -103,7 +103,10 @@ fn downloads(open: &OpenSite) -> Result<Option<Arc<dyn FolderRead>>, Failure> {
 }
 
 fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn Vault>) -> Result<(), Failure> {
-    let fits = matches!((kind, bound.port), (RoleKind::Store, BackendPort::Store) | (RoleKind::Folder, BackendPort::Folder));
+    let fits = matches!(
+        (kind, bound.port),
+        (RoleKind::Store, BackendPort::Store) | (RoleKind::Folder, BackendPort::Folder) | (RoleKind::Token, BackendPort::Token)
+    );
     if !fits {
         return Err(Failure::usage(
             "SITE.WRONG_KIND",
@@ -121,7 +124,10 @@ fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendS
         BackendPort::Folder => {
             set.folders.insert(role.to_owned(), open_folder(bound, open)?);
         }
-        _ => {
+        BackendPort::Token => {
+            set.tokens.insert(role.to_owned(), open_token(bound, open)?);
+        }
+        BackendPort::Store => {
             set.stores.insert(role.to_owned(), open_store(role, bound, open, vault)?);
         }
     }
@@ -132,6 +138,11 @@ fn open_store(role: &str, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn 
     let path = bound.path.as_ref().map(|path| open.base.join(path));
     let password = store_password(role, bound, path.clone(), open, vault);
     (builtin().store(&bound.kind)?.open)(StoreSettings { path, password, settings: bound.settings.clone() })
+}
+
+fn open_token(bound: &BackendSite, open: &OpenSite) -> Result<Arc<dyn TokenWrite>, BackendError> {
+    let path = bound.path.as_ref().map(|path| open.base.join(path));
+    (builtin().token(&bound.kind)?.open)(&TokenSettings { path, base: open.base.clone(), settings: bound.settings.clone() })
 }
 
 /// A store by its role, or why it cannot be opened.
