@@ -166,10 +166,9 @@ fn open_pkcs11_tokens(settings: &TokenSettings) -> Result<Arc<dyn TokenWrite>, B
 }
 
 fn open_soft_token(settings: &TokenSettings) -> Result<Arc<dyn TokenWrite>, BackendError> {
-    let path = settings
-        .path
-        .as_ref()
-        .ok_or_else(|| BackendError::new("TOKEN.SETTINGS", Text::new("USBキー(soft)の path が書かれていません。", "the token of kind `soft` has no `path`.")))?;
+    let path = settings.path.as_ref().ok_or_else(|| {
+        BackendError::new("TOKEN.SETTINGS", Text::new("USBキー(soft)の path が書かれていません。", "the token of kind `soft` has no `path`."))
+    })?;
     Ok(Arc::new(SoftToken::open(path)?))
 }
 

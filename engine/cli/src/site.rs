@@ -104,10 +104,8 @@ fn downloads(open: &OpenSite) -> Result<Option<Arc<dyn FolderRead>>, Failure> {
 }
 
 fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn Vault>) -> Result<(), Failure> {
-    let fits = matches!(
-        (kind, bound.port),
-        (RoleKind::Store, BackendPort::Store) | (RoleKind::Folder, BackendPort::Folder) | (RoleKind::Token, BackendPort::Token)
-    );
+    let fits =
+        matches!((kind, bound.port), (RoleKind::Store, BackendPort::Store) | (RoleKind::Folder, BackendPort::Folder) | (RoleKind::Token, BackendPort::Token));
     if !fits {
         return Err(Failure::usage(
             "SITE.WRONG_KIND",

@@ -29,7 +29,9 @@ const KNOWN: &[Known] = &[
         folders: &["/opt/epass2003", "/opt/ePass2003-Castle-20141128/i386/redist", "/opt/ePass2003-Castle-20141128/x86_64/redist"],
     },
     Known { name: "hpki-sign", title: Phrase { ja: "HPKIカード(署名)", en: "HPKI card, signing" }, files: &["HpkiSigP11_MPKCS11H.dll"], folders: &[] },
-    Known { name: "hpki-auth", title: Phrase { ja: "HPKIカード(認証)", en: "HPKI card, authentication" }, files: &["HpkiAuthP11_MPKCS11H.dll"], folders: &[] },
+    Known {
+        name: "hpki-auth", title: Phrase { ja: "HPKIカード(認証)", en: "HPKI card, authentication" }, files: &["HpkiAuthP11_MPKCS11H.dll"], folders: &[]
+    },
     Known {
         name: "opensc",
         title: Phrase { ja: "OpenSC(ICカード一般)", en: "OpenSC, cards in general" },

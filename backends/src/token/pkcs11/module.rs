@@ -13,7 +13,6 @@ use cryptoki::error::{Error, RvError};
 use kirikae_engine::backend::BackendError;
 use kirikae_engine::text::Text;
 
-
 static LOADED: Mutex<BTreeMap<PathBuf, Arc<Module>>> = Mutex::new(BTreeMap::new());
 
 /// How often each token was logged in to by this process: only the newest login may log out.
@@ -102,10 +101,8 @@ impl fmt::Debug for Module {
 
 fn unloadable(path: &Path, reason: &str) -> BackendError {
     let path = path.display();
-    let cause = Text::new(
-        format!("USBキーのドライバー {path} を読み込めません({reason})。"),
-        format!("the token's driver {path} cannot be loaded ({reason})."),
-    );
+    let cause =
+        Text::new(format!("USBキーのドライバー {path} を読み込めません({reason})。"), format!("the token's driver {path} cannot be loaded ({reason})."));
     let cure = Text::new(
         "ドライバーを入れ直してください。64ビットの kirikae には 64ビット用のものが要ります。",
         "install the driver again; a 64-bit kirikae needs the 64-bit one.",

@@ -76,10 +76,9 @@ fn judge(serial: &str, answer: &Result<(), Error>, before: PinFlags, after: Opti
         // Some drivers answer a wrong PIN with a general error, or with none; the device's own count tells.
         _ if counted => Err(error::incorrect(serial)),
         Ok(()) => Ok(()),
-        Err(Error::Pkcs11(RvError::UserPinNotInitialized, _)) => Err(error::failed(
-            format!("USBキー {serial} には、まだ PIN が付けられていません。"),
-            format!("token {serial} has no user PIN yet."),
-        )),
+        Err(Error::Pkcs11(RvError::UserPinNotInitialized, _)) => {
+            Err(error::failed(format!("USBキー {serial} には、まだ PIN が付けられていません。"), format!("token {serial} has no user PIN yet.")))
+        }
         Err(reason) => Err(failed("C_Login", reason)),
     }
 }
@@ -176,9 +175,8 @@ impl TokenSession for Pkcs11Session {
                 format!("token {serial} has no private key for certificate {thumbprint}."),
             ));
         };
-        let chain = x509::chain(&found.cert.der, others.iter().map(|other| other.cert.der.as_slice())).map_err(|reason| {
-            error::unusable(format!("証明書を読めません({reason})。"), format!("the certificate cannot be read ({reason})."))
-        })?;
+        let chain = x509::chain(&found.cert.der, others.iter().map(|other| other.cert.der.as_slice()))
+            .map_err(|reason| error::unusable(format!("証明書を読めません({reason})。"), format!("the certificate cannot be read ({reason}).")))?;
         let info = CertInfo { has_key: true, ..found.cert.info };
         Ok(Arc::new(Pkcs11Signer { login: login.clone(), info, chain, schemes, key }))
     }

@@ -8,12 +8,12 @@ use cryptoki::mechanism::{Mechanism, MechanismType};
 use cryptoki::object::ObjectHandle;
 use cryptoki::session::Session;
 use cryptoki::types::Ulong;
+use der::Decode;
 use der::asn1::Uint;
 use der::{Encode, Sequence};
 use rustls::SignatureScheme;
 use sha2::{Digest, Sha256, Sha384, Sha512};
 use x509_cert::Certificate;
-use der::Decode;
 
 use super::objects::PublicKey;
 

@@ -7,8 +7,8 @@ use std::borrow::Cow;
 use kirikae_engine::backend::BackendError;
 use percent_encoding::percent_decode_str;
 
-use super::Selector;
 use super::super::error::settings;
+use super::Selector;
 
 /// What a URI says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -88,7 +88,10 @@ mod tests {
 
     #[test]
     fn a_uri_names_module_and_token() {
-        let said = read("pkcs11:model=SoftHSM%20v2;manufacturer=SoftHSM%20project;serial=c60f9ec9;token=%E5%8F%97%E4%BB%98?module-path=/usr/lib/softhsm/libsofthsm2.so").unwrap();
+        let said = read(
+            "pkcs11:model=SoftHSM%20v2;manufacturer=SoftHSM%20project;serial=c60f9ec9;token=%E5%8F%97%E4%BB%98?module-path=/usr/lib/softhsm/libsofthsm2.so",
+        )
+        .unwrap();
         assert_eq!(said.module.as_deref(), Some("/usr/lib/softhsm/libsofthsm2.so"));
         let selector = Selector {
             serial: Some("c60f9ec9".into()),

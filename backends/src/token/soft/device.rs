@@ -199,5 +199,5 @@ fn pin_text(pin: &Secret) -> Result<SecretString, BackendError> {
 fn fresh_password() -> Result<Secret, BackendError> {
     let mut random = zeroize::Zeroizing::new([0; 32]);
     getrandom::fill(&mut *random).map_err(|reason| error::failed(format!("乱数が得られません({reason})。"), format!("no random bytes ({reason}).")))?;
-    Ok(Secret::text(hex::encode(&*random)))
+    Ok(Secret::text(hex::encode(*random)))
 }

@@ -53,7 +53,10 @@ impl SoftToken {
     pub fn open(folder: &Path) -> Result<Self, BackendError> {
         let folder = std::path::absolute(folder).map_err(|reason| {
             let path = folder.display();
-            error::settings(format!("USBキー(soft)の path {path} が使えません({reason})。"), format!("the path {path} of the soft token is unusable ({reason})."))
+            error::settings(
+                format!("USBキー(soft)の path {path} が使えません({reason})。"),
+                format!("the path {path} of the soft token is unusable ({reason})."),
+            )
         })?;
         Ok(Self { id: format!("soft:{}", folder.display()), device: Device::at(folder) })
     }
