@@ -567,6 +567,21 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("使うものだけを挿してください。", "leave only the one to use."),
     ),
     code(
+        "TOKEN.NO_MODULE",
+        Class::Human,
+        p("USBキーのドライバーがない", "the token's driver is missing"),
+        p(
+            "USBキーやカードに付いてきたドライバーを入れ、サイトファイルの module を確かめてください。",
+            "install the driver that came with the token or card, and check `module` in the site file.",
+        ),
+    ),
+    code(
+        "TOKEN.SETTINGS",
+        Class::Human,
+        p("サイトファイルのUSBキーの書き方が違う", "the site file does not describe the token well"),
+        p("サイトファイルの backends の、token: のところを直してください。", "mend the `token:` entry under `backends` of the site file."),
+    ),
+    code(
         "TOKEN.WRONG",
         Class::Human,
         p("挿さっているのは、使わない方のUSBキー", "the inserted token is the one not to use"),

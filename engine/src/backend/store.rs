@@ -29,7 +29,7 @@ pub trait Signer: Debug + Send + Sync {
     /// Signs `message` (hashing it as the scheme says). The signature as TLS sends it.
     ///
     /// # Errors
-    /// `KEY.UNUSABLE`.
+    /// `KEY.UNUSABLE`; `TOKEN.ABSENT` if the token that holds the key was pulled out.
     fn sign(&self, scheme: u16, message: &[u8]) -> Result<Vec<u8>, BackendError>;
 }
 
