@@ -123,6 +123,14 @@ impl<'a> Log<'a> {
         Ok(Tally { used, in_run: self.state.tries.get(device).copied().unwrap_or_default(), failed })
     }
 
+    /// Whether the count of a device or account began anew after this run's event of this number.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn began_anew(&self, device: &str, seq: u64) -> Result<bool, RunError> {
+        Ok(self.journal.began_anew(device, &self.state.run, seq)?)
+    }
+
     /// Sources whose value failed somewhere, with the version that did.
     ///
     /// # Errors
