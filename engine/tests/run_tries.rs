@@ -218,3 +218,24 @@ fn a_count_that_began_anew_meanwhile_gets_the_failure_that_comes_late() {
     assert_eq!(failure(&desk.resume(&playbook), "register").1.as_deref(), Some("1"));
     assert_eq!(desk.used_on(CARD), 1);
 }
+
+#[test]
+fn while_somebody_is_asked_nobody_else_is() {
+    let (desk, playbook) = (Desk::new(), perform());
+    says(&desk, &[]);
+    desk.night(&playbook);
+    let waiting = desk.last();
+    // Another terminal of the same state folder, with the same card.
+    let other = desk.beside("annex");
+    says(&other, &[Said::Yes]);
+    let state = other.night(&playbook);
+    assert_eq!(failure(&state, "register").0, "ATTEMPTS.BUSY");
+    assert!(state.ended("register").unwrap().error.as_ref().unwrap().cause.ja.contains(&waiting));
+    assert_eq!((desk.used_on(CARD), other.count("AttemptCounted")), (1, 0));
+    desk.words.borrow_mut().push_back(Said::Problem("wrong"));
+    desk.resume(&playbook);
+    other.words.borrow_mut().clear();
+    other.words.borrow_mut().push_back(Said::Yes);
+    assert!(registered(&other.resume(&playbook)));
+    assert_eq!(desk.used_on(CARD), 0);
+}

@@ -25,8 +25,7 @@ const EVIDENCE: [(&str, Phrase); 4] = [
 const FILES: usize = 2;
 
 /// Codes of every action of people that can take a limited try, besides those of the question's problems.
-pub(super) const CODES: [&str; 7] =
-    ["ATTEMPTS.BUSY", "ATTEMPTS.PER_USER", "HUMAN.DECLINED", "HUMAN.LAPSED", "PIN.FINAL_TRY", "PIN.LOCKED", "PIN.STOPPED"];
+pub(super) const CODES: [&str; 7] = ["ATTEMPTS.BUSY", "ATTEMPTS.PER_USER", "HUMAN.DECLINED", "HUMAN.LAPSED", "PIN.FINAL_TRY", "PIN.LOCKED", "PIN.STOPPED"];
 
 /// The input that names the secret whose tries are spent; its value never comes here.
 pub(crate) const TRIES: &str = "tries";
@@ -179,11 +178,11 @@ pub(super) fn tried(inputs: &Inputs, error: &BackendError) -> Option<Tried> {
         return None;
     }
     let items: Vec<_> = inputs.list("do").unwrap_or_default().iter().filter_map(|item| if let Value::Map(item) = item { Some(item) } else { None }).collect();
-    let spends = |item: &&BTreeMap<String, Value>| matches!(item.get("spends"), Some(Value::Bool(true)));
-    let meets = |item: &&BTreeMap<String, Value>| matches!(item.get("problem"), Some(Value::Str(name)) if problem_code(name) == error.code);
-    let last = items.iter().rposition(spends);
-    Some(match (last, items.iter().position(meets)) {
-        _ if items.iter().any(|item| spends(&item) && meets(&item)) => Tried::Wrong,
+    let spends = |item: &BTreeMap<String, Value>| matches!(item.get("spends"), Some(Value::Bool(true)));
+    let meets = |item: &BTreeMap<String, Value>| matches!(item.get("problem"), Some(Value::Str(name)) if problem_code(name) == error.code);
+    let last = items.iter().rposition(|item| spends(item));
+    Some(match (last, items.iter().position(|item| meets(item))) {
+        _ if items.iter().any(|item| spends(item) && meets(item)) => Tried::Wrong,
         (Some(last), Some(met)) if met > last => Tried::Right,
         _ => Tried::Unknown,
     })

@@ -40,8 +40,8 @@ mod web_sign_in;
 
 pub use context::{Blobs, Intent, IntentOnDisk, Look, Observed, ReadCx, Secrets, WriteCx};
 pub(crate) use file_find::{LARGEST as LARGEST_FILE, WRAPPED};
-pub(crate) use human::{problem_code, word_of};
 pub(crate) use human::TRIES_ON;
+pub(crate) use human::{problem_code, word_of};
 pub use inputs::{Inputs, NOT_KNOWN, Outputs};
 pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
 pub use question::{Answer, Answered, FileWanted, Problem, Question, QuestionField, Reveal};

@@ -42,7 +42,8 @@ pub(crate) fn record_as(vault: &dyn Vault, private: &Private, device: &str, at: 
     }
     let numbers = vault.below(FOLDER)?.into_iter().filter_map(|entry| entry.id().strip_prefix(FOLDER)?.parse::<u32>().ok());
     let reference = SecretRef::vault(&format!("{FOLDER}{}", numbers.max().unwrap_or_default() + 1));
-    let info = EntryInfo { reference: reference.clone(), name: NAME.to_owned(), about: String::new(), written_at: at, labels: std::collections::BTreeMap::new() };
+    let info =
+        EntryInfo { reference: reference.clone(), name: NAME.to_owned(), about: String::new(), written_at: at, labels: std::collections::BTreeMap::new() };
     vault.put(&info, &Secret::text(device.to_owned()))?;
     Ok(name_of(device, &reference))
 }

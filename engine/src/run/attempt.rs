@@ -14,10 +14,12 @@ use super::decide::{Command, Program, StateFacts};
 use super::driver::RunError;
 use super::event::{EffectResult, ErrorBody, EventBody, Seen};
 use super::files::StateBlobs;
-use super::ledger::Try;
+use super::ledger::HeldTry;
 use super::secrets::{Escrow, shown_secret};
 use super::state::{Doing, State};
-use crate::action::{CountedOn, Effect, Inputs, Intent, IntentOnDisk, Kind, Live, Observed, Outputs, ReadAction, ReadCx, Registry, Sessions, WriteAction, WriteCx};
+use crate::action::{
+    CountedOn, Effect, Inputs, Intent, IntentOnDisk, Kind, Live, Observed, Outputs, ReadAction, ReadCx, Registry, Sessions, WriteAction, WriteCx,
+};
 use crate::backend::{BackendError, BackendSet, Call, CancelToken, Class, IdempotencyKey, Progress, SecretSink};
 use crate::check::{Attempts, Binding, BoundAction};
 use crate::clock::{Clock, is_right};
@@ -121,7 +123,13 @@ impl<'a> Attempt<'a> {
     }
 
     /// The end of an attempt, after that of its counted try is on disk: before anybody else may try.
-    fn judged<T>(&self, result: Result<T, BackendError>, counted: Option<&Try>, kind: &Kind<'_>, inputs: &Inputs) -> Result<Result<T, BackendError>, RunError> {
+    fn judged<T>(
+        &self,
+        result: Result<T, BackendError>,
+        counted: Option<&HeldTry>,
+        kind: &Kind<'_>,
+        inputs: &Inputs,
+    ) -> Result<Result<T, BackendError>, RunError> {
         let Some(counted) = counted else { return Ok(result) };
         let tried = result.as_ref().err().and_then(|error| kind.tried(inputs, error));
         self.link.record(counted.ended(&self.address, result.as_ref().err().map(|error| (error, tried))))?;
@@ -137,7 +145,9 @@ impl<'a> Attempt<'a> {
         });
         let (observed, committed) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Ok(vec![self.asked(attempt, &sessions, None).unwrap_or_else(|| self.observed(attempt, Seen::Failed { error: error.into() }))]),
+            Err(error) => {
+                return Ok(vec![self.asked(attempt, &sessions, None).unwrap_or_else(|| self.observed(attempt, Seen::Failed { error: error.into() }))]);
+            }
         };
         let told_not_done = self.state().step(&self.address).is_some_and(|step| step.told_not_done);
         let baseline = match observed {
@@ -164,7 +174,7 @@ impl<'a> Attempt<'a> {
 
     /// The right to make a counted try; none where nothing counts tries. Everything that can refuse the value without spending one is
     /// looked at here.
-    fn may_try(&self, attempt: u32, inputs: &Inputs, kind: &Kind<'_>, sessions: &Sessions) -> Result<Option<Try>, BackendError> {
+    fn may_try(&self, attempt: u32, inputs: &Inputs, kind: &Kind<'_>, sessions: &Sessions) -> Result<Option<HeldTry>, BackendError> {
         if !self.context.program.spends_attempt(&self.address) {
             return Ok(None);
         }
@@ -173,7 +183,7 @@ impl<'a> Attempt<'a> {
         let look = || kind.counted_on(&cx, inputs)?.ok_or_else(|| not_counted(&self.address));
         let device = self.recorded_as(&look()?.device)?;
         let look = || Ok(CountedOn { device: device.clone(), ..look()? });
-        Try::begin(&self.context.folder, &device, self.limits(), look, |device| self.link.tries(device, values_of(inputs), None)).map(Some)
+        HeldTry::begin(&self.context.folder, &device, self.limits(), look, |device| self.link.tries(device, values_of(inputs), None)).map(Some)
     }
 
     /// The name of a device in the ledger, which holds no private value.
@@ -188,10 +198,10 @@ impl<'a> Attempt<'a> {
 
     /// The try that was counted before a person was asked, to be judged by their answer. Where another run holds its device for longer than
     /// anybody waits, it stays counted as it is.
-    fn counted_before(&self, inputs: &Inputs) -> Option<Try> {
+    fn counted_before(&self, inputs: &Inputs) -> Option<HeldTry> {
         let counted = self.state().step(&self.address)?.trying.as_ref()?;
         let known = |device: &str| self.link.tries(device, values_of(inputs), Some(counted.seq));
-        Try::go_on(&self.context.folder, counted, self.limits(), known).ok()
+        HeldTry::go_on(&self.context.folder, counted, self.limits(), known).ok()
     }
 
     fn limits(&self) -> &Attempts {
@@ -219,9 +229,9 @@ impl<'a> Attempt<'a> {
     /// The question that an action was left with, if it asks somebody. Without words of its own it has the title of the step;
     /// secrets of the run are named by where the vault has them.
     /// A counted try is said first.
-    fn asked(&self, attempt: u32, sessions: &Sessions, counted: Option<&Try>) -> Option<EventBody> {
+    fn asked(&self, attempt: u32, sessions: &Sessions, counted: Option<&HeldTry>) -> Option<EventBody> {
         let mut question = sessions.asked()?;
-        question.items.splice(0..0, counted.map(Try::remark));
+        question.items.splice(0..0, counted.map(|counted| counted.remark()));
         let program = self.context.program;
         if question.ask == Text::default() {
             question.ask = program.index(&self.address).map(|index| program.checked.steps[index].title.clone()).unwrap_or_default();
@@ -243,7 +253,7 @@ impl<'a> Attempt<'a> {
         sessions: &Sessions,
         committed: &[String],
         cookie: Option<Vec<u8>>,
-        counted: Option<Try>,
+        counted: Option<HeldTry>,
     ) -> Handed {
         let attempt = intent.attempt;
         let escrow = RefCell::new(Escrow {

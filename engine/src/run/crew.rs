@@ -49,7 +49,7 @@ pub(super) enum Message {
     Secret { step: String, of: Box<Value>, unattended: bool, value: Sender<Result<Option<Secret>, BackendError>> },
     /// What is recorded of a device or account, and of the values that are to be tried there.
     /// `since`: the number of the event that counted a try which is taken up now.
-    Tries { device: String, values: Vec<Value>, since: Option<u64>, known: Sender<Result<Known, BackendError>> },
+    Tries { step: String, device: String, values: Vec<Value>, since: Option<u64>, known: Sender<Result<Known, BackendError>> },
     /// The worker of this step has ended, well or by a panic.
     Over { step: String },
 }
@@ -83,7 +83,7 @@ impl Link {
     /// # Errors
     /// `JOURNAL.*`.
     pub(super) fn tries(&self, device: &str, values: Vec<Value>, since: Option<u64>) -> Result<Known, BackendError> {
-        self.ask(|known| Message::Tries { device: device.to_owned(), values, since, known })?
+        self.ask(|known| Message::Tries { step: self.step.clone(), device: device.to_owned(), values, since, known })?
     }
 
     /// A call begins that is to end by then.

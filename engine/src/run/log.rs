@@ -131,6 +131,14 @@ impl<'a> Log<'a> {
         Ok(self.journal.began_anew(device, &self.state.run, seq)?)
     }
 
+    /// The run in which somebody else was asked to make a try on this device and has not answered yet.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn tried_by_somebody(&self, device: &str, step: &str) -> Result<Option<String>, RunError> {
+        Ok(self.journal.tried_by_somebody(device, &self.state.run, step)?)
+    }
+
     /// Sources whose value failed somewhere, with the version that did.
     ///
     /// # Errors

@@ -252,9 +252,9 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
                 self.desk.stage_escrowed(&step);
                 self.answer(move || value.send(result).is_ok());
             }
-            Message::Tries { device, values, since, known } => {
+            Message::Tries { step, device, values, since, known } => {
                 // What other steps of this run have counted is in the table before it is read.
-                let result = self.commit().and_then(|()| self.known(&device, values, since)).map_err(BackendError::from);
+                let result = self.commit().and_then(|()| self.known(&step, &device, values, since)).map_err(BackendError::from);
                 self.answer(move || known.send(result).is_ok());
             }
             Message::Over { step } => {
@@ -266,7 +266,7 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
     }
 
     /// What is recorded of a device or account, and of the values that are to be tried there.
-    fn known(&self, device: &str, values: Vec<Value>, since: Option<u64>) -> Result<Known, RunError> {
+    fn known(&self, step: &str, device: &str, values: Vec<Value>, since: Option<u64>) -> Result<Known, RunError> {
         let tally = self.desk.log.tally(device)?;
         let values = values.into_iter().map(|value| {
             let source = self.desk.secrets.source_of(&value);
@@ -274,7 +274,8 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
             (name, source)
         });
         let anew = since.map_or(Ok(false), |seq| self.desk.log.began_anew(device, seq))?;
-        Ok(Known { tally, anew, per_user: self.desk.log.refuses_counting(), values: values.collect() })
+        let busy = self.desk.log.tried_by_somebody(device, step)?;
+        Ok(Known { tally, anew, busy, per_user: self.desk.log.refuses_counting(), values: values.collect() })
     }
 
     /// Whether the one who waits still listens is his affair.

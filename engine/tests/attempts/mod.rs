@@ -121,6 +121,15 @@ impl Desk {
         }
     }
 
+    /// Another terminal with the same state folder, tokens and vault.
+    pub fn beside(&self, site: &str) -> Self {
+        let mut other = Self::at(&self.folder, self.world.tokens.clone());
+        other.world.vault = self.world.vault.clone();
+        *other.site.borrow_mut() = site.to_owned();
+        other.run.set(1_000);
+        other
+    }
+
     /// The value that the source gives from now on, a changed one.
     pub fn file(&self, value: &str) {
         *self.filed.borrow_mut() = Some(value.to_owned());
@@ -226,8 +235,9 @@ impl Desk {
     /// Gives up every run that has not ended, as somebody may do who only wants to go on.
     pub fn give_up(&self) {
         let mut journal = self.journal();
-        let ours = format!("{}-", std::process::id());
-        for row in journal.runs().unwrap().into_iter().filter(|row| row.phase != "ended" && row.run.starts_with(&ours)) {
+        let number = |run: &str| run.strip_prefix(&format!("{}-", std::process::id()))?.parse::<u32>().ok();
+        let ours = |run: &str| number(run).is_some_and(|number| number / 1_000 == self.run.get() / 1_000);
+        for row in journal.runs().unwrap().into_iter().filter(|row| row.phase != "ended" && ours(&row.run)) {
             let given_up = EventBody::RunAbandoned { by: "test".to_owned(), reason: "-".to_owned() };
             journal.append(&row.run, self.world.clock.now(), given_up).unwrap();
         }
