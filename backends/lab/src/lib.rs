@@ -12,6 +12,7 @@ mod html;
 mod obn;
 mod pki;
 mod portal;
+mod sanka;
 mod server;
 mod service;
 mod site;
@@ -39,6 +40,7 @@ use effects::Effects;
 use faults::FaultBook;
 use generic::Generic;
 use obn::Obn;
+use sanka::Sanka;
 use pki::Issuer;
 use portal::{Pace, Portal};
 use service::{Changing, Service};
@@ -165,7 +167,11 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
 fn portal_of(profile: Profile) -> Result<Box<dyn Portal>, LabError> {
     let example = profile.facts.get("issuer").and_then(|fact| fact.glob.as_ref()).map(|(_, example)| example.clone());
     let issuer = Issuer::of(&profile.id, &example.unwrap_or_else(|| format!("{} Practice CA", profile.id)))?;
-    Ok(if profile.id == "obn" { Box::new(Obn::new(profile, issuer)) } else { Box::new(Generic::new(profile, issuer)?) })
+    Ok(match profile.id.as_str() {
+        "obn" => Box::new(Obn::new(profile, issuer)),
+        "sanka" => Box::new(Sanka::new(profile, issuer)),
+        _ => Box::new(Generic::new(profile, issuer)?),
+    })
 }
 
 /// All portals of a lab share its address, so no two may have a page at the same path.
