@@ -87,7 +87,10 @@ impl Pages<'_> {
         moves.extend(page.tick.iter().map(|label| Move::Tick { label: label.clone() }));
         moves.extend(page.upload.iter().filter(|(name, _)| self.has(name)).map(|(name, label)| Move::Upload { name: name.clone(), label: label.clone() }));
         moves.extend(page.press.iter().map(|label| Move::Press { label: label.clone(), commits: page.commits }));
-        moves.extend(page.follow.iter().filter(|_| page.press.is_none()).map(|label| Move::Follow { label: label.clone(), commits: page.commits }));
+        moves.extend(page.follow.iter().filter(|_| page.press.is_none()).map(|label| {
+            let label = label.named_after(|name| self.value(name));
+            Move::Follow { label, commits: page.commits }
+        }));
         moves.extend(page.dialog.iter().map(|text| Move::Dialog { text: text.clone() }));
         moves.extend(page.download.iter().map(|(pattern, inside)| Move::Download { pattern: pattern.clone(), inside: inside.clone() }));
         moves
