@@ -183,7 +183,8 @@ fn pages(moves: &[Move]) -> Vec<Vec<Move>> {
     let mut pages: Vec<Vec<Move>> = vec![vec![]];
     for step in moves {
         let begins = matches!(step, Move::Open { .. } | Move::OpenShown { .. } | Move::GoOn { .. } | Move::IfSeen { .. } | Move::Download { .. });
-        let left = pages.last().and_then(|page| page.last()).is_some_and(|last| matches!(last, Move::Press { .. } | Move::Follow { .. } | Move::IfSeen { .. }));
+        let leads_away = |last: &Move| matches!(last, Move::Press { .. } | Move::Follow { .. } | Move::IfSeen { .. } | Move::Dialog { .. });
+        let left = pages.last().and_then(|page| page.last()).is_some_and(leads_away);
         // What a page asks when a button is pressed belongs to that button.
         if (begins || left) && !matches!(step, Move::Dialog { .. }) && pages.last().is_some_and(|page| !page.is_empty()) {
             pages.push(vec![]);
