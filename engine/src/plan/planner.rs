@@ -253,7 +253,8 @@ impl<'a> Walk<'a> {
                 let manifest = &action.manifest;
                 entry.uses = manifest.reference();
                 entry.effect = manifest.effect;
-                entry.spends_attempt = manifest.spends_attempt;
+                // What a person types elsewhere spends a try where the step says so.
+                entry.spends_attempt = manifest.spends_attempt || action.with.keys().any(|input| manifest.is_tries(input));
                 entry.remote = manifest.remote;
                 if let Some((profile, role, operation)) = self.portal_of(action) {
                     entry.fee = profile.fee(operation).map(|(yen, standing)| Fee { yen, verified: standing == crate::backend::profile::Standing::Verified });
@@ -581,7 +582,8 @@ impl<'a> Walk<'a> {
 }
 
 /// Codes of looks that did not get an answer, as against an answer that stops the procedure.
-const UNREADABLE: &[&str] = &["STORE.UNREADABLE", "STORE.LOCKED", "FOLDER.ABSENT", "TOKEN.ABSENT", "BACKEND.MISSING", "VAULT.UNREADABLE", "NET.UNTRUSTED"];
+const UNREADABLE: &[&str] =
+    &["STORE.UNREADABLE", "STORE.LOCKED", "FOLDER.ABSENT", "TOKEN.ABSENT", "TOKEN.NO_MODULE", "BACKEND.MISSING", "VAULT.UNREADABLE", "NET.UNTRUSTED"];
 
 fn is_leftover(found: &CertInfo, other: &CertInfo, now: Timestamp) -> bool {
     other.subject_dn == found.subject_dn && other.not_after < found.not_after && other.not_after > now
