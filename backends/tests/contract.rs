@@ -10,7 +10,11 @@ use kirikae_engine::testing::contract::{folder, store};
 /// Makes a store of a kind, or `None` where what the kind needs is not installed and its test is to be skipped.
 type StoreRigs = fn() -> Option<store::StoreRig>;
 
-const STORES: &[(&str, StoreRigs)] = &[("dir", rigs::dir::store)];
+const STORES: &[(&str, StoreRigs)] = &[
+    ("dir", rigs::dir::store),
+    #[cfg(target_os = "linux")]
+    ("nss", rigs::nss::store),
+];
 
 /// Makes a folder of a kind.
 type FolderRigs = fn() -> folder::FolderRig;
