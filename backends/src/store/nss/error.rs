@@ -226,10 +226,33 @@ pub(super) fn tool(place: &Path, code: &str, named: bool, trouble: &Trouble) -> 
             "そのデータベースに登録された PKCS#11 モジュール(カードリーダーなど)が止まっていないか確かめてください: modutil -list -dbdir sql:…",
             "look whether a PKCS#11 module of that database (a card reader) hangs: modutil -list -dbdir sql:…",
         )),
+        Trouble::ReadOnly(tool) => BackendError::new(
+            "STORE.READONLY",
+            Text::new(
+                format!("NSS のツール {tool} は、鍵を使うだけのときも NSS データベース {place} に書き込めることを求めますが、書き込めません。"),
+                format!("the tool {tool} of NSS wants to be able to write to the NSS database {place}, even to use a key, and cannot."),
+            ),
+        ),
+        Trouble::Unopened(tool, said) => BackendError::new(
+            "STORE.UNREADABLE",
+            Text::new(
+                format!("NSS のツール {tool} が NSS データベース {place} を開けません: {said}"),
+                format!("the tool {tool} of NSS cannot open the NSS database {place}: {said}"),
+            ),
+        )
+        .cure(Text::new(
+            "ほかのプログラムが使っていないか、ブラウザの証明書マネージャーで開けるかを確かめてください。",
+            "look whether another program uses it, and whether the certificate manager of the browser opens it.",
+        ))
+        .with("said", said.clone()),
         Trouble::Refused(tool, said) => BackendError::new(
             code,
             Text::new(format!("NSS のツール {tool} が断りました({place}): {said}"), format!("the tool {tool} of NSS refused ({place}): {said}")),
         )
+        .cure(Text::new(
+            "NSS のメッセージの理由を確かめてください。同じことをブラウザの証明書マネージャーで試すと、分かりやすいことがあります。",
+            "see the reason that NSS gives; trying the same in the certificate manager of the browser may tell more.",
+        ))
         .with("said", said.clone()),
         Trouble::Io(reason) => BackendError::new(
             "STORE.UNREADABLE",

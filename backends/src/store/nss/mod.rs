@@ -171,6 +171,11 @@ impl NssStore {
         Ok(held)
     }
 
+    /// There is room for a journal and the new rows: on a full disk the tools say only that something went wrong.
+    fn room(&self) -> Result<(), BackendError> {
+        durable::probe(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))
+    }
+
     fn without_browser(&self) -> Result<(), BackendError> {
         browser::running(&self.folder).map_or(Ok(()), |running| Err(error::browser(&self.folder, &running)))
     }
@@ -233,7 +238,7 @@ impl StoreRead for NssStore {
     fn probe_writable(&self, call: &Call) -> Result<(), BackendError> {
         self.without_browser()?;
         self.change(call)?;
-        durable::probe(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))
+        self.room()
     }
 
     fn export(&self) -> Option<&dyn StoreExport> {
@@ -282,11 +287,21 @@ impl StoreTrust for NssStore {
         let _held = self.hold(call)?;
         let database = self.change(call)?;
         let before = database.trust(root).map_err(|reason| self.unread(&reason))?;
-        let nickname = nickname(&database.certificates().map_err(|reason| self.unread(&reason))?, &info);
+        let rows = database.certificates().map_err(|reason| self.unread(&reason))?;
+        let keys = database.keys().map_err(|reason| self.unread(&reason))?;
         drop(database);
+        self.room()?;
         let tools = Tools { folder: &self.folder, password: password.as_ref(), call };
-        tools.trust(root, &nickname, &Trusted { servers: true, ..before }.flags()).map_err(|trouble| self.refused("STORE.UNREADABLE", &trouble))?;
-        listed()?.ok_or_else(|| error::without_effect(&self.folder, "certutil"))
+        let flags = Trusted { servers: true, ..before }.flags();
+        let done = tools.trust(root, &nickname(&rows, &info), &flags).map_err(|trouble| self.refused("STORE.UNREADABLE", &trouble));
+        match (done, listed()?) {
+            (Ok(()), Some(cert)) => Ok(cert),
+            (done, _) => {
+                // The tool puts the certificate in before it asks for the password that its trust needs.
+                let _ = self.undo(&Call::unattached(), &[root.to_vec()], (&rows, &keys));
+                Err(done.err().unwrap_or_else(|| error::without_effect(&self.folder, "certutil")))
+            }
+        }
     }
 }
 
@@ -324,6 +339,7 @@ impl StoreWrite for NssStore {
             return Ok(cert);
         }
         let keys = self.change(call)?.keys().map_err(|reason| self.unread(&reason))?;
+        self.room()?;
         let rows = self.rows(call)?;
         let tools = Tools { folder: &self.folder, password: password.as_ref(), call };
         let done = tools.import(file.expose(), &passing).map_err(|trouble| self.refused("STORE.UNREADABLE", &trouble));

@@ -34,6 +34,10 @@ pub(super) enum Trouble {
     Absent(&'static str),
     /// The primary password is wrong, or there is one and none was given.
     BadPassword,
+    /// It opens the database for writing, whatever it is to do, and could not.
+    ReadOnly(&'static str),
+    /// It could not open the database: another program works in it, or it is damaged.
+    Unopened(&'static str, String),
     /// It took too long and was ended.
     Overrun(&'static str),
     /// What it said.
@@ -71,7 +75,11 @@ impl Tools<'_> {
         let id: String = key_id.iter().map(|byte| format!("%{byte:02x}")).collect();
         // By URI (RFC 7512): certificates of one subject share their nickname.
         let uri = format!("pkcs11:token={TOKEN};id={id};type=cert");
-        self.run("pk12util", vec!["-o".into(), file.path().into(), "-n".into(), uri.into(), "-w".into(), password.path().into()], "-k")?;
+        let target: [OsString; 2] = ["-o".into(), file.path().into()];
+        let what: [OsString; 2] = ["-n".into(), uri.into()];
+        // The certificates are left in the clear: 600,000 rounds less, here and there, for what is public.
+        let sealed: [OsString; 4] = ["-C".into(), "NONE".into(), "-w".into(), password.path().into()];
+        self.run("pk12util", target.into_iter().chain(what).chain(sealed).collect(), "-k")?;
         Ok(file.content()?)
     }
 
@@ -92,12 +100,7 @@ impl Tools<'_> {
         command.env("LC_ALL", "C.UTF-8").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let child = command.spawn().map_err(|error| if error.kind() == io::ErrorKind::NotFound { Trouble::Absent(tool) } else { Trouble::Io(error) })?;
         let (well, said) = self.attend(tool, child)?;
-        match well {
-            true => Ok(()),
-            // `SEC_ERROR_BAD_PASSWORD` also stands for a PKCS#12 password, but those are ours and right.
-            false if said.contains("SEC_ERROR_BAD_PASSWORD") => Err(Trouble::BadPassword),
-            false => Err(Trouble::Refused(tool, shortened(&said))),
-        }
+        if well { Ok(()) } else { Err(trouble(tool, &said)) }
     }
 
     /// Waits for the tool; whether it ended well, and what it said.
@@ -119,6 +122,20 @@ impl Tools<'_> {
             }
             thread::sleep(PAUSE);
         }
+    }
+}
+
+/// What a tool that failed meant by its words.
+fn trouble(tool: &'static str, said: &str) -> Trouble {
+    if said.contains("SEC_ERROR_BAD_PASSWORD") {
+        // It also stands for the password of a PKCS#12 file, but those here are ours and right.
+        Trouble::BadPassword
+    } else if said.contains("SEC_ERROR_READ_ONLY") {
+        Trouble::ReadOnly(tool)
+    } else if said.contains(": function failed: ") {
+        Trouble::Unopened(tool, shortened(said))
+    } else {
+        Trouble::Refused(tool, shortened(said))
     }
 }
 
