@@ -167,7 +167,7 @@ pub trait P12: Debug + Send + Sync {
     /// `CertInfo::holder` is `file:<sha256 of the file>`.
     ///
     /// # Errors
-    /// `P12.BAD_PASSWORD`, `P12.UNREADABLE`, `P12.NO_KEY`, `P12.MANY_KEYS`, `KEY.MISMATCH`, `KEY.UNUSABLE` (its kind or size),
-    /// `SECRET.UNFIT` (a password that PKCS#12 cannot have).
+    /// `P12.BAD_PASSWORD`, `P12.UNREADABLE`, `P12.UNSUPPORTED`, `P12.TOO_COSTLY`, `P12.NO_KEY`, `P12.MANY_KEYS`, `KEY.MISMATCH`,
+    /// `KEY.UNUSABLE` (its kind or size), `SECRET.UNFIT` (a password that PKCS#12 cannot have).
     fn open(&self, file: &Secret, password: &Secret) -> Result<OpenedP12, BackendError>;
 }
