@@ -191,3 +191,55 @@ impl Database {
 fn label(bytes: Vec<u8>) -> Option<String> {
     if bytes == EMPTY { None } else { String::from_utf8(bytes).ok().filter(|label| !label.is_empty()) }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    /// A database with the columns that are read here, as newer NSS has them, and one certificate.
+    fn database(folder: &Path, columns: &str) -> Connection {
+        let [certificates, keys] = FILES.map(|file| Connection::open(folder.join(file)).unwrap());
+        keys.execute_batch("CREATE TABLE nssPrivate (id PRIMARY KEY UNIQUE ON CONFLICT ABORT, a0, a102, a162)").unwrap();
+        let old = "ace536358, ace536359, ace53635a, ace53635b, ace5363b4";
+        certificates
+            .execute_batch(&format!("CREATE TABLE nssPublic (id PRIMARY KEY UNIQUE ON CONFLICT ABORT, a0, a3, a11, a81, a82, a102, {old} {columns})"))
+            .unwrap();
+        let sql = "INSERT INTO nssPublic (id, a0, a3, a11, a81, a82, a102) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)";
+        certificates.execute(sql, params![CERTIFICATE, b"R", b"der", b"issuer", b"serial", b"id"]).unwrap();
+        certificates
+    }
+
+    fn trusted(folder: &Path) -> String {
+        Database::look(folder, Duration::ZERO).unwrap().trust(b"der").unwrap().flags()
+    }
+
+    /// Rows as the tools of NSS 3.87 and 3.125 were seen to write them for one `certutil -A -t C,,`.
+    #[test]
+    fn trust_is_read_in_its_old_and_its_new_form_and_the_new_one_counts() {
+        let old = "INSERT INTO nssPublic (id, a0, a81, a82, ace536358, ace536359, ace53635a, ace53635b, ace5363b4) VALUES (2, ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)";
+        let (no, unset) = ([0xce_u8, 0x53, 0x43, 0x5b], [0xce_u8, 0x53, 0x43, 0x53]);
+        let old_row = params![OLD_TRUST, b"issuer", b"serial", OLD_ISSUER, no, unset, Sha1::digest(b"der").as_slice()];
+
+        let folder = tempfile::tempdir().unwrap();
+        let before = database(folder.path(), "");
+        assert_eq!(trusted(folder.path()), ",,");
+        before.execute(old, old_row).unwrap();
+        assert_eq!(trusted(folder.path()), "C,,");
+
+        let folder = tempfile::tempdir().unwrap();
+        let today = database(folder.path(), ", a62c, a62d, a62e, a62f, a635");
+        let new = "INSERT INTO nssPublic (id, a0, a81, a82, a62c, a62d, a62e, a62f, a635) VALUES (3, ?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)";
+        let verify = [0_u8, 0, 0, 4];
+        today.execute(new, params![NEW_TRUST, b"issuer", b"serial", verify, verify, NEW_ISSUER, Sha256::digest(b"der").as_slice()]).unwrap();
+        assert_eq!(trusted(folder.path()), ",C,");
+        today.execute(old, old_row).unwrap();
+        assert_eq!(trusted(folder.path()), ",C,", "the browser goes by the new one");
+
+        let mut database = Database::change(folder.path(), Duration::ZERO).unwrap();
+        database.delete(b"der").unwrap();
+        let left: i64 = today.query_row("SELECT count(*) FROM nssPublic", [], |row| row.get(0)).unwrap();
+        assert_eq!(left, 0, "trust goes with its certificate, in both forms");
+    }
+}

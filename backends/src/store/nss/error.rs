@@ -136,8 +136,8 @@ pub(super) fn browser(place: &Path, running: &Running) -> BackendError {
         ),
     )
     .cure(Text::new(
-        format!("{name} の画面をすべて閉じてから、kirikae resume を実行してください。"),
-        format!("close all windows of {name}, then run `kirikae resume`."),
+        format!("{name} の画面をすべて閉じてから、もう一度行ってください。途中で止まった実行は kirikae resume で続きます。"),
+        format!("close all windows of {name} and try again; a run that stopped halfway goes on with `kirikae resume`."),
     ))
     .with("browser", name)
 }
