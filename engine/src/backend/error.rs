@@ -114,7 +114,7 @@ pub const ERROR_CODES: &[CodeInfo] = &[
     code(
         "ATTEMPTS.NOT_COUNTED",
         Class::Human,
-        p("回数に限りのある値を、まだ数えられない", "tries are limited and cannot be counted yet"),
+        p("回数に限りのある値を、数えられない", "tries are limited and cannot be counted"),
         p(
             "この手順は手で行ってください。まちがえた回数を数えられない間は、kirikae は試しません。",
             "do this step by hand; kirikae does not try while it cannot count the failures.",
@@ -177,6 +177,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
             "前回の証明書を受け取った可能性があります。一覧で正しい行を確かめてください。",
             "the previous certificate may have been fetched; check the row in the list.",
         ),
+    ),
+    code(
+        "CERT.UNREADABLE",
+        Class::Permanent,
+        p("証明書として読めない", "not readable as a certificate"),
+        p("証明書のファイル(DER または PEM)か確かめてください。", "check that it is the file of a certificate, DER or PEM."),
     ),
     code(
         "CLOCK.WRONG",
@@ -568,6 +574,21 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Human,
         p("USBキーが2つ以上挿さっている", "several tokens are inserted"),
         p("使うものだけを挿してください。", "leave only the one to use."),
+    ),
+    code(
+        "TOKEN.NO_MODULE",
+        Class::Human,
+        p("USBキーのドライバーがない", "the token's driver is missing"),
+        p(
+            "USBキーやカードに付いてきたドライバーを入れ、サイトファイルの module を確かめてください。",
+            "install the driver that came with the token or card, and check `module` in the site file.",
+        ),
+    ),
+    code(
+        "TOKEN.SETTINGS",
+        Class::Human,
+        p("サイトファイルのUSBキーの書き方が違う", "the site file does not describe the token well"),
+        p("サイトファイルの backends の、token: のところを直してください。", "mend the `token:` entry under `backends` of the site file."),
     ),
     code(
         "TOKEN.WRONG",

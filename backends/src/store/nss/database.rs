@@ -220,7 +220,8 @@ mod tests {
     fn trust_is_read_in_its_old_and_its_new_form_and_the_new_one_counts() {
         let old = "INSERT INTO nssPublic (id, a0, a81, a82, ace536358, ace536359, ace53635a, ace53635b, ace5363b4) VALUES (2, ?1, ?2, ?3, ?4, ?5, ?6, ?6, ?7)";
         let (no, unset) = ([0xce_u8, 0x53, 0x43, 0x5b], [0xce_u8, 0x53, 0x43, 0x53]);
-        let old_row = params![OLD_TRUST, b"issuer", b"serial", OLD_ISSUER, no, unset, Sha1::digest(b"der").as_slice()];
+        let sha1 = Sha1::digest(b"der");
+        let old_row = params![OLD_TRUST, b"issuer", b"serial", OLD_ISSUER, no, unset, sha1.as_slice()];
 
         let folder = tempfile::tempdir().unwrap();
         let before = database(folder.path(), "");
