@@ -113,6 +113,10 @@ pub(crate) trait Portal: Send + Sync {
     fn issuer(&self) -> &Issuer;
     /// Whether its CA sends paper notices with a request ID and a reference ID.
     fn sends_notices(&self) -> bool;
+    /// A program on the terminal with which a person renews, by the name that manuals give it.
+    fn program(&self) -> Option<&str> {
+        None
+    }
     /// Whether a visit may begin with this request; every other one needs a session.
     fn begins(&self, incoming: &Incoming) -> bool;
     /// The paths of its pages.

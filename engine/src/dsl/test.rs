@@ -203,6 +203,8 @@ pub struct SimAnswer {
     pub fields: BTreeMap<String, String>,
     /// What was seen.
     pub evidence: Option<String>,
+    /// Certificates that the person's work leaves in stores, by role.
+    pub leaves: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
 }
 
 /// A secret kept from before.

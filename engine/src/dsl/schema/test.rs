@@ -120,8 +120,12 @@ fn answers() -> Json {
 }
 
 fn answer() -> Json {
-    let keys =
-        vec![("yes", help("はい、か、いいえ。", flag())), ("fields", help("質問の項目の値。", keyed(scalar()))), ("evidence", help("見たもの。", string()))];
+    let keys = vec![
+        ("yes", help("はい、か、いいえ。", flag())),
+        ("fields", help("質問の項目の値。", keyed(scalar()))),
+        ("evidence", help("見たもの。", string())),
+        ("leaves", help("人の作業で保管先に入る証明書。役割と、証明書の名前。", keyed(one_or_list(string())))),
+    ];
     let mut full = object(&[], keys);
     full["type"] = json!(["object", "string", "number", "boolean"]);
     full

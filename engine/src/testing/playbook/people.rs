@@ -1,12 +1,13 @@
 //! The people of a test: what they type and answer, in order.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use super::super::locked;
+use super::super::{FakeStore, locked};
 use crate::action::{Answer, Question};
 use crate::backend::BackendError;
 use crate::check::SecretDecl;
+use crate::dsl::CertInfo;
 use crate::dsl::test::SimAnswer;
 use crate::run::{Person, SecretSources};
 use crate::secret::Secret;
@@ -16,11 +17,25 @@ use crate::secret::Secret;
 pub(super) struct People {
     answers: BTreeMap<String, Vec<SimAnswer>>,
     given: Mutex<BTreeMap<String, usize>>,
+    stores: BTreeMap<String, Arc<FakeStore>>,
+    certs: BTreeMap<String, CertInfo>,
 }
 
 impl People {
-    pub(super) fn new(answers: BTreeMap<String, Vec<SimAnswer>>) -> Self {
-        Self { answers, given: Mutex::default() }
+    /// People of these answers, who work with these stores and certificates.
+    pub(super) fn new(answers: BTreeMap<String, Vec<SimAnswer>>, stores: BTreeMap<String, Arc<FakeStore>>, certs: BTreeMap<String, CertInfo>) -> Self {
+        Self { answers, given: Mutex::default(), stores, certs }
+    }
+
+    /// Does what an answer says was done, once.
+    fn work(&self, answer: &SimAnswer) {
+        for (store, name) in answer.leaves.iter().flat_map(|(role, names)| names.iter().map(move |name| (self.stores.get(&role.value), name))) {
+            if let (Some(store), Some(cert)) = (store, self.certs.get(&name.value))
+                && !store.thumbprints().contains(&cert.sha1)
+            {
+                store.put(cert.clone());
+            }
+        }
     }
 
     fn next(&self, name: &str) -> Option<&SimAnswer> {
@@ -42,6 +57,7 @@ impl People {
 impl Person for People {
     fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
         let answer = self.next(step)?;
+        self.work(answer);
         let example = |name: &str| question.fields.iter().find(|field| field.name == name)?.example.clone();
         let fields = question.fields.iter().filter_map(|field| {
             let given = answer.fields.get(&field.name).cloned().or_else(|| example(&field.name))?;

@@ -70,7 +70,8 @@ impl<'a> Scene<'a> {
     /// A scene whose state folder is `folder`, which must not be there yet.
     pub(super) fn new(checked: &'a Checked, situation: &'a Situation, issuer: Option<&str>, stage: &'a Stage, folder: PathBuf) -> Self {
         let world = SimWorld::new(situation, checked, issuer);
-        let people = People::new(situation.answers.iter().map(|(name, answers)| (name.clone(), answers.value.clone())).collect());
+        let answers = situation.answers.iter().map(|(name, answers)| (name.clone(), answers.value.clone())).collect();
+        let people = People::new(answers, world.stores.clone(), world.certs.clone());
         let faults = situation.faults.iter().filter_map(|fault| match &fault.value {
             SimFault::Before { at, code, times } => Some(Planned { step: at.value.clone(), code: code.value.clone(), when: When::Before, times: *times }),
             SimFault::After { at, code, times } => Some(Planned { step: at.value.clone(), code: code.value.clone(), when: When::After, times: *times }),
