@@ -179,6 +179,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         ),
     ),
     code(
+        "CERT.UNREADABLE",
+        Class::Permanent,
+        p("証明書として読めない", "not readable as a certificate"),
+        p("証明書のファイル(DER または PEM)か確かめてください。", "check that it is the file of a certificate, DER or PEM."),
+    ),
+    code(
         "CLOCK.WRONG",
         Class::Human,
         p("時計が合っていない", "the clock is wrong"),

@@ -142,7 +142,7 @@ impl<'a> Scene<'a> {
             backends: backends.reads(),
             secrets: &NoSecrets,
             blobs: &blobs,
-            committed: &|_| vec![],
+            committed: &|_, _| vec![],
             fresh_for: FRESH_FOR,
             tries: &NoLedger,
         };
