@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use kirikae_engine::action::registry;
-use kirikae_engine::check::check;
+use kirikae_engine::check::{Library, check};
 use kirikae_engine::dsl::Type;
 use kirikae_engine::testing::Shipped;
 
@@ -16,6 +16,11 @@ pub fn started_by_people() -> Vec<String> {
     let checked = Shipped.playbooks().into_iter().map(|source| check(&source, &Shipped, registry()).result.unwrap());
     let started = checked.filter(|checked| checked.inputs.iter().all(|input| !matches!(input.ty, Type::File | Type::Cert | Type::Proof | Type::BackupRef)));
     started.map(|checked| checked.id).collect()
+}
+
+/// Whether a playbook asks for secrets.
+pub fn asks_for_secrets(playbook: &str) -> bool {
+    !check(&Shipped.playbook(playbook).unwrap(), &Shipped, registry()).result.unwrap().secrets.is_empty()
 }
 
 /// Does in a fresh lab what gives this playbook something to do.

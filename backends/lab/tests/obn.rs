@@ -220,7 +220,7 @@ fn to_confirm(browser: &Browser, ids: [&str; 2]) -> Seen {
 fn ids_of_the_held_one(dir: &Path, lab: &Lab) -> [String; 2] {
     let text = std::fs::read_to_string(lab.site_path()).unwrap();
     let site = decode_site(&Source::new("site.yaml", text)).unwrap();
-    [site.inputs["revoked_request_id"].clone(), std::fs::read_to_string(dir.join("held-reference-id.txt")).unwrap()]
+    [site.inputs["revoked_request_id"].value.clone(), std::fs::read_to_string(dir.join("held-reference-id.txt")).unwrap()]
 }
 
 #[test]

@@ -33,6 +33,7 @@ const BUILT_IN: &[(&str, &str)] = built_in!(
     "obn/obtain.yaml",
     "obn/prepare.yaml",
     "obn/renew-web.yaml",
+    "obn/revoke.yaml",
     "obn/select-client-cert.yaml",
     "obn/verify.yaml",
     "portals/obn.yaml",

@@ -579,7 +579,8 @@ impl<'a> Walk<'a> {
 }
 
 /// Codes of looks that did not get an answer, as against an answer that stops the procedure.
-const UNREADABLE: &[&str] = &["STORE.UNREADABLE", "STORE.LOCKED", "FOLDER.ABSENT", "TOKEN.ABSENT", "BACKEND.MISSING", "VAULT.UNREADABLE", "NET.UNTRUSTED"];
+const UNREADABLE: &[&str] =
+    &["STORE.UNREADABLE", "STORE.LOCKED", "FOLDER.ABSENT", "TOKEN.ABSENT", "TOKEN.NO_MODULE", "BACKEND.MISSING", "VAULT.UNREADABLE", "NET.UNTRUSTED"];
 
 fn is_leftover(found: &CertInfo, other: &CertInfo, now: Timestamp) -> bool {
     other.subject_dn == found.subject_dn && other.not_after < found.not_after && other.not_after > now
