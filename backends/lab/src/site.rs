@@ -82,6 +82,8 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
         // The first that is in no list is the one in the store.
         if let Some(held) = desk.state.held.issuances.iter().find(|issuance| issuance.program == *id && !issuance.listed) {
             inputs.insert("revoked_request_id", held.request_id.clone());
+            inputs.insert("revoke_reason", "lost_notice".to_owned());
+            inputs.insert("applicant_mail", "uketsuke@example.jp".to_owned());
             let _ = writeln!(secret_lines, "  {id}/revoke.reference_id: {{ file: ./{HELD_REFERENCE} }}");
         }
         for playbook in ["renew-web", "obtain", "renew-mpki", "backup-export"] {

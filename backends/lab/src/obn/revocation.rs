@@ -43,7 +43,9 @@ impl Obn {
         match visit.desk.with_ids(program, &request_id, &reference_id) {
             Some(issuance) if issuance.owner == client.about.subject || of_client(&issuance.serial) => {
                 visit.desk.revoke(program, Operation::Revoke, &issuance.about(), visit.now)?;
-                Ok(Answer::page(Page::titled("送信完了").says("失効申請を受け付けました。").says("承認されると、入力されたメールアドレスに失効完了をご連絡します。")))
+                Ok(Answer::page(
+                    Page::titled("送信完了").says("失効申請を受け付けました。").says("承認されると、入力されたメールアドレスに失効完了をご連絡します。"),
+                ))
             }
             _ => Ok(Answer::page(Page::titled("入力エラー").says("リクエストIDまたはリファレンスIDが正しくありません。"))),
         }
