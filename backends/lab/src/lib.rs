@@ -106,8 +106,8 @@ impl Lab {
     /// # Errors
     /// `LAB.FILE`, `LAB.STORE`, `LAB.CRYPTO`.
     pub fn work(&self, place: &str) -> Result<bool, LabError> {
-        let names = |portal: &&Box<dyn Portal>| portal.program().is_some_and(|program| place.contains(program));
-        let Some(portal) = self.service.portals.iter().find(names) else { return Ok(false) };
+        let portals = &self.service.portals;
+        let Some(portal) = portals.iter().find(|portal| portal.program().is_some_and(|program| place.contains(program))) else { return Ok(false) };
         let mut changing = self.service.lock();
         site::renew_on_terminal(&self.dir, portal.as_ref(), &mut changing.desk, self.service.clock.now())?;
         Ok(true)

@@ -131,8 +131,17 @@ fn the_folder_holds_a_site_that_can_be_read_and_everything_it_names() {
     assert_eq!(site.inputs["medical_code"].value, "0110119153");
     assert_eq!(site.portals["obn"].base.as_deref(), Some(format!("https://127.0.0.1:{}", lab.port()).as_str()));
     assert_eq!(site.backends.keys().collect::<Vec<_>>(), ["backup", "inbox", "personal"]);
-    let names =
-        ["backup-file.p12_password", "delete-old.p12_password", "install.p12_password", "obtain.p12_password", "obtain.reference_id", "renew-web.p12_password"];
+    let names = [
+        "backup-export.p12_password",
+        "backup-file.p12_password",
+        "delete-old.p12_password",
+        "install.p12_password",
+        "obtain.p12_password",
+        "obtain.reference_id",
+        "renew-mpki.p12_password",
+        "renew-web.p12_password",
+        "revoke.reference_id",
+    ];
     assert_eq!(site.secrets.keys().cloned().collect::<Vec<_>>(), names.map(|name| format!("obn/{name}")));
     assert_eq!(std::fs::read_to_string(dir.join("port")).unwrap(), lab.port().to_string());
     let held = store(dir).list(&Call::unattached()).unwrap();
