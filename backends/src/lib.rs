@@ -7,6 +7,7 @@
 
 pub mod ca;
 pub mod folder;
+pub mod host;
 pub mod notify;
 pub mod store;
 pub mod token;

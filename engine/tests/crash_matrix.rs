@@ -4,14 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kirikae_engine::action::registry;
+use kirikae_engine::action::{Answer, Effect, Question, registry};
 use kirikae_engine::backend::profile::ObserveBy;
 use kirikae_engine::check::{Checked, What, check};
 use kirikae_engine::clock::Clock;
 use kirikae_engine::dsl::Type;
 use kirikae_engine::journal::Journal;
-use kirikae_engine::run::{Doing, Phase, RunEnd, RunError, State};
-use kirikae_engine::testing::{CrashCase, Desk, Drive, Shipped, Willing, certificate, crash_matrix, planned, situations};
+use kirikae_engine::run::{Doing, Person, Phase, RunEnd, RunError, State};
+use kirikae_engine::testing::{CrashCase, Desk, Drive, Shipped, Willing, World, certificate, crash_matrix, planned, situations};
 use tempfile::TempDir;
 
 const RUN: &str = "20261123-abcdef";
@@ -50,7 +50,21 @@ fn is_out_of_sight(checked: &Checked, step: &str) -> bool {
     let Some(What::Action(action)) = checked.steps.iter().find(|known| known.address == step).map(|step| &step.what) else { return false };
     let profile = action.portal.as_ref().and_then(|role| checked.profiles.get(role));
     let spec = profile.and_then(|profile| profile.operations.get(&action.manifest.operation?));
-    action.manifest.person || spec.is_some_and(|spec| spec.observe == ObserveBy::Nothing)
+    let irreversible = action.manifest.effect == Effect::Irreversible;
+    action.manifest.person || irreversible && spec.is_some_and(|spec| spec.observe == ObserveBy::Nothing)
+}
+
+/// Says yes to everything, and does what is asked of them with the MPKI client: the renewed certificate lies in the store.
+struct AtWork<'a>(&'a World);
+
+impl Person for AtWork<'_> {
+    fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
+        let with_client = question.place.as_ref().is_some_and(|place| place.ja.contains("MPKI クライアント"));
+        if with_client && self.0.store.certs().len() == 1 {
+            self.0.store.put(certificate("0110119153", 9, "2026-11-22", "2030-02-22"));
+        }
+        Willing.answer(step, question).map(|answer| Answer { at: self.0.clock.now(), ..answer })
+    }
 }
 
 struct Clinic {
@@ -88,7 +102,7 @@ impl CrashCase for Case {
     fn process(&self, clinic: &Clinic, journal: &mut Journal) -> Result<State, RunError> {
         let Desk { world, checked, site, scope, set } = &clinic.desk;
         let backends = world.backends();
-        let drive = Drive { site, backends: &backends, clock: &*world.clock, pauser: &*world.clock, person: &Willing };
+        let drive = Drive { site, backends: &backends, clock: &*world.clock, pauser: &*world.clock, person: &AtWork(world) };
         let known = !journal.runs().unwrap().is_empty();
         let end = if known {
             drive.resume(journal, RUN)

@@ -16,6 +16,7 @@ mod server;
 mod service;
 mod site;
 mod state;
+mod terminal;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -34,6 +35,7 @@ pub use error::LabError;
 pub use faults::{Fault, FaultKind};
 pub use html::HtmlVariant;
 pub use pki::practice_root_fingerprints;
+pub use terminal::Terminal;
 
 use desk::Desk;
 use effects::Effects;

@@ -161,7 +161,7 @@ pub struct OpenedP12 {
     pub others: Vec<StoredCert>,
 }
 
-/// Opening files of certificates off-line. Costs no attempts anywhere.
+/// What needs a library of public-key formats, off-line: files of certificates, signatures. Costs no attempts anywhere.
 pub trait P12: Debug + Send + Sync {
     /// Opens a file, finds its one key and the certificate that matches it, and checks that they belong together.
     /// `CertInfo::holder` is `file:<sha256 of the file>`.
@@ -175,4 +175,9 @@ pub trait P12: Debug + Send + Sync {
     /// # Errors
     /// `CERT.UNREADABLE`.
     fn certificates(&self, file: &Secret) -> Result<Vec<StoredCert>, BackendError>;
+    /// Verifies a signature as [`Signer::sign`] gives it with the public key of a certificate (DER).
+    ///
+    /// # Errors
+    /// `KEY.MISMATCH`.
+    fn verify(&self, certificate: &[u8], scheme: u16, message: &[u8], signature: &[u8]) -> Result<(), BackendError>;
 }

@@ -198,8 +198,8 @@ impl Names<'_> {
     }
 
     fn file(&mut self, situation: &Situation, file: &SimFile) {
-        if let SimFile::P12 { cert, .. } = file {
-            self.cert(situation, cert, false);
+        if let SimFile::P12 { cert, chain, .. } = file {
+            chain.iter().chain([cert]).for_each(|name| self.cert(situation, name, false));
         }
     }
 

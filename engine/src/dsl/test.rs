@@ -155,6 +155,8 @@ pub enum SimFile {
         cert: Spanned<String>,
         /// Its password.
         password: String,
+        /// Names of the certificates that come with it.
+        chain: Vec<Spanned<String>>,
     },
     /// Something else.
     Text(String),

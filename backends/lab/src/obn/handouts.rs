@@ -1,11 +1,12 @@
 //! What the sites for the root certificate (manual 5.3.1) and for the MPKI client (1.5) hand out.
 //!
-//! May use: the practice root, the page model. Must not: know the desk.
+//! May use: the practice root, practice installers, the page model. Must not: know the desk.
 
 use crate::LabError;
 use crate::html::{Block, Page};
 use crate::pki::{SITE_ROOT, certificate_der};
 use crate::portal::Answer;
+use crate::terminal::installer;
 
 /// The root certificate: a file at once.
 pub(super) const ROOT: &str = "/p/cert";
@@ -17,9 +18,6 @@ pub(super) const INSTALLER: &str = "/p/s/installer";
 /// Their paths.
 pub(super) const PATHS: [&str; 3] = [ROOT, CLIENT, INSTALLER];
 
-/// How an MSI begins: an OLE compound file ([MS-CFB] 2.2).
-const MSI: [u8; 8] = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
-
 /// Answers a request for one of them; `None` for other paths.
 pub(super) fn answer(path: &str) -> Result<Option<Answer>, LabError> {
     Ok(match path {
@@ -28,7 +26,7 @@ pub(super) fn answer(path: &str) -> Result<Option<Answer>, LabError> {
             let page = Page::titled("MPKI クライアント取得用サイト").says("MPKI クライアントのインストーラーをダウンロードします。");
             Some(Answer::page(page.with(Block::Link("ダウンロード".into(), INSTALLER.into()))))
         }
-        INSTALLER => Some(Answer::File("CybertrustManagedPKIClient.msi".into(), [&MSI[..], b"KIRIKAE PRACTICE: no program"].concat())),
+        INSTALLER => Some(Answer::File("CybertrustManagedPKIClient.msi".into(), installer("Cybertrust Managed PKI Client"))),
         _ => None,
     })
 }

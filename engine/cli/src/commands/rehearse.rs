@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -11,7 +12,7 @@ use kirikae_engine::check::{Checked, Library};
 use kirikae_engine::plan::LookScope;
 use kirikae_engine::run::{Doing, Granted, MissingInputs, ParkCause, Person, Phase, State, store_closure};
 use kirikae_engine::text::{Lang, Text};
-use kirikae_lab::{Fault, HtmlVariant, Lab, LabOptions};
+use kirikae_lab::{Fault, HtmlVariant, Lab, LabOptions, Terminal};
 
 use super::apply::{approval_events, program, started};
 use super::carry::{Shortened, Surroundings, begin, on_ctrl_c, report, resume};
@@ -102,6 +103,8 @@ fn rehearse(globals: &Globals, args: &Args, lab: &Lab) -> Result<u8, Failure> {
     let mut journal = state::open(&folder)?;
     let mut job = Job::prepare(globals, &folder, &args.playbook, &args.given, MissingInputs::UseExamples)?;
     job.sources = job.sources.otherwise(Otherwise::Practise);
+    job.backends.practice = true;
+    job.backends.host = Arc::new(Terminal::default());
     let plan = job.plan(LookScope::Local, Some(&journal));
     if globals.format == Format::Text {
         render::out(&render::plan::text(&plan, &job.checked, &job.open.site, &job.library, lang));

@@ -95,13 +95,17 @@ fn token() -> Json {
 }
 
 fn file() -> Json {
-    let p12 = object(&["cert", "password"], vec![("cert", help("中の証明書の名前。", string())), ("password", help("ファイルのパスワード。", scalar()))]);
+    let chain = help("一緒に入っている証明書の名前。", one_or_list(string()));
+    let p12 = object(
+        &["cert", "password"],
+        vec![("cert", help("中の証明書の名前。", string())), ("password", help("ファイルのパスワード。", scalar())), ("chain", chain)],
+    );
     json!({ "anyOf": [p12, object(&["text"], vec![("text", help("ファイルの文字。", string()))])] })
 }
 
 fn input() -> Json {
     let cert = object(&["cert"], vec![("cert", string())]);
-    let file = object(&["cert", "password"], vec![("name", string()), ("cert", string()), ("password", scalar())]);
+    let file = object(&["cert", "password"], vec![("name", string()), ("cert", string()), ("password", scalar()), ("chain", one_or_list(string()))]);
     let text = object(&["text"], vec![("name", string()), ("text", string())]);
     json!({ "anyOf": [scalar(), cert, file, text] })
 }

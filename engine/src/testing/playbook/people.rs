@@ -3,28 +3,31 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::super::{FakeStore, locked};
+use super::super::{FakeStore, FixedClock, locked};
+use super::world::SimWorld;
 use crate::action::{Answer, Question};
 use crate::backend::BackendError;
 use crate::check::SecretDecl;
+use crate::clock::Clock;
 use crate::dsl::CertInfo;
 use crate::dsl::test::SimAnswer;
 use crate::run::{Person, SecretSources};
 use crate::secret::Secret;
 
 /// Answers by secret or step; the last of several is given again and again. Who is not mentioned is not there.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct People {
     answers: BTreeMap<String, Vec<SimAnswer>>,
     given: Mutex<BTreeMap<String, usize>>,
     stores: BTreeMap<String, Arc<FakeStore>>,
     certs: BTreeMap<String, CertInfo>,
+    clock: Arc<FixedClock>,
 }
 
 impl People {
-    /// People of these answers, who work with these stores and certificates.
-    pub(super) fn new(answers: BTreeMap<String, Vec<SimAnswer>>, stores: BTreeMap<String, Arc<FakeStore>>, certs: BTreeMap<String, CertInfo>) -> Self {
-        Self { answers, given: Mutex::default(), stores, certs }
+    /// People of these answers, who live in this world.
+    pub(super) fn new(answers: BTreeMap<String, Vec<SimAnswer>>, world: &SimWorld) -> Self {
+        Self { answers, given: Mutex::default(), stores: world.stores.clone(), certs: world.certs.clone(), clock: world.clock.clone() }
     }
 
     /// Does what an answer says was done, once.
@@ -79,7 +82,7 @@ impl Person for People {
             evidence: answer.evidence.clone().or_else(|| question.evidence.then(|| "画面で見ました".to_owned())),
             account: by.clone(),
             by,
-            at: jiff::Timestamp::UNIX_EPOCH,
+            at: self.clock.now(),
             ..Answer::default()
         })
     }

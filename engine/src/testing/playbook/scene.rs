@@ -16,7 +16,7 @@ use super::people::People;
 use super::sealed::sealed;
 use super::stage::{Planned, Stage, When};
 use super::world::SimWorld;
-use crate::action::{Answer, Blobs, registry};
+use crate::action::{Answer, Blobs, Effect, registry};
 use crate::backend::profile::ObserveBy;
 use crate::backend::{BackendError, BackendSet, CaRead, CancelToken};
 use crate::check::{Checked, InputDecl};
@@ -72,7 +72,7 @@ impl<'a> Scene<'a> {
     pub(super) fn new(checked: &'a Checked, situation: &'a Situation, issuer: Option<&str>, stage: &'a Stage, folder: PathBuf) -> Self {
         let world = SimWorld::new(situation, checked, issuer);
         let answers = situation.answers.iter().map(|(name, answers)| (name.clone(), answers.value.clone())).collect();
-        let people = People::new(answers, world.stores.clone(), world.certs.clone());
+        let people = People::new(answers, &world);
         let faults = situation.faults.iter().filter_map(|fault| match &fault.value {
             SimFault::Before { at, code, times } => Some(Planned { step: at.value.clone(), code: code.value.clone(), when: When::Before, times: *times }),
             SimFault::After { at, code, times } => Some(Planned { step: at.value.clone(), code: code.value.clone(), when: When::After, times: *times }),
@@ -283,7 +283,7 @@ impl<'a> Scene<'a> {
         }
         let (portal, operation) = (self.world.portals.get(action.portal.as_deref()?)?, action.manifest.operation?);
         let spec = CaRead::profile(&**portal).operations.get(&operation)?;
-        (spec.observe == ObserveBy::Nothing).then(|| portal.calls(operation) > 0)
+        (action.manifest.effect == Effect::Irreversible && spec.observe == ObserveBy::Nothing).then(|| portal.calls(operation) > 0)
     }
 
     fn context<'c>(&'c self, program: &'c Program, backends: &'c BackendSet) -> RunContext<'c> {
