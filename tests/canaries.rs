@@ -136,7 +136,8 @@ fn no_secret_is_left_behind_said_or_shown_on_any_playbook() {
         }
         if asks_for_secrets(&playbook) {
             let seen = fs::read_to_string(lab.path("seen")).unwrap();
-            assert!(seen.contains("PATH=") && seen.contains(&playbook), "{playbook}: the children looked: {seen}");
+            // What is asked for only after a person's answer is asked for by `resume`.
+            assert!(seen.contains("PATH=") && (seen.contains(&playbook) || seen.contains("\nresume\n")), "{playbook}: the children looked: {seen}");
         }
         assert!(canaries.len() >= 4, "{playbook}: the vault and the sources have something to hide");
     }

@@ -15,10 +15,15 @@ const BEFORE: [(&str, &str); 1] = [("obn/delete-old", "obn/install")];
 const REHEARSED_ONLY: [&str; 1] = ["obn/root-install"];
 
 /// The ids of those that a person starts: they ask for nothing that only another playbook can give.
-pub fn started_by_people() -> Vec<String> {
+pub fn rehearsed() -> Vec<String> {
     let checked = Shipped.playbooks().into_iter().map(|source| check(&source, &Shipped, registry()).result.unwrap());
     let started = checked.filter(|checked| checked.inputs.iter().all(|input| !matches!(input.ty, Type::File | Type::Cert | Type::Proof | Type::BackupRef)));
-    started.map(|checked| checked.id).filter(|id| !REHEARSED_ONLY.contains(&id.as_str())).collect()
+    started.map(|checked| checked.id).collect()
+}
+
+/// Those of them that can be carried out against a lab.
+pub fn started_by_people() -> Vec<String> {
+    rehearsed().into_iter().filter(|id| !REHEARSED_ONLY.contains(&id.as_str())).collect()
 }
 
 /// Whether a playbook asks for secrets.

@@ -408,7 +408,10 @@ impl FakePortal {
     }
 
     fn file(&self, cert: &CertInfo, fault: Option<Fault>, request: &Request) -> Gives {
-        let password = request.secret.get("password").and_then(|password| password.expose_text().map(str::to_owned)).expect("a password");
+        let Some(password) = request.secret.get("password").and_then(|password| password.expose_text().map(str::to_owned)) else {
+            // The certificate alone, for who has the key.
+            return Gives { file: Some((format!("{}.cer", cert.serial), self.p12.make_certificate(cert))), ..Gives::default() };
+        };
         let content = match fault.or_else(|| self.next_download()) {
             Some(Fault::HtmlFile) => Secret::text("<html><title>エラー</title></html>"),
             Some(Fault::WrongPasswordFile) => self.p12.make("0000", cert, &[]),
