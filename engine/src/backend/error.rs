@@ -572,6 +572,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("サイトの一覧を見て、kirikae answer で答えてください。", "look at the site's list and answer with `kirikae answer`."),
     ),
     code(
+        "STORE.BAD_PASSWORD",
+        Class::Human,
+        p("保管先のパスワードが違う", "the store's password is wrong"),
+        p(
+            "サイトファイルでこの保管先の password を確かめてから、kirikae resume を実行してください。何回まちがえてもロックされません。",
+            "check the `password` of this store in the site file, then run `kirikae resume`; no number of failures locks it.",
+        ),
+    ),
+    code(
         "STORE.LOCKED",
         Class::Transient,
         p("ほかのプログラムが保管先を使っている", "another program holds the store"),

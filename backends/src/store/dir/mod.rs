@@ -27,7 +27,7 @@ use kirikae_engine::secret::Secret;
 use sha2::{Digest, Sha256};
 
 use self::entry::Entry;
-use self::lock::LockFile;
+use super::exclusive::Exclusive;
 use super::p12::{self, Credential};
 use super::signer::{SoftSigner, key_belongs, prove};
 use crate::folder::durable;
@@ -221,7 +221,7 @@ impl StoreWrite for DirStore {
         self.files()?;
         let password = (self.password)()?;
 
-        let _lock = LockFile::take(&self.folder, call)?;
+        let _lock = lock::take(&self.folder, call)?;
         durable::sweep(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
         if let Some(stored) = self.whole(&name, &leaf.der, &password) {
             // Whoever wrote it may have been killed before its names were on the disk.
@@ -249,7 +249,7 @@ impl StoreWrite for DirStore {
     }
 
     fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError> {
-        Ok(Box::new(LockedDir { store: self, call: call.clone(), _lock: LockFile::take(&self.folder, call)? }))
+        Ok(Box::new(LockedDir { store: self, call: call.clone(), _lock: lock::take(&self.folder, call)? }))
     }
 }
 
@@ -257,7 +257,7 @@ impl StoreWrite for DirStore {
 struct LockedDir<'a> {
     store: &'a DirStore,
     call: Call,
-    _lock: LockFile,
+    _lock: Exclusive,
 }
 
 impl StoreLock for LockedDir<'_> {
