@@ -17,8 +17,10 @@ mod server;
 mod service;
 mod site;
 mod state;
+mod terminal;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -34,6 +36,7 @@ pub use error::LabError;
 pub use faults::{Fault, FaultKind};
 pub use html::HtmlVariant;
 pub use pki::practice_root_fingerprints;
+pub use terminal::Terminal;
 
 use desk::Desk;
 use effects::Effects;
@@ -77,10 +80,10 @@ impl LabOptions {
 }
 
 /// A lab that is running. It ends when this is dropped.
-#[derive(Debug)]
 pub struct Lab {
     port: u16,
     dir: PathBuf,
+    service: Arc<Service>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -99,6 +102,19 @@ impl Lab {
     /// The log of what the portals did.
     pub fn effects_path(&self) -> PathBuf {
         self.dir.join("effects.jsonl")
+    }
+
+    /// Does with a program on the terminal what a person does who was told to work there (the MPKI client: renews the certificate in the
+    /// store). `false`: `place` names no program that the lab has.
+    ///
+    /// # Errors
+    /// `LAB.FILE`, `LAB.STORE`, `LAB.CRYPTO`.
+    pub fn work(&self, place: &str) -> Result<bool, LabError> {
+        let portals = &self.service.portals;
+        let Some(portal) = portals.iter().find(|portal| portal.program().is_some_and(|program| place.contains(program))) else { return Ok(false) };
+        let mut changing = self.service.lock();
+        site::renew_on_terminal(&self.dir, portal.as_ref(), &mut changing.desk, self.service.clock.now())?;
+        Ok(true)
     }
 
     /// Stops serving and waits until the port is free.
@@ -129,6 +145,12 @@ impl Lab {
     }
 }
 
+impl fmt::Debug for Lab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lab({}, port {})", self.dir.display(), self.port)
+    }
+}
+
 impl Drop for Lab {
     fn drop(&mut self) {
         self.end();
@@ -156,12 +178,12 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     let tls = pki::tls_config(&portals.iter().map(|portal| portal.issuer()).collect::<Vec<_>>())?;
     let changing = Mutex::new(Changing { desk, sessions: HashMap::new() });
     let pace = Pace::of(pace);
-    let service = Service { portals, faults, html, pace, clock, changing };
+    let service = Arc::new(Service { portals, faults, html, pace, clock, changing });
     let (stop, stopped) = watch::channel(false);
-    let thread = server::run(listener, tls, Arc::new(service), stopped)?;
+    let thread = server::run(listener, tls, service.clone(), stopped)?;
     let told = dir.join("port");
     fs::write(&told, port.to_string()).map_err(|error| LabError::file(&told, &error))?;
-    Ok(Lab { port, dir, stop, thread: Some(thread) })
+    Ok(Lab { port, dir, service, stop, thread: Some(thread) })
 }
 
 fn portal_of(profile: Profile) -> Result<Box<dyn Portal>, LabError> {

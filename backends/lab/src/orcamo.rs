@@ -73,6 +73,7 @@ impl Orcamo {
             operation: Operation::Renew,
             issuer: &self.issuer,
             subject: old.subject.clone(),
+            public: None,
             replaces: Some(old.serial.clone()),
             takes: std::time::Duration::ZERO,
             listed: true,
