@@ -1,4 +1,4 @@
-//! A file that was just received and is what it should be: a PKCS#12 that opens with its password, a certificate, a program; else
+//! A file that was just received and is what it should be: a PKCS#12 that opens with its password, a root certificate, a program; else
 //! it is no output.
 
 use super::{Inputs, Outputs, ReadCx, WriteCx, portal};
@@ -15,7 +15,7 @@ const PASSWORD: &str = "password";
 ///
 /// # Errors
 /// Of the operation; `PORTAL.FILE_BAD` unless it gave a whole PKCS#12 that opens with the password that was typed or
-/// shown, if there is one; or, where there is none, a certificate.
+/// shown, if there is one.
 pub(super) fn receive(cx: &WriteCx<'_>, inputs: &Inputs, operation: Operation) -> Result<Progress<Outputs>, BackendError> {
     let gives = match portal::send(cx, inputs, operation)? {
         Progress::Done(gives) => gives,
@@ -105,10 +105,6 @@ fn no_file() -> BackendError {
 fn check(cx: &ReadCx<'_>, inputs: &Inputs, gives: &Gives) -> Result<FileRef, BackendError> {
     let (name, content) = gives.file.as_ref().ok_or_else(no_file)?;
     if !is_whole_pkcs12(content.expose()) {
-        // A certificate alone, for a key that was made here.
-        if password(cx, inputs, gives)?.is_none() && cx.backends.p12().certificates(content).is_ok_and(|found| !found.is_empty()) {
-            return cx.blobs.keep(name, content, false);
-        }
         let bytes = content.expose().len();
         return Err(bad(
             format!("受け取ったもの({bytes}バイト)は証明書ファイル(PKCS#12)ではないか、途中で切れています。"),
