@@ -51,6 +51,8 @@ pub use restore::{Backup, Holds, Keys, Opened, Present, backups, bring_back, ope
 pub use retention::{Retention, SiteNeeds, Standing};
 pub use retry::{longest_wait, wait};
 #[cfg(any(test, feature = "testing"))]
+pub(crate) use ledger::{Known, Try};
+#[cfg(any(test, feature = "testing"))]
 pub(crate) use secrets::shown_secret;
 pub use secrets::{DryRunSecrets, NoSecrets, RunSecrets, SecretSources, escrowed, keep_shown};
 pub use state::{Doing, Ended, Outcome, Phase, State, StateVersion, StepState, UncertainStep, apply};
