@@ -17,7 +17,8 @@ use support::{Lab, said};
 /// Long enough for a busy machine; a test that fails takes it.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const SOURCES: &str = "kirikae: sources/1\nsources:\n  sample:\n    title: 見本\n    edition: \"1\"\n    standing: official\n    sections: { \"1\": ログイン, \"2\": 一覧 }\n";
+const SOURCES: &str =
+    "kirikae: sources/1\nsources:\n  sample:\n    title: 見本\n    edition: \"1\"\n    standing: official\n    sections: { \"1\": ログイン, \"2\": 一覧 }\n";
 
 const LOGIN: &str = r#"kirikae: playbook/1
 id: sample/login
@@ -112,7 +113,9 @@ fn files_below(folder: &Path) -> Vec<Vec<u8>> {
 fn a_sign_in_by_hand_shows_the_value_once_is_counted_and_its_good_end_ends_the_count() {
     let Some(script) = program("script") else { return };
     let shelf = tempfile::tempdir().unwrap();
-    for (name, text) in [("sources.yaml", SOURCES), ("portals/sample.yaml", include_str!("../backends/lab/tests/sample/portal.yaml")), ("sample/login.yaml", LOGIN)] {
+    for (name, text) in
+        [("sources.yaml", SOURCES), ("portals/sample.yaml", include_str!("../backends/lab/tests/sample/portal.yaml")), ("sample/login.yaml", LOGIN)]
+    {
         let path = shelf.path().join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();

@@ -8,12 +8,12 @@ use jiff::Timestamp;
 
 use super::faults::Harm;
 use super::ground::Ground;
-use super::people::{is_willing, word};
+use super::people::word;
 use super::portal::{Listed, SimPortal, shown};
 use super::process::Process;
 use crate::action::{Answer, Inputs, Question, Secrets};
 use crate::backend::profile::Operation;
-use crate::backend::{EntryInfo, IdempotencyKey, Request, Vault};
+use crate::backend::{EntryInfo, IdempotencyKey, Request};
 use crate::clock::Clock;
 use crate::dsl::CertInfo;
 use crate::run::shown_secret;
@@ -23,7 +23,7 @@ use crate::secret::{Secret, SecretRef};
 pub(super) fn by_hand(process: &Process<'_>, step: &str, question: &Question) -> Answer {
     let ground = process.site.ground;
     let Some((hands, operation)) = hands(process, step, question) else { return word(ground, question, false) };
-    if !is_willing(ground, step) {
+    if ground.harmed(Harm::No) {
         return word(ground, question, false);
     }
     match operation {

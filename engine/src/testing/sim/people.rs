@@ -64,17 +64,18 @@ pub(super) fn says(process: &Process<'_>, step: &str, question: &Question) -> An
     let number = known.map_or(0, |known| known.trying.as_ref().map_or(u64::from(known.attempt), |counted| counted.seq));
     let tries = known.is_some_and(|known| known.trying.is_some());
     let at_pages = !question.moves.is_empty();
+    let asked = known.and_then(|known| known.asked);
     if at_pages && !question.acts {
-        return by_hand(process, step, question);
+        return Answer { asked, ..by_hand(process, step, question) };
     }
     if !question.acts && !tries {
-        return word(ground, question, is_willing(ground, step));
+        return Answer { asked, ..word(ground, question, is_willing(ground, step)) };
     }
     let answer = ground.word_for(&process.run, step, number, || if at_pages { by_hand(process, step, question) } else { does(process, step, question) });
-    Answer { at: ground.now(), ..answer }
+    Answer { at: ground.now(), asked, ..answer }
 }
 
-pub(super) fn is_willing(ground: &Ground, step: &str) -> bool {
+fn is_willing(ground: &Ground, step: &str) -> bool {
     ground.asked(step) <= PATIENCE && !ground.harmed(Harm::No)
 }
 
@@ -127,11 +128,12 @@ pub(super) fn word(ground: &Ground, question: &Question, yes: bool) -> Answer {
         problem: None,
         rows: None,
         files: vec![],
+        asked: None,
     }
 }
 
 /// What somebody says who looked at the portal's list, or telephoned.
 pub(super) fn found_out(ground: &Ground, fields: BTreeMap<String, String>) -> Answer {
     let name = "院長".to_owned();
-    Answer { yes: true, fields, evidence: None, by: name.clone(), account: name, at: ground.now(), problem: None, rows: None, files: vec![] }
+    Answer { yes: true, fields, evidence: None, by: name.clone(), account: name, at: ground.now(), problem: None, rows: None, files: vec![], asked: None }
 }

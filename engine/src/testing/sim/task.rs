@@ -66,10 +66,12 @@ impl Task {
     }
 
     /// The question that the action was left with, else what it came to.
-    fn asked_or(self, otherwise: impl FnOnce(Self) -> Option<Self>) -> Option<Self> {
+    /// `ahead`: how far the time of the run is before the clock; `look`: which look at its effect asks.
+    fn asked_or(self, (ahead, look): (SignedDuration, Option<u32>), otherwise: impl FnOnce(Self) -> Option<Self>) -> Option<Self> {
         match self.sessions.asked() {
-            Some(question) => {
-                let body = EventBody::HumanAsked { step: self.step.clone(), question, attempt: Some(self.attempt) };
+            Some(mut question) => {
+                question.until = question.until.and_then(|until| until.checked_add(ahead).ok());
+                let body = EventBody::HumanAsked { step: self.step.clone(), question, attempt: Some(self.attempt), look };
                 self.then(Stage::Deliver(body))
             }
             None => otherwise(self),
@@ -132,6 +134,16 @@ impl Process<'_> {
         }
     }
 
+    /// How far the time of the run is before the clock, and the number of the look that asks.
+    fn asking(&self, step: &str) -> (SignedDuration, Option<u32>) {
+        let look = match self.state.step(step).map(|known| &known.doing) {
+            Some(Doing::Uncertain(uncertain)) => Some(uncertain.looked + 1),
+            Some(Doing::Ready) => Some(0),
+            _ => None,
+        };
+        (self.now().duration_since(self.site.ground.now()), look)
+    }
+
     fn dead(&self) -> Result<(), Dead> {
         if self.site.ground.is_down() { Err(Dead) } else { Ok(()) }
     }
@@ -168,16 +180,10 @@ impl Process<'_> {
                 let result = read.read(&self.read_cx(&task, &[]), &inputs);
                 self.dead()?;
                 self.record_escrowed(&task.step)?;
-                match task.sessions.asked() {
-                    Some(question) => {
-                        let body = EventBody::HumanAsked { step: task.step.clone(), question, attempt: Some(task.attempt) };
-                        Ok(task.then(Stage::Deliver(body)))
-                    }
-                    None => {
-                        let result = self.judged(&task.step, result, task.counted.as_ref(), &inputs, &kind)?;
-                        Ok(task.observed(seen_read(result)))
-                    }
-                }
+                let asks = matches!(&result, Err(error) if error.code == "PORTAL.NEEDS_PERSON");
+                let result = if asks { result } else { self.judged(&task.step, result, task.counted.as_ref(), &inputs, &kind)? };
+                let asking = self.asking(&task.step);
+                Ok(task.asked_or(asking, |task| task.observed(seen_read(result))))
             }
             Kind::Write(write) => {
                 let looked = self.before_write(&task.step, &inputs).and_then(|committed| {
@@ -188,15 +194,13 @@ impl Process<'_> {
                 });
                 self.dead()?;
                 let told = self.state.step(&task.step).is_some_and(|step| step.told_not_done);
-                if task.sessions.asked().is_some() {
-                    return Ok(task.asked_or(|_| None));
-                }
-                Ok(match looked {
+                let asking = self.asking(&task.step);
+                Ok(task.asked_or(asking, |task| match looked {
                     Err(error) => task.observed(Seen::Failed { error: error.into() }),
                     Ok(Observed::NotDone { baseline, .. }) => task.then(Stage::Intend(baseline)),
                     Ok(Observed::CannotTell { baseline, .. }) if told => task.then(Stage::Intend(baseline)),
                     Ok(other) => task.observed(seen_look(other)),
-                })
+                }))
             }
         }
     }
@@ -259,7 +263,8 @@ impl Process<'_> {
         };
         self.dead()?;
         let kept = escrow.into_inner().kept;
-        Ok(task.asked_or(|task| task.then(Stage::Sent(result, kept))))
+        let asking = self.asking(&task.step);
+        Ok(task.asked_or(asking, |task| task.then(Stage::Sent(result, kept))))
     }
 
     fn sent(&mut self, task: Task, result: Result<Progress<Outputs>, BackendError>, kept: Vec<(String, SecretRef)>) -> Result<(), Dead> {
@@ -307,7 +312,8 @@ impl Process<'_> {
         };
         self.dead()?;
         let body = EventBody::Reconciled { step: task.step.clone(), seen, attempt: Some(task.attempt), look };
-        Ok(task.asked_or(|task| task.then(Stage::Deliver(body))))
+        let asking = self.asking(&task.step);
+        Ok(task.asked_or(asking, |task| task.then(Stage::Deliver(body))))
     }
 
     fn add_shown(&self, address: &str, outputs: &mut Outputs) {
