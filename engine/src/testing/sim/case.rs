@@ -20,7 +20,7 @@ use crate::dsl::site::Site as SiteFile;
 use crate::dsl::{RoleKind, decode_site};
 use crate::plan::{LookScope, Plan};
 use crate::run::{MissingInputs, Program, gather_inputs};
-use crate::testing::{FakeBlobs, FakeFolder, FakeNotifier, FakeP12, FakeStore, FakeVault, Shipped, certificate, planned};
+use crate::testing::{FakeBlobs, FakeFolder, FakeHost, FakeNotifier, FakeP12, FakeStore, FakeVault, Shipped, certificate, planned};
 use crate::text::Source;
 
 /// Seeds that share a playbook and a plan.
@@ -178,6 +178,8 @@ fn build(checked: &Checked, setting: Setting, ground: &Arc<Ground>) -> Clinic {
         p12: p12.clone(),
         vault: Arc::new(SimVault(vault.clone(), ground.clone())),
         notifier: Arc::new(SimNotifier(Arc::new(FakeNotifier::default()), ground.clone())),
+        host: Arc::new(FakeHost::default()),
+        practice: false,
     };
     for RoleDecl { name, kind, .. } in &checked.roles {
         match kind {
