@@ -112,7 +112,7 @@ impl Judge<'_> {
         error.class != Class::Ambiguous && (row.then() != Then::Retry || used < row.times())
     }
 
-    fn gave_up(&self, error: ErrorBody, outputs: BTreeMap<String, Json>) -> EventBody {
+    pub(super) fn gave_up(&self, error: ErrorBody, outputs: BTreeMap<String, Json>) -> EventBody {
         self.ended(StepEnd { error: Some(error), ..self.end(Outcome::Failed, outputs) })
     }
 
@@ -157,7 +157,7 @@ impl Judge<'_> {
                 error.data.insert("cause".to_owned(), shown.ja);
                 self.gave_up(error, outputs.clone())
             }
-            Then::HandOff => EventBody::HumanAsked { step: self.step.address.clone(), question: hand_off(error, say), attempt: None },
+            Then::HandOff => EventBody::HumanAsked { step: self.step.address.clone(), question: hand_off(error, say), attempt: None, look: None },
         })
     }
 
