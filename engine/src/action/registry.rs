@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use super::{
     Action, Manifest, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_status, cert_delete, cert_find, cert_import, file_find, file_save, human_commit,
-    human_confirm, human_destroy, human_perform, notify_send, p12_inspect, secret_keep, token_login, token_wait, web_probe, web_sign_in,
+    human_confirm, human_destroy, human_perform, notify_send, p12_inspect, portal, secret_keep, token_login, token_wait, web_probe, web_sign_in,
 };
 
 use crate::dsl::reader::nearest;
@@ -15,7 +15,7 @@ pub struct Registry(Vec<(Manifest, &'static dyn Action)>);
 impl Registry {
     /// A registry of these actions.
     pub fn of(actions: &[&'static dyn Action]) -> Registry {
-        Registry(actions.iter().map(|action| (action.manifest(), *action)).collect())
+        Registry(actions.iter().map(|action| (portal::with_token_session(action.manifest()), *action)).collect())
     }
 
     /// The action written `name@major`.

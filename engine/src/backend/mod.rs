@@ -22,7 +22,7 @@ pub use capability::{Capabilities, ImportOption, Locality, OptionSupport, Verb};
 pub use error::{BackendError, Class, CodeInfo, ERROR_CODES, code_info};
 pub use folder::{FileEntry, FolderRead, FolderWrite};
 pub use notify::{Notice, Notifier};
-pub use set::{BackendSet, ReadBackends, WriteBackends};
+pub use set::{BackendSet, ReadBackends, WriteBackends, on_token};
 pub use store::{ImportRequest, OpenedP12, P12, Signer, StoreExport, StoreLock, StoreRead, StoreRoots, StoreTrust, StoreWrite, StoredCert};
 pub use token::{PinFlags, PinShape, PresentToken, TokenRead, TokenSession, TokenWrite};
 pub use vault::{EntryInfo, Vault};

@@ -15,6 +15,7 @@ mod endless;
 mod guards;
 mod kept;
 mod lints;
+mod held;
 mod live;
 mod lock;
 mod lost;
