@@ -8,7 +8,7 @@ mod softhsm;
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use kirikae_backends::token::soft::{NewSoftToken, SoftToken};
 use kirikae_engine::backend::ImportRequest;
@@ -217,9 +217,13 @@ fn a_token_that_is_pulled_out_at_any_signature_leaves_one_request_at_most() {
 fn a_process_that_ends_in_doubt_opens_the_token_again_before_it_looks() {
     let Some(clinic) = OnToken::new() else { return };
     clinic.bind(&module());
-    let lost = clinic.lab.path("site.yaml");
-    let _ = lost;
-    let held = clinic.lab.command(&["apply", clinic.playbook.to_str().unwrap(), "--approve", "all"]).env("SOFTHSM2_CONF", clinic.hsm.conf()).spawn();
+    let held = clinic
+        .lab
+        .command(&["apply", clinic.playbook.to_str().unwrap(), "--approve", "all"])
+        .env("SOFTHSM2_CONF", clinic.hsm.conf())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
     let mut held = held.unwrap();
     while clinic.lab.count("received", Some("renew")) == 0 {
         assert!(held.try_wait().unwrap().is_none(), "it ended before it sent anything");

@@ -42,7 +42,8 @@ fn a_token_that_is_not_inserted_is_asked_for_and_the_run_waits() {
     assert!(plan.steps.iter().all(|step| step.decision != Decision::Blocked), "it may be inserted when it is asked for");
     let state = desk.night(&playbook);
     assert_eq!(state.phase, Phase::Parked(ParkCause::Person), "{:?}", desk.events());
-    let question = desk.events().into_iter().find_map(|event| if let EventBody::HumanAsked { step, question, .. } = event.body { Some((step, question)) } else { None });
+    let question =
+        desk.events().into_iter().find_map(|event| if let EventBody::HumanAsked { step, question, .. } = event.body { Some((step, question)) } else { None });
     let (step, question) = question.unwrap();
     assert_eq!((step.as_str(), question.ask.ja.as_str()), ("key", "USBキーを挿してください。"));
     assert_eq!(desk.tries(), 0);

@@ -84,8 +84,12 @@ pub(super) fn client_input() -> InputSpec {
 pub(super) fn with_token_session(mut manifest: Manifest) -> Manifest {
     let client = manifest.inputs.iter().position(|input| input.name == "client_cert").filter(|_| manifest.operation.is_some());
     if let Some(at) = client {
-        let session =
-            input("session", Type::TokenSession.optional(), "証明書の鍵がUSBキーの中にあるとき、それを開いたもの。", "the opened token that holds the certificate's key.");
+        let session = input(
+            "session",
+            Type::TokenSession.optional(),
+            "証明書の鍵がUSBキーの中にあるとき、それを開いたもの。",
+            "the opened token that holds the certificate's key.",
+        );
         manifest.inputs.insert(at + 1, session);
     }
     manifest
