@@ -114,7 +114,7 @@ pub const ERROR_CODES: &[CodeInfo] = &[
     code(
         "ATTEMPTS.NOT_COUNTED",
         Class::Human,
-        p("回数に限りのある値を、まだ数えられない", "tries are limited and cannot be counted yet"),
+        p("回数に限りのある値を、数えられない", "tries are limited and cannot be counted"),
         p(
             "この手順は手で行ってください。まちがえた回数を数えられない間は、kirikae は試しません。",
             "do this step by hand; kirikae does not try while it cannot count the failures.",
@@ -177,6 +177,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
             "前回の証明書を受け取った可能性があります。一覧で正しい行を確かめてください。",
             "the previous certificate may have been fetched; check the row in the list.",
         ),
+    ),
+    code(
+        "CERT.UNREADABLE",
+        Class::Permanent,
+        p("証明書として読めない", "not readable as a certificate"),
+        p("証明書のファイル(DER または PEM)か確かめてください。", "check that it is the file of a certificate, DER or PEM."),
     ),
     code(
         "CLOCK.WRONG",
@@ -343,10 +349,22 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("秘密鍵を含めて書き出したファイルを使ってください。", "use a file that was exported with its key."),
     ),
     code(
+        "P12.TOO_COSTLY",
+        Class::Permanent,
+        p("開くのに計算がかかりすぎるファイル", "the file asks for too much work to open"),
+        p("正しいファイルか確かめ、反復回数を減らして書き出し直してください。", "check that it is the right file, and export it again with fewer iterations."),
+    ),
+    code(
         "P12.UNREADABLE",
         Class::Permanent,
         p("PKCS#12 として読めない", "not readable as PKCS#12"),
         p("ファイルを受け取り直してください。", "fetch the file again."),
+    ),
+    code(
+        "P12.UNSUPPORTED",
+        Class::Permanent,
+        p("対応していない方式で保護されたファイル", "the file is protected by an algorithm that is not supported"),
+        p("AES256-SHA256 か TripleDES-SHA1 を選んで書き出し直してください。", "export it again with AES256-SHA256 or TripleDES-SHA1."),
     ),
     code(
         "PIN.FINAL_TRY",

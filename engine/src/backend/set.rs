@@ -122,13 +122,21 @@ impl<'a> ReadBackends<'a> {
     /// `BACKEND.MISSING`, `STORE.UNREADABLE`, `TOKEN.ABSENT` if no role leads to that token now.
     pub fn held(self, call: &Call, holder: &str) -> Result<Vec<StoredCert>, BackendError> {
         let Some(serial) = on_token(holder) else { return self.holder(holder)?.list(call) };
+        let mut trouble = None;
         for tokens in self.0.tokens.values() {
             match tokens.certificates(call, serial) {
+                Ok(found) => return Ok(found),
                 Err(error) if error.code == "TOKEN.ABSENT" => {}
-                result => return result,
+                Err(error) => trouble = Some(error),
             }
         }
-        Err(BackendError::new("TOKEN.ABSENT", Text::new(format!("USBキー {serial} が挿さっていません。"), format!("token {serial} is not inserted."))))
+        let absent = || Text::new(format!("USBキー {serial} が挿さっていません。"), format!("token {serial} is not inserted."));
+        Err(trouble.unwrap_or_else(|| BackendError::new("TOKEN.ABSENT", absent())))
+    }
+
+    /// The token backends of all roles.
+    pub fn tokens(self) -> impl Iterator<Item = &'a dyn TokenRead> {
+        self.0.tokens.values().map(|tokens| -> &'a dyn TokenRead { &**tokens })
     }
 
     /// The portal of a role.

@@ -21,7 +21,8 @@ pub(super) fn live_handles(graph: &Graph<'_>) -> Vec<Diagnostic> {
             let Some(binding) = action.with.get(&input.name) else { continue };
             let makers = origins.of_binding(step.frame, binding).into_iter().filter(|(maker, output)| makes_live(&checked.steps[*maker], output));
             let before = origins.before(user);
-            let crossed = makers.map(|(maker, _)| maker).find_map(|maker| {
+            // A session in a person's browser is theirs to keep.
+            let crossed = makers.map(|(maker, _)| maker).filter(|maker| !graph.by_hand(*maker)).find_map(|maker| {
                 let between = |other: &usize| before.contains(other) && origins.before(*other).contains(&maker) && graph.can_wait(*other);
                 let waiting = (maker + 1..user).rev().find(between).or_else(|| step.repeat.as_ref().map(|_| user));
                 Some((maker, waiting?))

@@ -85,8 +85,8 @@ pub struct World<'a> {
     pub secrets: &'a dyn Secrets,
     /// Files, kept in memory only.
     pub blobs: &'a dyn Blobs,
-    /// Request IDs that earlier runs committed for a credential key.
-    pub committed: &'a dyn Fn(&str) -> Vec<String>,
+    /// Request IDs that earlier runs committed for a credential key, by an action of this name.
+    pub committed: &'a dyn Fn(&str, &str) -> Vec<String>,
     /// How old an accepted proof may be.
     pub fresh_for: Duration,
     /// What was counted of limited tries.
@@ -253,7 +253,8 @@ impl<'a> Walk<'a> {
                 let manifest = &action.manifest;
                 entry.uses = manifest.reference();
                 entry.effect = manifest.effect;
-                entry.spends_attempt = manifest.spends_attempt;
+                // What a person types elsewhere spends a try where the step says so.
+                entry.spends_attempt = manifest.spends_attempt || action.with.keys().any(|input| manifest.is_tries(input));
                 entry.remote = manifest.remote;
                 if let Some((profile, role, operation)) = self.portal_of(action) {
                     entry.fee = profile.fee(operation).map(|(yen, standing)| Fee { yen, verified: standing == crate::backend::profile::Standing::Verified });
@@ -432,7 +433,7 @@ impl<'a> Walk<'a> {
             return Looked::NotTried;
         }
         let sessions = Sessions::default();
-        let committed = credential_keys(self.request.checked, action, &inputs).map_or_else(Vec::new, |key| (self.world.committed)(&key));
+        let committed = credential_keys(self.request.checked, action, &inputs).map_or_else(Vec::new, |key| (self.world.committed)(&key, manifest.name));
         let cx = self.read_cx(&sessions, &committed);
         match implementation.kind() {
             Kind::Read(read) => read.read(&cx, &inputs).map_or_else(Looked::Failed, Looked::Saw),

@@ -110,7 +110,9 @@ impl<'a> Log<'a> {
         let committed = of.map(|credential| self.journal.commitments(credential)).transpose()?.unwrap_or_default();
         let run = &self.state.run;
         let open = |commitment: &Commitment| commitment.run == *run && commitment.step == step && commitment.request_id.is_none() && commitment.state != "done";
-        Ok(committed.iter().filter(|commitment| !open(commitment)).filter_map(Commitment::known_as).collect())
+        // A revocation is no renewal: what binds a step are sendings of its own kind.
+        let same = |commitment: &&Commitment| self.program.action(step).is_none_or(|action| commitment.operation == action.manifest.name);
+        Ok(committed.iter().filter(same).filter(|commitment| !open(commitment)).filter_map(Commitment::known_as).collect())
     }
 
     /// What is recorded on disk of a device or account, and of this run's tries there.
@@ -121,6 +123,22 @@ impl<'a> Log<'a> {
         let row = self.journal.attempt(device)?;
         let (used, failed) = row.map_or_else(Default::default, |row| (row.used, row.failed));
         Ok(Tally { used, in_run: self.state.tries.get(device).copied().unwrap_or_default(), failed })
+    }
+
+    /// Whether the count of a device or account began anew after this run's event of this number.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn began_anew(&self, device: &str, seq: u64) -> Result<bool, RunError> {
+        Ok(self.journal.began_anew(device, &self.state.run, seq)?)
+    }
+
+    /// The run in which somebody else was asked to make a try on this device and has not answered yet.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn tried_by_somebody(&self, device: &str, step: &str) -> Result<Option<String>, RunError> {
+        Ok(self.journal.tried_by_somebody(device, &self.state.run, step)?)
     }
 
     /// Sources whose value failed somewhere, with the version that did.
