@@ -187,7 +187,6 @@ fn keys(_place: &Path) {
             let signature = signer.sign(scheme, b"message").unwrap();
             verify(&by_name(cn).der, scheme, b"message", &signature).unwrap_or_else(|error| panic!("{cn} {scheme:#06x}: {error:?}"));
         }
-        session.prove_key(&Call::unattached(), &by_name(cn).info.sha1).unwrap();
         (signer.schemes(), signer.chain().len())
     };
     assert_eq!(made("ec"), (vec![0x0403], 1), "the root is not sent");
