@@ -361,8 +361,10 @@ impl<'a> Attempt<'a> {
         }
         let certs = action.manifest.inputs.iter().filter_map(|input| inputs.cert(&input.name));
         for cert in certs {
-            let Ok(store) = self.context.backends.reads().holder(&cert.holder) else { continue };
-            let now = store.list(&self.call(1))?;
+            let now = match self.context.backends.reads().held(&self.call(1), &cert.holder) {
+                Err(error) if error.code == "BACKEND.MISSING" => continue,
+                found => found?,
+            };
             if !now.iter().any(|found| found.info.sha256 == cert.sha256 && found.info.has_key == cert.has_key) {
                 let cause = Text::new(
                     format!("証明書(拇印 {})が保管先から無くなりました。", cert.sha1),

@@ -335,6 +335,7 @@ impl Judge<'_> {
         let held_up = self.is_held_up();
         Some(match known.map(|step| &step.doing) {
             None | Some(Doing::Waiting) if !held_up && self.in_turn() && self.predecessors_ended() => self.begin().into(),
+            Some(doing) if doing.uses_sessions() && self.session_opens_again() => return None,
             Some(Doing::Ready) if !held_up => Next::Do(Command::Start { step: address(), attempt: attempt + 1 }),
             Some(Doing::Seen(outputs)) => self.judge_look(outputs, attempt).into(),
             Some(Doing::Polling(due) | Doing::Retrying { due, .. }) if !held_up => Next::Do(Command::AwaitTimer { step: address(), due: *due }),
@@ -392,6 +393,15 @@ impl Judge<'_> {
             What::Action(action) => Some(action),
             What::Call { .. } => None,
         }
+    }
+
+    /// Whether a session that the step works in is still to be opened again, in a process that took the run up. After `finish` none is.
+    fn session_opens_again(&self) -> bool {
+        let opens = |maker: &usize| {
+            let maker = self.state.step(&self.program.checked.steps[*maker].address);
+            maker.is_some_and(|maker| !matches!(maker.doing, Doing::Ended(_)))
+        };
+        self.state.finish.is_none() && self.program.checked.sessions_of(self.step).iter().any(opens)
     }
 
     fn predecessors_ended(&self) -> bool {

@@ -213,6 +213,17 @@ pub enum Doing {
     Ended(Ended),
 }
 
+impl Doing {
+    /// Whether what comes next for the step is a call of its action, as a start, another poll or a look, by itself.
+    pub(super) fn uses_sessions(&self) -> bool {
+        match self {
+            Self::Ready | Self::Polling(_) | Self::Retrying { .. } | Self::Pending { .. } => true,
+            Self::Uncertain(uncertain) => !uncertain.needs_person,
+            _ => false,
+        }
+    }
+}
+
 /// A step whose effect is not known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UncertainStep {
