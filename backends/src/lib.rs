@@ -10,6 +10,8 @@ pub mod folder;
 pub mod notify;
 pub mod store;
 pub mod vault;
+#[cfg(windows)]
+pub mod windows;
 pub mod x509;
 
 use std::collections::BTreeMap;
@@ -62,14 +64,21 @@ pub fn builtin() -> &'static Builtin {
 }
 
 static BUILTIN: Builtin = Builtin {
-    stores: &[Kind {
-        name: "dir",
-        title: Phrase {
-            ja: "フォルダ(証明書ごとに暗号化した .p12 と説明の .json)",
-            en: "a folder: an encrypted .p12 and a descriptive .json for each certificate",
+    stores: &[
+        Kind {
+            name: "dir",
+            title: Phrase {
+                ja: "フォルダ(証明書ごとに暗号化した .p12 と説明の .json)",
+                en: "a folder: an encrypted .p12 and a descriptive .json for each certificate",
+            },
+            open: open_dir_store,
         },
-        open: open_dir_store,
-    }],
+        Kind {
+            name: "windows",
+            title: Phrase { ja: "Windows の証明書ストア(Edge・Chrome などが使うもの)", en: "the certificate store of Windows, as Edge and Chrome use it" },
+            open: |settings| store::windows::open(&settings),
+        },
+    ],
     folders: &[Kind {
         name: "dir",
         title: Phrase { ja: "この端末のフォルダ、または挿した媒体のフォルダ", en: "a folder of this machine or of an inserted medium" },
@@ -125,7 +134,7 @@ mod tests {
     #[test]
     fn an_unknown_kind_is_refused_with_the_known_ones() {
         let error = builtin().store("windws").err().unwrap();
-        assert_eq!((error.code.as_str(), error.data["known"].as_str()), ("BACKEND.UNSUPPORTED", "dir"));
+        assert_eq!((error.code.as_str(), error.data["known"].as_str()), ("BACKEND.UNSUPPORTED", "dir, windows"));
         assert!(error.cause.ja.contains("windws") && error.cause.ja.contains("dir"));
         assert!(builtin().folder("cloud").is_err());
     }

@@ -112,6 +112,11 @@ pub fn chain<'a>(leaf: &[u8], others: impl IntoIterator<Item = &'a [u8]>) -> Res
     Ok(chain)
 }
 
+/// Whether a certificate names itself as its issuer, as roots do.
+pub fn is_self_issued(der: &[u8]) -> bool {
+    Names::of(der).is_ok_and(|names| names.subject == names.issuer)
+}
+
 /// Names as DER: two names are the same when their bytes are.
 struct Names {
     subject: Vec<u8>,

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::LabError;
 use crate::effects::{About, Effect, Effects};
-use crate::pki::{Issuer, KeyPair, Validity, distinguished_name, pack, random_bytes, serial_hex};
+use crate::pki::{Issuer, Validity, distinguished_name, pack, random_bytes, serial_hex};
 use crate::portal::Client;
 use crate::state::{Issuance, Notice, State, japan, japan_day};
 
@@ -238,7 +238,7 @@ pub(crate) struct Paper {
 /// Makes a key and a certificate for it.
 pub(crate) fn certify(issuer: &Issuer, subject: &[(String, String)], validity: Validity) -> Result<Paper, LabError> {
     let parts: Vec<(&str, &str)> = subject.iter().map(|(kind, value)| (kind.as_str(), value.as_str())).collect();
-    let pair = KeyPair::generate()?;
+    let pair = issuer.make_key()?;
     let certificate = issuer.issue(&distinguished_name(&parts)?, pair.public()?, validity)?;
     Ok(Paper { serial: serial_hex(&certificate)?, certificate, key: pair.private_der()?, validity })
 }

@@ -5,3 +5,4 @@
 pub mod dir;
 pub mod p12;
 pub mod signer;
+pub mod windows;

@@ -13,7 +13,7 @@ use rustls::client::ResolvesClientCert;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{AlertDescription, ClientConfig, RootCertStore, SignatureAlgorithm, SignatureScheme};
+use rustls::{AlertDescription, ClientConfig, RootCertStore, SignatureAlgorithm, SignatureScheme, SupportedProtocolVersion};
 
 use super::Roots;
 
@@ -76,13 +76,22 @@ pub(super) fn roots(from: &Roots) -> Result<Arc<RootCertStore>, BackendError> {
 /// `NET.UNTRUSTED` if the provider cannot do TLS.
 pub(super) fn config(roots: Arc<RootCertStore>, client: Option<(&Arc<dyn Signer>, &Arc<KeyUse>)>) -> Result<ClientConfig, BackendError> {
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions(client.map(|(signer, _)| &**signer)))
         .map_err(|error| unreadable(&error))?
         .with_root_certificates(roots);
     Ok(match client {
         None => builder.with_no_client_auth(),
         Some((signer, used)) => builder.with_client_cert_resolver(Arc::new(Resolver(certified(signer, used)))),
     })
+}
+
+/// TLS 1.3 wants signatures that older keys cannot make (RSA-PSS, RFC 8446 4.2.3); with such a key it is TLS 1.2.
+fn versions(client: Option<&dyn Signer>) -> &'static [&'static SupportedProtocolVersion] {
+    let fits = |scheme: &SignatureScheme| {
+        !matches!(scheme, SignatureScheme::RSA_PKCS1_SHA256 | SignatureScheme::RSA_PKCS1_SHA384 | SignatureScheme::RSA_PKCS1_SHA512)
+    };
+    let modern = client.is_none_or(|signer| signer.schemes().into_iter().map(SignatureScheme::from).any(|scheme| fits(&scheme)));
+    if modern { rustls::DEFAULT_VERSIONS } else { &[&rustls::version::TLS12] }
 }
 
 /// What a failed handshake says.

@@ -76,6 +76,7 @@ fn backend() -> Json {
         ("profile", string()),
         ("location", string()),
         ("name", string()),
+        ("keys", help("windows で鍵を入れる仕組み。書かなければ cng。capi は古いソフト用(RSA だけ)。", words(&["cng", "capi"]))),
     ];
     let token = vec![("token", help("USBキー・カードの種類。", string())), ("path", string()), ("module", string()), ("slot", scalar())];
     let folder = vec![
