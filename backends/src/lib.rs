@@ -44,10 +44,25 @@ pub type OpenFolder = fn(&FolderSettings) -> Result<Arc<dyn FolderWrite>, Backen
 pub struct StoreSettings {
     /// Where it is, for kinds that lie somewhere.
     pub path: Option<PathBuf>,
-    /// Gives its password, for kinds that have one.
-    pub password: PasswordSource,
+    /// Gives its password, if the site names where that comes from.
+    pub password: Option<PasswordSource>,
+    /// Gives the password of a kind that protects its own files: made at the first use, the same ever after.
+    pub own_password: PasswordSource,
+    /// The home folder of the user, for kinds that find the store of a browser.
+    pub home: Option<PathBuf>,
     /// The kind's other settings as written in the site file (`profile location name`).
     pub settings: BTreeMap<String, String>,
+}
+
+impl Default for StoreSettings {
+    /// Nothing is said of it, and a password cannot be made.
+    fn default() -> Self {
+        let none = || {
+            let cause = Text::new("この保管先のパスワードが決まっていません。", "the store has no password.");
+            Err(BackendError::new("SECRET.MISSING", cause))
+        };
+        Self { path: None, password: None, own_password: Box::new(none), home: None, settings: BTreeMap::new() }
+    }
 }
 
 /// Every kind that is compiled in.
@@ -122,7 +137,7 @@ fn open_dir_store(settings: StoreSettings) -> Result<Arc<dyn StoreWrite>, Backen
     let path = settings
         .path
         .ok_or_else(|| BackendError::new("STORE.UNREADABLE", Text::new("保管先(dir)の path が書かれていません。", "the store of kind `dir` has no `path`.")))?;
-    Ok(Arc::new(DirStore::open(&path, settings.password)?))
+    Ok(Arc::new(DirStore::open(&path, settings.password.unwrap_or(settings.own_password))?))
 }
 
 #[cfg(test)]
@@ -141,11 +156,10 @@ mod tests {
 
     #[test]
     fn a_site_gets_what_it_names() {
-        let password = || Box::new(|| Ok(kirikae_engine::secret::Secret::text("x"))) as PasswordSource;
         let open = builtin().store("dir").unwrap().open;
-        let store = open(StoreSettings { path: Some("/nowhere/sanka".into()), password: password(), settings: BTreeMap::new() }).unwrap();
+        let store = open(StoreSettings { path: Some("/nowhere/sanka".into()), ..StoreSettings::default() }).unwrap();
         assert_eq!(store.id(), "dir:/nowhere/sanka");
-        assert_eq!(open(StoreSettings { path: None, password: password(), settings: BTreeMap::new() }).err().unwrap().code, "STORE.UNREADABLE");
+        assert_eq!(open(StoreSettings::default()).err().unwrap().code, "STORE.UNREADABLE");
 
         let settings = FolderSettings { path: "/nowhere/usb".into(), removable: true, plain: true };
         let folder = (builtin().folder("dir").unwrap().open)(&settings).unwrap();

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use kirikae_backends::ca::portal::{Portal, PortalSettings, ProxySettings, Roots};
 use kirikae_backends::folder::dir::FolderSettings;
 use kirikae_backends::notify::screen::ScreenNotifier;
+use kirikae_backends::store::dir::PasswordSource;
 use kirikae_backends::store::p12::Pkcs12Files;
 use kirikae_backends::vault::age::AgeVault;
 use kirikae_backends::{StoreSettings, builtin};
@@ -16,7 +17,7 @@ use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, FolderRead, F
 use kirikae_engine::check::Checked;
 use kirikae_engine::dsl::site::{BackendPort, BackendSite, PortalSite, RootsAt, SecretSource, Site};
 use kirikae_engine::dsl::{RoleKind, Type, decode_site};
-use kirikae_engine::secret::{Secret, SecretRef};
+use kirikae_engine::secret::SecretRef;
 use kirikae_engine::text::{Lang, Source, Sources, Text};
 
 use crate::failure::Failure;
@@ -130,8 +131,10 @@ fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendS
 
 fn open_store(role: &str, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn Vault>) -> Result<Arc<dyn StoreWrite>, BackendError> {
     let path = bound.path.as_ref().map(|path| open.base.join(path));
-    let password = store_password(role, bound, path.clone(), open, vault);
-    (builtin().store(&bound.kind)?.open)(StoreSettings { path, password, settings: bound.settings.clone() })
+    let (base, named_by) = (open.base.clone(), (vault.clone(), role.to_owned()));
+    let password = bound.password.clone().map(|source| -> PasswordSource { Box::new(move || fetch(&source, &base, &*named_by.0, &named_by.1)) });
+    let own_password = own_password(role, path.clone(), vault);
+    (builtin().store(&bound.kind)?.open)(StoreSettings { path, password, own_password, home: std::env::home_dir(), settings: bound.settings.clone() })
 }
 
 /// A store by its role, or why it cannot be opened.
@@ -163,36 +166,27 @@ fn open_folder(bound: &BackendSite, open: &OpenSite) -> Result<Arc<dyn FolderWri
     (builtin().folder(&bound.kind)?.open)(&settings)
 }
 
-/// The password of a store: from the source the site names, else made once and kept in the vault.
-fn store_password(
-    role: &str,
-    bound: &BackendSite,
-    path: Option<PathBuf>,
-    open: &OpenSite,
-    vault: &Arc<dyn Vault>,
-) -> Box<dyn Fn() -> Result<Secret, BackendError> + Send + Sync> {
-    let (source, base, vault, role) = (bound.password.clone(), open.base.clone(), vault.clone(), role.to_owned());
+/// The password of a store whose site names none: made once and kept in the vault.
+fn own_password(role: &str, path: Option<PathBuf>, vault: &Arc<dyn Vault>) -> PasswordSource {
+    let (vault, role) = (vault.clone(), role.to_owned());
     let place = path.as_ref().map(|path| kirikae_engine::plan::sha256_hex(path.to_string_lossy().as_bytes())).unwrap_or_default();
-    Box::new(move || match &source {
-        Some(source) => fetch(source, &base, &*vault, &role),
-        None => {
-            let reference = SecretRef::vault(&format!("stores/{}", &place[..16.min(place.len())]));
-            if let Some(known) = vault.get(&reference)? {
-                return Ok(known);
-            }
-            if path.as_ref().is_some_and(|path| holds_p12(path)) {
-                let cause = Text::new(format!("保管先 {role} のパスワードが分かりません。"), format!("the password of store `{role}` is not known."));
-                let cure = Text::new(
-                    format!("サイトファイルの backends.{role}.password に置き場所を書いてください。"),
-                    format!("name its source under backends.{role}.password of the site file."),
-                );
-                return Err(BackendError::new("STORE.UNREADABLE", cause).cure(cure));
-            }
-            let made = generate(&Type::Ascii)?;
-            let info = EntryInfo { reference, name: format!("{role}.password"), about: role.clone(), written_at: Timestamp::now(), labels: BTreeMap::new() };
-            vault.put(&info, &made)?;
-            Ok(made)
+    Box::new(move || {
+        let reference = SecretRef::vault(&format!("stores/{}", &place[..16.min(place.len())]));
+        if let Some(known) = vault.get(&reference)? {
+            return Ok(known);
         }
+        if path.as_ref().is_some_and(|path| holds_p12(path)) {
+            let cause = Text::new(format!("保管先 {role} のパスワードが分かりません。"), format!("the password of store `{role}` is not known."));
+            let cure = Text::new(
+                format!("サイトファイルの backends.{role}.password に置き場所を書いてください。"),
+                format!("name its source under backends.{role}.password of the site file."),
+            );
+            return Err(BackendError::new("STORE.UNREADABLE", cause).cure(cure));
+        }
+        let made = generate(&Type::Ascii)?;
+        let info = EntryInfo { reference, name: format!("{role}.password"), about: role.clone(), written_at: Timestamp::now(), labels: BTreeMap::new() };
+        vault.put(&info, &made)?;
+        Ok(made)
     })
 }
 
