@@ -90,7 +90,9 @@ static BUILTIN: Builtin = Builtin {
         },
         Kind {
             name: "windows",
-            title: Phrase { ja: "Windows の証明書ストア(Edge・Chrome などが使うもの)", en: "the certificate store of Windows, as Edge and Chrome use it" },
+            title: Phrase {
+                ja: "Windows の証明書ストア(Edge・Chrome などが使うもの)", en: "the certificate store of Windows, as Edge and Chrome use it"
+            },
             open: |settings| store::windows::open(&settings),
         },
     ],

@@ -10,7 +10,7 @@ use kirikae_engine::testing::contract::{folder, store};
 /// Makes a store of a kind, or `None` where what the kind needs is not installed and its test is to be skipped.
 type StoreRigs = fn() -> Option<store::StoreRig>;
 
-const STORES: &[(&str, StoreRigs)] = &[("dir", rigs::dir::store)];
+const STORES: &[(&str, StoreRigs)] = &[("dir", rigs::dir::store), ("windows", rigs::windows::store)];
 
 /// Makes a folder of a kind.
 type FolderRigs = fn() -> folder::FolderRig;

@@ -1,6 +1,7 @@
 //! Stores and folders of each kind, made for the contract suites.
 
 pub mod dir;
+pub mod windows;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -87,12 +87,13 @@ pub(super) fn config(roots: Arc<RootCertStore>, client: Option<(&Arc<dyn Signer>
 
 /// TLS 1.3 wants signatures that older keys cannot make (RSA-PSS, RFC 8446 4.2.3); with such a key it is TLS 1.2.
 fn versions(client: Option<&dyn Signer>) -> &'static [&'static SupportedProtocolVersion] {
-    let fits = |scheme: &SignatureScheme| {
-        !matches!(scheme, SignatureScheme::RSA_PKCS1_SHA256 | SignatureScheme::RSA_PKCS1_SHA384 | SignatureScheme::RSA_PKCS1_SHA512)
-    };
+    let fits =
+        |scheme: &SignatureScheme| !matches!(scheme, SignatureScheme::RSA_PKCS1_SHA256 | SignatureScheme::RSA_PKCS1_SHA384 | SignatureScheme::RSA_PKCS1_SHA512);
     let modern = client.is_none_or(|signer| signer.schemes().into_iter().map(SignatureScheme::from).any(|scheme| fits(&scheme)));
-    if modern { rustls::DEFAULT_VERSIONS } else { &[&rustls::version::TLS12] }
+    if modern { rustls::DEFAULT_VERSIONS } else { TLS_1_2 }
 }
+
+static TLS_1_2: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
 /// What a failed handshake says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -200,5 +201,40 @@ impl rustls::sign::Signer for Signing {
 
     fn scheme(&self) -> SignatureScheme {
         self.scheme
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kirikae_engine::dsl::CertInfo;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Signs(Vec<SignatureScheme>);
+
+    impl Signer for Signs {
+        fn info(&self) -> &CertInfo {
+            unreachable!("nobody asks")
+        }
+        fn chain(&self) -> &[Vec<u8>] {
+            &[]
+        }
+        fn schemes(&self) -> Vec<u16> {
+            self.0.iter().map(|scheme| u16::from(*scheme)).collect()
+        }
+        fn sign(&self, _scheme: u16, _message: &[u8]) -> Result<Vec<u8>, BackendError> {
+            Ok(vec![])
+        }
+    }
+
+    #[test]
+    fn a_key_without_modern_signatures_keeps_to_tls_1_2() {
+        let older = Signs(vec![SignatureScheme::RSA_PKCS1_SHA256, SignatureScheme::RSA_PKCS1_SHA512]);
+        assert_eq!(versions(Some(&older)), [&rustls::version::TLS12]);
+        let modern = Signs(vec![SignatureScheme::RSA_PKCS1_SHA256, SignatureScheme::RSA_PSS_SHA256]);
+        for signer in [None, Some(&modern as &dyn Signer)] {
+            assert!(versions(signer).contains(&&rustls::version::TLS13));
+        }
     }
 }

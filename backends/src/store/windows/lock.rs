@@ -32,8 +32,7 @@ pub(super) fn take(place: &Place, call: &Call) -> Result<Held, BackendError> {
         match hold(&name).map_err(|refusal| coded(Doing::Writing, &id, refusal.call, refusal.code))? {
             Some(held) => return Ok(held),
             None if call.cancel.is_cancelled() || Instant::now() >= until => {
-                let cause =
-                    Text::new(format!("ほかの kirikae が保管先 {id} を使っています。"), format!("another kirikae is working in the store {id}."));
+                let cause = Text::new(format!("ほかの kirikae が保管先 {id} を使っています。"), format!("another kirikae is working in the store {id}."));
                 return Err(BackendError::new("STORE.LOCKED", cause));
             }
             None => thread::sleep(PAUSE.min(until.saturating_duration_since(Instant::now()))),

@@ -39,7 +39,6 @@ pub(super) enum Keys {
 pub(super) struct Place {
     pub location: Location,
     pub name: StoreName,
-    #[cfg_attr(not(windows), expect(dead_code, reason = "no key comes in elsewhere"))]
     pub keys: Keys,
 }
 

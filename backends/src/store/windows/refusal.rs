@@ -90,8 +90,10 @@ pub(super) fn coded(doing: Doing, place: &str, call: &str, number: u32) -> Backe
     };
     let hex = format!("0x{number:08X}");
     let (why_ja, why_en) = known.map_or((String::new(), String::new()), |meaning| (format!("{}。", meaning.words.ja), format!("{}; ", meaning.words.en)));
-    let cause =
-        Text::new(format!("Windows の保管先 {place} {ja}: {why_ja}(Windows の番号 {hex}、{call})"), format!("{place} {en}: {why_en}Windows says {hex} ({call})."));
+    let cause = Text::new(
+        format!("Windows の保管先 {place} {ja}: {why_ja}(Windows の番号 {hex}、{call})"),
+        format!("{place} {en}: {why_en}Windows says {hex} ({call})."),
+    );
     let error = BackendError::new(code, cause).with("windows", hex).with("call", call);
     if denied && code == "STORE.READONLY" {
         return error.cure(Text::new(

@@ -65,8 +65,7 @@ pub(super) fn to_pkcs8(blob: &[u8]) -> Option<Secret> {
     }
     let numbers: Vec<UintRef<'_>> = numbers.iter().map(|number| UintRef::new(number)).collect::<Result<_, _>>().ok()?;
     let [public_exponent, modulus, prime1, prime2, exponent1, exponent2, coefficient, private_exponent] = numbers[..] else { return None };
-    let key =
-        RsaPrivateKeyRef { modulus, public_exponent, private_exponent, prime1, prime2, exponent1, exponent2, coefficient, other_prime_infos: None };
+    let key = RsaPrivateKeyRef { modulus, public_exponent, private_exponent, prime1, prime2, exponent1, exponent2, coefficient, other_prime_infos: None };
     let key = Zeroizing::new(key.to_der().ok()?);
     let info = PrivateKeyInfoRef::new(pkcs1::ALGORITHM_ID, OctetStringRef::new(&key).ok()?);
     Some(Secret::bytes(info.to_der().ok()?))

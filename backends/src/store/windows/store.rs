@@ -15,7 +15,7 @@ use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Text;
 use rustls::SignatureScheme;
 
-use super::key::{Facts, PublicKey, digest, way_in, way_of};
+use super::key::{Facts, PublicKey, digest, is_gone, refuse_strong_protection, way_in, way_of};
 use super::lock;
 use super::place::{Location, Place, StoreName};
 use super::refusal::{Doing, coded};
@@ -73,7 +73,7 @@ impl WindowsStore {
         let facts = container.as_ref().map_or_else(Facts::default, |container| way_of(container).facts(&der, container));
         let custody = Custody {
             holder: self.id.clone(),
-            has_key: container.is_some(),
+            has_key: facts.present,
             key_exportable: facts.exportable,
             key_protected: facts.protected,
             friendly_name: certificate.friendly_name(),
@@ -99,6 +99,9 @@ impl WindowsStore {
 
     fn signer_with(&self, certificate: &Certificate, container: Container) -> Result<WindowsSigner, BackendError> {
         let stored = self.stored(certificate).ok_or_else(|| self.unreadable_certificate())?;
+        if !stored.info.has_key {
+            return Err(self.without_key(&stored.info.sha1));
+        }
         let (der, way) = (stored.der, way_of(&container));
         if way.facts(&der, &container).card {
             return Err(self.on_a_card(&container));
@@ -133,7 +136,7 @@ impl WindowsStore {
             let shared = store.certificates().iter().any(|other| other.der() != der && other.container().is_some_and(|other| same_key(&other, &container)));
             if !shared {
                 match way_of(&container).delete(&der, &container) {
-                    Err(refusal) if !is_no_container(refusal) => return Err(self.refused(Doing::Writing, refusal)),
+                    Err(refusal) if !is_gone(refusal) => return Err(self.refused(Doing::Writing, refusal)),
                     _ => {}
                 }
             }
@@ -181,7 +184,8 @@ impl WindowsStore {
             format!("保管先 {} は鍵のある証明書を入れるところではありません。", self.id),
             format!("{} is no place for certificates with keys.", self.id),
         );
-        Err(BackendError::new("BACKEND.UNSUPPORTED", cause).cure(Text::new("サイトファイルの name を MY にしてください。", "write `name: MY` in the site file.")))
+        Err(BackendError::new("BACKEND.UNSUPPORTED", cause)
+            .cure(Text::new("サイトファイルの name を MY にしてください。", "write `name: MY` in the site file.")))
     }
 
     /// Where a root is added: for the machine, which asks nothing, if this process may; else for the account.
@@ -299,6 +303,7 @@ impl StoreTrust for WindowsStore {
 impl StoreWrite for WindowsStore {
     fn import(&self, call: &Call, request: &ImportRequest) -> Result<StoredCert, BackendError> {
         self.needs_my()?;
+        refuse_strong_protection(request)?;
         let credential = p12::open(request.file.expose(), &request.password, &self.id)?;
         let leaf = &credential.leaf;
         let _lock = lock::take(&self.place, call)?;
@@ -412,9 +417,4 @@ fn sha1(der: &[u8]) -> String {
 /// Whether two containers are one; how they were noted may differ.
 fn same_key(one: &Container, other: &Container) -> bool {
     (&one.name, &one.provider, one.kind) == (&other.name, &other.provider, other.kind)
-}
-
-/// `NTE_BAD_KEYSET` or a file not found: the key is gone already.
-fn is_no_container(refusal: Refusal) -> bool {
-    [0x8009_0016, 0x8009_0011, 0x8009_000d, 0x8007_0002, 0x2].contains(&refusal.code)
 }

@@ -10,7 +10,7 @@ use rustls::SignatureScheme;
 use super::super::place::{Location, Place};
 use super::super::refusal::{Doing, coded};
 use super::super::rsa_blob;
-use super::{Facts, KeyPath, PublicKey, is_card_provider, refuse_strong_protection, wrong_kind};
+use super::{Facts, KeyPath, PublicKey, is_card_provider, wrong_kind};
 use crate::store::p12::Credential;
 use crate::windows::Refusal;
 use crate::windows::capi::{self, Keys};
@@ -32,7 +32,6 @@ impl KeyPath for Capi {
     }
 
     fn import(&self, place: &Place, credential: &Credential, request: &ImportRequest) -> Result<Certificate, BackendError> {
-        refuse_strong_protection(request)?;
         let blob = rsa_blob::from_pkcs8(&credential.key).ok_or_else(|| {
             wrong_kind(
                 "この保管先(keys: capi)に入れられるのは RSA の鍵だけです。サイトファイルで keys: cng にしてください。",
@@ -64,11 +63,14 @@ impl KeyPath for Capi {
 
     fn facts(&self, _der: &[u8], container: &Container) -> Facts {
         if is_card_provider(&container.provider) {
-            return Facts { card: true, protected: true, exportable: false };
+            return Facts::CARD;
         }
-        let Ok(keys) = Keys::open(container) else { return Facts::default() };
-        let card = keys.hardware();
-        Facts { card, protected: card, exportable: !card && keys.exportable().unwrap_or(false) }
+        let opened = Keys::open(container).and_then(|keys| Ok((keys.hardware(), keys.exportable()?)));
+        match opened {
+            Ok((true, _)) => Facts::CARD,
+            Ok((false, exportable)) => Facts { present: true, exportable, ..Facts::default() },
+            Err(refusal) => Facts::unopened(refusal),
+        }
     }
 
     fn schemes(&self, public: PublicKey) -> &'static [SignatureScheme] {

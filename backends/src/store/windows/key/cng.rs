@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 use super::super::options::unattended;
 use super::super::place::Place;
 use super::super::refusal::{Doing, coded};
-use super::{Facts, KeyPath, PublicKey, is_card_provider, refuse_strong_protection};
+use super::{Facts, KeyPath, PublicKey, is_card_provider};
 use crate::store::p12::{self, Credential};
 use crate::windows::cert::{Certificate, Container};
 use crate::windows::cng::{Key, Padding};
@@ -43,27 +43,25 @@ impl KeyPath for Cng {
     }
 
     fn import(&self, place: &Place, credential: &Credential, request: &ImportRequest) -> Result<Certificate, BackendError> {
-        refuse_strong_protection(request)?;
         let refused = |refusal: Refusal| coded(Doing::Importing, &place.id(), refusal.call, refusal.code);
         let password = request.password.expose_text().unwrap_or_default();
         let imported = pfx::import(request.file.expose(), password, unattended(place.location, &request.options)).map_err(refused)?;
         let leaf = imported.certificates().into_iter().find(|certificate| certificate.der() == credential.leaf.der && certificate.container().is_some());
         leaf.ok_or_else(|| {
-            let cause = Text::new(
-                "Windows は、証明書ファイルから鍵を取り出しませんでした。",
-                "Windows took no key for this certificate out of the file.",
-            );
+            let cause = Text::new("Windows は、証明書ファイルから鍵を取り出しませんでした。", "Windows took no key for this certificate out of the file.");
             BackendError::new("KEY.UNUSABLE", cause)
         })
     }
 
     fn facts(&self, der: &[u8], container: &Container) -> Facts {
         if is_card_provider(&container.provider) {
-            return Facts { card: true, protected: true, exportable: false };
+            return Facts::CARD;
         }
-        let Ok(key) = Key::open(der, container) else { return Facts::default() };
-        let card = key.hardware() && container.provider != TPM;
-        Facts { card, protected: card || key.protected(), exportable: !card && key.exportable() }
+        match Key::open(der, container) {
+            Ok(key) if key.hardware() && container.provider != TPM => Facts::CARD,
+            Ok(key) => Facts { present: true, exportable: key.exportable(), protected: key.protected(), card: false },
+            Err(refusal) => Facts::unopened(refusal),
+        }
     }
 
     fn schemes(&self, public: PublicKey) -> &'static [SignatureScheme] {

@@ -25,6 +25,8 @@ use crate::windows::cert::{Certificate, Container};
 /// What can be told of a key without using it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
+    /// It is there. A certificate may lead to a key that somebody took away.
+    pub present: bool,
     /// It can be written out.
     pub exportable: bool,
     /// Each use asks a person.
@@ -114,13 +116,28 @@ fn is_card_provider(provider: &str) -> bool {
     ["Microsoft Smart Card Key Storage Provider", "Microsoft Base Smart Card Crypto Provider"].contains(&provider)
 }
 
+impl Facts {
+    /// A key in a card that is not looked at: whether the card is in is for a token to say.
+    const CARD: Self = Self { present: true, exportable: false, protected: true, card: true };
+
+    /// Of a key that does not open: gone, or there and not for us now.
+    fn unopened(refusal: Refusal) -> Self {
+        Self { present: !is_gone(refusal), ..Self::default() }
+    }
+}
+
+/// Whether Windows says that there is no such key: `NTE_BAD_KEYSET`, `NTE_NO_KEY`, `NTE_NOT_FOUND`, a file that is not there.
+pub(super) fn is_gone(refusal: Refusal) -> bool {
+    [0x8009_0016, 0x8009_000d, 0x8009_0011, 0x8007_0002, 0x2].contains(&refusal.code)
+}
+
 /// A key of a kind that this way does not take.
 fn wrong_kind(ja: &str, en: &str) -> BackendError {
     BackendError::new("KEY.UNUSABLE", Text::new(ja, en))
 }
 
 /// Strong protection lets Windows ask a person at the import and at each use.
-fn refuse_strong_protection(request: &ImportRequest) -> Result<(), BackendError> {
+pub(super) fn refuse_strong_protection(request: &ImportRequest) -> Result<(), BackendError> {
     if request.options.get(&ImportOption::StrongProtection) != Some(&true) {
         return Ok(());
     }

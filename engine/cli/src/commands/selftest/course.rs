@@ -94,7 +94,9 @@ fn steps(course: &mut Course, store: &dyn StoreWrite, paper: &Paper) -> Option<(
     course.take(Step::Find, find(store, &imported, paper))?;
     course.note(Step::Sign, sign(store, &imported))?;
     let saved = match store.export() {
-        Some(power) => course.take(Step::Export, power.export(&Call::unattached(), &imported.info.sha1, &paper.password).and_then(|file| opens(file, paper, &imported)))?,
+        Some(power) => {
+            course.take(Step::Export, power.export(&Call::unattached(), &imported.info.sha1, &paper.password).and_then(|file| opens(file, paper, &imported)))?
+        }
         None => {
             course.skip(Step::Export, Text::new("この保管先は書き出しをしません", "this store does not write credentials out"));
             paper.file.clone()
@@ -137,10 +139,7 @@ fn find(store: &dyn StoreWrite, imported: &StoredCert, paper: &Paper) -> Result<
     };
     let info = &cert.info;
     if !info.has_key || !info.key_exportable || info.key_protected {
-        return Err(wrong(Text::new(
-            "鍵のある、書き出せる証明書として一覧に出ていません。",
-            "it is not listed as a certificate with an exportable key.",
-        )));
+        return Err(wrong(Text::new("鍵のある、書き出せる証明書として一覧に出ていません。", "it is not listed as a certificate with an exportable key.")));
     }
     if info.friendly_name.as_deref() != Some(paper.friendly_name.as_str()) {
         let shown = info.friendly_name.clone().unwrap_or_default();
@@ -188,10 +187,7 @@ fn keep(store: &dyn StoreWrite, paper: &Paper) -> Result<Option<()>, BackendErro
     match power.export(&Call::unattached(), &cert.info.sha1, &paper.password) {
         Err(error) if error.code == "KEY.NOT_EXPORTABLE" => Ok(Some(())),
         Err(error) => Err(error),
-        Ok(_) => Err(wrong(Text::new(
-            "書き出せないように取り込んだ鍵が、書き出せました。",
-            "a key that was imported as not exportable was written out.",
-        ))),
+        Ok(_) => Err(wrong(Text::new("書き出せないように取り込んだ鍵が、書き出せました。", "a key that was imported as not exportable was written out."))),
     }
 }
 

@@ -131,8 +131,12 @@ fn own_folder(path: &Path) -> Result<TempDir, Failure> {
 
 fn open(kind: &str, folder: Option<&Path>, settings: &BTreeMap<String, String>) -> Result<Arc<dyn StoreWrite>, BackendError> {
     let password = generate(&Type::Ascii)?;
-    let settings =
-        StoreSettings { path: folder.map(Path::to_owned), password: Box::new(move || Ok(password.clone())), settings: settings.clone() };
+    let settings = StoreSettings {
+        path: folder.map(Path::to_owned),
+        own_password: Box::new(move || Ok(password.clone())),
+        settings: settings.clone(),
+        ..StoreSettings::default()
+    };
     (builtin().store(kind)?.open)(settings)
 }
 
