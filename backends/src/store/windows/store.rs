@@ -208,7 +208,8 @@ impl StoreRead for WindowsStore {
     fn capabilities(&self) -> Capabilities {
         let verbs: &[Verb] = match self.place.name {
             StoreName::My => &[Verb::List, Verb::Import, Verb::Delete, Verb::Sign, Verb::Export, Verb::Trust],
-            StoreName::Ca | StoreName::Root => &[Verb::List, Verb::Delete, Verb::Trust],
+            StoreName::Ca => &[Verb::List, Verb::Delete, Verb::Trust],
+            StoreName::Root => &[Verb::List, Verb::Trust],
         };
         Capabilities {
             import_options: way_in(&self.place).options(),
@@ -357,6 +358,12 @@ impl StoreLock for LockedStore<'_> {
     }
 
     fn delete(&self, thumbprint: &str) -> Result<(), BackendError> {
+        if self.store.place.name == StoreName::Root {
+            // Windows would ask a person, in a window that nobody announced.
+            let cause = Text::new("信頼されたルート証明書は、kirikae からは削除しません。", "trusted roots are not deleted by kirikae.");
+            let cure = Text::new("証明書の管理(certmgr.msc)で、人が削除してください。", "delete it by hand in certmgr.msc.");
+            return Err(BackendError::new("BACKEND.UNSUPPORTED", cause).cure(cure));
+        }
         let store = self.store.open(Access::Write)?;
         let found = self.store.found(&store, thumbprint)?;
         found.iter().try_for_each(|certificate| self.store.delete_from(&store, certificate))

@@ -7,6 +7,8 @@ mod cng;
 
 use std::collections::BTreeMap;
 
+use const_oid::ObjectIdentifier;
+use const_oid::db::rfc5912::{ID_EC_PUBLIC_KEY, RSA_ENCRYPTION, SECP_256_R_1, SECP_384_R_1};
 use kirikae_engine::backend::{BackendError, ImportOption, ImportRequest, OptionSupport};
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Text;
@@ -92,11 +94,11 @@ impl PublicKey {
     pub(super) fn of(der: &[u8]) -> Self {
         let Ok(certificate) = X509::from_der(der) else { return Self::Other };
         let algorithm = &certificate.tbs_certificate().subject_public_key_info().algorithm;
-        let curve = algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as::<const_oid::ObjectIdentifier>().ok());
-        match (algorithm.oid, curve) {
-            (const_oid::db::rfc5912::RSA_ENCRYPTION, _) => Self::Rsa,
-            (const_oid::db::rfc5912::ID_EC_PUBLIC_KEY, Some(const_oid::db::rfc5912::SECP_256_R_1)) => Self::P256,
-            (const_oid::db::rfc5912::ID_EC_PUBLIC_KEY, Some(const_oid::db::rfc5912::SECP_384_R_1)) => Self::P384,
+        let curve = algorithm.parameters.as_ref().and_then(|parameters| parameters.decode_as::<ObjectIdentifier>().ok());
+        match curve {
+            _ if algorithm.oid == RSA_ENCRYPTION => Self::Rsa,
+            Some(curve) if algorithm.oid == ID_EC_PUBLIC_KEY && curve == SECP_256_R_1 => Self::P256,
+            Some(curve) if algorithm.oid == ID_EC_PUBLIC_KEY && curve == SECP_384_R_1 => Self::P384,
             _ => Self::Other,
         }
     }
