@@ -85,7 +85,12 @@ fn a_wrong_password_is_told_from_a_bad_file() {
     let file = clinic.p12("1234");
     assert_eq!(refusal(file.expose(), "1235").code, "P12.BAD_PASSWORD");
     assert_eq!(refusal(file.expose(), "").code, "P12.BAD_PASSWORD");
-    assert_eq!(refusal(file.expose(), "🔑").code, "SECRET.UNFIT");
+    assert_eq!(refusal(file.expose(), "🔑").code, "P12.BAD_PASSWORD");
+    let bytes = Secret::bytes(vec![0xff, 0xfe]);
+    assert_eq!(Pkcs12Files.open(&file, &bytes).unwrap_err().code, "SECRET.UNFIT");
+    // What we write must open everywhere, and tools disagree about characters beyond U+FFFF.
+    let error = p12::write(&clinic.leaf.pkcs8(), std::slice::from_ref(&clinic.leaf.der), "a", &Secret::text("🔑")).unwrap_err();
+    assert_eq!(error.code, "SECRET.UNFIT");
     let message = format!("{:?}", refusal(file.expose(), "hunter2"));
     assert!(!message.contains("hunter2"), "{message}");
 }

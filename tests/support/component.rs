@@ -1,6 +1,6 @@
 //! Programs that tests compare kirikae with. Where one is missing, its test is skipped under a plain `cargo test` and says so;
 //! `tests/run` installs them and sets `KIRIKAE_REQUIRE_COMPONENTS`, and then a missing one fails.
-#![allow(clippy::print_stderr)]
+#![allow(clippy::print_stderr, dead_code)]
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -28,4 +28,10 @@ pub fn yaml_language_server() -> Option<Command> {
     let mut command = Command::new(node);
     command.arg(script).arg("--stdio");
     Some(command)
+}
+
+/// The folder of the Python package `cryptography_vectors`, which `tests/run` unpacks below `target/vectors`.
+pub fn cryptography_vectors() -> Option<PathBuf> {
+    let folder = super::root().join("target/vectors/cryptography_vectors");
+    component("cryptography_vectors", folder.join("pkcs12").is_dir().then_some(folder))
 }

@@ -33,7 +33,17 @@ impl Action for CertImport {
                 input("friendly_name", Type::String.optional(), "一覧に出すフレンドリ名。", "friendly name for listings."),
             ],
             outputs: vec![output("cert", Type::Cert, "取り込んだ証明書。", "the imported certificate.")],
-            codes: vec!["KEY.MISMATCH", "P12.BAD_PASSWORD", "P12.MANY_KEYS", "P12.NO_KEY", "P12.UNREADABLE", "STORE.LOCKED", "STORE.READONLY"],
+            codes: vec![
+                "KEY.MISMATCH",
+                "P12.BAD_PASSWORD",
+                "P12.MANY_KEYS",
+                "P12.NO_KEY",
+                "P12.TOO_COSTLY",
+                "P12.UNREADABLE",
+                "P12.UNSUPPORTED",
+                "STORE.LOCKED",
+                "STORE.READONLY",
+            ],
             observe: Some(Phrase {
                 ja: "ファイルと同じ拇印で秘密鍵の付いた証明書が保管先にあるか",
                 en: "whether the store has a certificate of the file's thumbprint, with its key",

@@ -22,7 +22,16 @@ impl Action for P12Inspect {
                 output("others", Type::List(Box::new(Type::Cert)), "中間の証明書。", "the intermediate certificates."),
                 output("roots", Type::List(Box::new(Type::Cert)), "ルート証明書。", "the root certificates."),
             ],
-            codes: vec!["CERT.NOT_NEWER", "KEY.MISMATCH", "P12.BAD_PASSWORD", "P12.MANY_KEYS", "P12.NO_KEY", "P12.UNREADABLE"],
+            codes: vec![
+                "CERT.NOT_NEWER",
+                "KEY.MISMATCH",
+                "P12.BAD_PASSWORD",
+                "P12.MANY_KEYS",
+                "P12.NO_KEY",
+                "P12.TOO_COSTLY",
+                "P12.UNREADABLE",
+                "P12.UNSUPPORTED",
+            ],
             ..manifest(
                 "p12.inspect",
                 Phrase { ja: "証明書ファイルの中を確かめる", en: "Look into a certificate file" },

@@ -179,6 +179,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         ),
     ),
     code(
+        "CERT.UNREADABLE",
+        Class::Permanent,
+        p("証明書として読めない", "not readable as a certificate"),
+        p("証明書のファイル(DER または PEM)か確かめてください。", "check that it is the file of a certificate, DER or PEM."),
+    ),
+    code(
         "CLOCK.WRONG",
         Class::Human,
         p("時計が合っていない", "the clock is wrong"),
@@ -343,10 +349,22 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("秘密鍵を含めて書き出したファイルを使ってください。", "use a file that was exported with its key."),
     ),
     code(
+        "P12.TOO_COSTLY",
+        Class::Permanent,
+        p("開くのに計算がかかりすぎるファイル", "the file asks for too much work to open"),
+        p("正しいファイルか確かめ、反復回数を減らして書き出し直してください。", "check that it is the right file, and export it again with fewer iterations."),
+    ),
+    code(
         "P12.UNREADABLE",
         Class::Permanent,
         p("PKCS#12 として読めない", "not readable as PKCS#12"),
         p("ファイルを受け取り直してください。", "fetch the file again."),
+    ),
+    code(
+        "P12.UNSUPPORTED",
+        Class::Permanent,
+        p("対応していない方式で保護されたファイル", "the file is protected by an algorithm that is not supported"),
+        p("AES256-SHA256 か TripleDES-SHA1 を選んで書き出し直してください。", "export it again with AES256-SHA256 or TripleDES-SHA1."),
     ),
     code(
         "PIN.FINAL_TRY",
@@ -547,6 +565,21 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Human,
         p("USBキーが2つ以上挿さっている", "several tokens are inserted"),
         p("使うものだけを挿してください。", "leave only the one to use."),
+    ),
+    code(
+        "TOKEN.NO_MODULE",
+        Class::Human,
+        p("USBキーのドライバーがない", "the token's driver is missing"),
+        p(
+            "USBキーやカードに付いてきたドライバーを入れ、サイトファイルの module を確かめてください。",
+            "install the driver that came with the token or card, and check `module` in the site file.",
+        ),
+    ),
+    code(
+        "TOKEN.SETTINGS",
+        Class::Human,
+        p("サイトファイルのUSBキーの書き方が違う", "the site file does not describe the token well"),
+        p("サイトファイルの backends の、token: のところを直してください。", "mend the `token:` entry under `backends` of the site file."),
     ),
     code(
         "TOKEN.WRONG",

@@ -196,7 +196,9 @@ impl StoreWrite for DirStore {
         let friendly_name = request.friendly_name.clone().or_else(|| leaf.info.friendly_name.clone());
         let certificates: Vec<Vec<u8>> = std::iter::once(leaf).chain(&credential.others).map(|cert| cert.der.clone()).collect();
         let shown_name = friendly_name.as_deref().unwrap_or(&leaf.info.subject.cn);
-        let content = p12::write(&credential.key, &certificates, shown_name, &password)?;
+        let local_key_id = credential.local_key_id.as_deref();
+        let bundle = p12::Bundle { key: &credential.key, certificates: &certificates, friendly_name: shown_name, local_key_id };
+        let content = p12::write_as(p12::Profile::Modern, &bundle, &password)?;
         let entry = Entry::new(name, &leaf.der, friendly_name, &request.options, &Sha256::digest(&content));
 
         let was_there = self.folder.join(entry.key_file()).exists();

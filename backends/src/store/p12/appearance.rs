@@ -1,11 +1,10 @@
 //! What a file looks like that is no PKCS#12 file.
 //!
-//! May use: the first bytes, the outer DER headers. Must not: decrypt anything; put content of the file into a text.
+//! May use: the first bytes, the outer header. Must not: decrypt anything; put content of the file into a text.
 
-use der::asn1::AnyRef;
-use der::{Decode, Reader, SliceReader};
 use kirikae_engine::text::Text;
 
+use super::ber;
 use crate::x509::public_key;
 
 /// Says what the file looks like, if it is plainly something other than a whole PKCS#12 file.
@@ -27,10 +26,13 @@ pub(super) fn not_pkcs12(file: &[u8]) -> Option<Text> {
     if begins(b"PK\x03\x04") {
         return Some(Text::new("ZIPファイルです。中の証明書ファイルを取り出してください。", "it is a ZIP archive; take the certificate file out of it."));
     }
-    if file.starts_with(&[0x30, 0x80]) {
+    if file.starts_with(&[0x30, 0x80]) && ber::to_der(file).is_none() {
+        return Some(Text::new("途中で切れているか、壊れています。", "it is truncated or damaged."));
+    }
+    if base64_start(&start) {
         return Some(Text::new(
-            "長さを後から決める形式(BER)で書かれています。Firefoxなどが書き出す形で、まだ読めません。",
-            "it is written in indefinite-length BER, as Firefox exports it; that is not readable yet.",
+            "Base64のテキストです。PKCS#12(.p12、.pfx)に戻してから使ってください。",
+            "it is base64 text; decode it to a PKCS#12 file (.p12, .pfx) first.",
         ));
     }
     let Some(whole) = outer_length(file) else {
@@ -43,27 +45,12 @@ pub(super) fn not_pkcs12(file: &[u8]) -> Option<Text> {
             format!("it is truncated ({have} bytes of {whole})."),
         ));
     }
-    if have > whole {
-        let more = have - whole;
-        return Some(Text::new(format!("後ろに余分な{more}バイトが付いています。"), format!("{more} bytes follow after its end.")));
-    }
     public_key(file).is_ok().then(|| Text::new("証明書だけのファイルで、PKCS#12 ではありません。", "it is a bare certificate, not PKCS#12."))
 }
 
-/// Whether the file is a PFX without its optional third part, the MAC (RFC 7292 4).
-pub(super) fn has_no_mac(file: &[u8]) -> bool {
-    let parts = |file| -> der::Result<usize> {
-        let mut outer = SliceReader::new(file)?;
-        outer.sequence(|reader| {
-            let mut count = 0;
-            while !reader.is_finished() {
-                AnyRef::decode(reader)?;
-                count += 1;
-            }
-            Ok(count)
-        })
-    };
-    parts(file) == Ok(2)
+/// Whether it begins as the base64 of a SEQUENCE of some length does.
+fn base64_start(start: &[u8]) -> bool {
+    start.len() >= 40 && start.starts_with(b"MI") && start.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r\n".contains(byte))
 }
 
 /// How long the outer SEQUENCE says that the file is, in bytes.
@@ -98,10 +85,10 @@ mod tests {
         assert!(says(b"  <HTML lang=ja>").contains("HTML"));
         assert!(says(b"-----BEGIN CERTIFICATE-----").contains("PEM"));
         assert!(says(b"PK\x03\x04rest").contains("ZIP"));
-        assert!(says(&[0x30, 0x80, 2, 1, 3]).contains("BER"));
+        assert!(says(&[0x30, 0x80, 2, 1, 3]).contains("truncated"));
+        assert!(says(b"MIIKLgIBAzCCCeQGCSqGSIb3DQEHAaCCCdUEggnRMIIJ\r\nzTCC").contains("base64"));
         assert!(says(b"hello").contains("other kind"));
         assert!(says(&[0x30, 0x82, 0x10, 0x00, 2, 1, 3]).contains("7 bytes of 4100"));
-        assert!(says(&[0x30, 3, 2, 1, 3, 0]).contains("1 bytes follow"));
         assert_eq!(not_pkcs12(&[0x30, 3, 2, 1, 3]), None);
     }
 }

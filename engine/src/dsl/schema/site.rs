@@ -78,7 +78,15 @@ fn backend() -> Json {
         ("name", string()),
         ("keys", help("windows で鍵を入れる仕組み。書かなければ cng。capi は古いソフト用(RSA だけ)。", words(&["cng", "capi"]))),
     ];
-    let token = vec![("token", help("USBキー・カードの種類。", string())), ("path", string()), ("module", string()), ("slot", scalar())];
+    let token = vec![
+        ("token", help("USBキー・カードの種類(pkcs11、練習用の soft)。", string())),
+        ("path", help("soft のフォルダー。", string())),
+        ("module", help("pkcs11 のドライバー。絶対パス、または epass2003 hpki-sign hpki-auth opensc softhsm2。", string())),
+        ("serial", help("この番号のものだけ。番号は引用符で囲みます。", string())),
+        ("label", help("この名前のものだけ。", string())),
+        ("uri", help("RFC 7512 の URI(例: pkcs11:serial=0123?module-name=epass2003)。", matching("^pkcs11:"))),
+        ("slot", scalar()),
+    ];
     let folder = vec![
         ("folder", help("フォルダーの場所。", string())),
         ("removable", help("取り外せる媒体です。", flag())),
