@@ -25,7 +25,7 @@ fn my() -> Arc<dyn StoreWrite> {
 /// The practice certificates in it.
 fn practice() -> Vec<StoredCert> {
     let mut certs = my().list(&Call::unattached()).unwrap();
-    certs.retain(|cert| cert.info.subject.cn == SUBJECT);
+    certs.retain(|cert| cert.info.subject.cn == SUBJECT && cert.info.issuer_dn.contains("KIRIKAE PRACTICE"));
     certs
 }
 

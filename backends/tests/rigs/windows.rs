@@ -1,6 +1,7 @@
 //! The certificate store of Windows: CurrentUser\MY with keys of CryptoAPI, under Wine. Elsewhere there is none to test; a person
 //! with a real Windows runs `kirikae selftest`.
 
+#[cfg(not(windows))]
 use kirikae_engine::testing::contract::store::StoreRig;
 
 #[cfg(not(windows))]
@@ -20,6 +21,7 @@ mod on_windows {
 
     use kirikae_backends::StoreSettings;
     use kirikae_backends::store::p12::{self, Pkcs12Files};
+    use kirikae_engine::backend::{Call, StoreWrite};
     use kirikae_engine::secret::Secret;
     use kirikae_engine::testing::contract::store::{Sample, StoreRig};
     use rsa::PrivateKey;
@@ -42,22 +44,40 @@ mod on_windows {
         let settings = || StoreSettings { settings: BTreeMap::from([("keys".to_owned(), "capi".to_owned())]), ..StoreSettings::default() };
         let clinic = clinic();
         let before = containers();
+        let (first, second) = (sample(&clinic, 0, 0x8f01, 60), sample(&clinic, 1, 0x8f02, 800));
+        let clean = Clean { store: open("windows", settings()), leaves: vec![first.leaf.clone(), second.leaf.clone()] };
         Some(StoreRig {
             store: open("windows", settings()),
             again: open("windows", settings()),
-            first: sample(&clinic, 0, 0x8f01, 60),
-            second: sample(&clinic, 1, 0x8f02, 800),
+            first,
+            second,
             root: clinic.root.der,
             p12: Arc::new(Pkcs12Files),
             verify,
             place: Box::new(|| BTreeMap::from([KEYS, CERTIFICATES].map(|key| (key.to_owned(), registry(&["query", key, "/s"]).into_bytes())))),
             keys: Box::new(|| containers().len()),
             lose_key: Some(Box::new(move |_| {
+                let _until_the_rig_ends = &clean;
                 for container in containers().difference(&before) {
                     registry(&["delete", &format!(r"{KEYS}\{container}"), "/f"]);
                 }
             })),
         })
+    }
+
+    /// Takes the certificates of a rig out of the store when it ends: the store is not the rig's own.
+    struct Clean {
+        store: Arc<dyn StoreWrite>,
+        leaves: Vec<Vec<u8>>,
+    }
+
+    impl Drop for Clean {
+        fn drop(&mut self) {
+            let call = Call::unattached();
+            for cert in self.store.list(&call).unwrap().iter().filter(|cert| self.leaves.contains(&cert.der)) {
+                self.store.lock(&call).unwrap().delete(&cert.info.sha1).unwrap();
+            }
+        }
     }
 
     /// RSA keys take long to make, so all rigs share two; each certificate has its own container all the same.
