@@ -101,6 +101,12 @@ pub(super) fn coded(doing: Doing, place: &str, call: &str, number: u32) -> Backe
             "run it again from a window that was opened with \"Run as administrator\".",
         ));
     }
+    if doing == Doing::Importing && code == "KEY.UNUSABLE" {
+        return error.cure(Text::new(
+            "サイトファイルの backends で keys をもう一方の値(cng か capi)にして試してください。だめなら、番号を添えて問い合わせてください。",
+            "try the other value of `keys` (cng or capi) under `backends` of the site file; if that fails, too, ask and tell the number.",
+        ));
+    }
     error
 }
 
