@@ -7,6 +7,7 @@
 
 pub mod ca;
 pub mod folder;
+pub mod host;
 pub mod notify;
 pub mod store;
 pub mod token;
@@ -33,11 +34,11 @@ pub struct Kind<Open: 'static> {
     pub name: &'static str,
     /// What it is, for people.
     pub title: Phrase,
-    /// Makes one from the site's settings. Touches nothing yet.
+    /// Makes one from the site's settings. Changes nothing yet.
     pub open: Open,
 }
 
-/// Makes a store. `STORE.UNREADABLE` if the settings lack what the kind needs.
+/// Makes a store and changes nothing. `STORE.UNREADABLE` if the settings lack what the kind needs, or mean no store that is there.
 pub type OpenStore = fn(StoreSettings) -> Result<Arc<dyn StoreWrite>, BackendError>;
 
 /// Makes a folder. `FOLDER.ABSENT` if its path is none.
@@ -105,6 +106,15 @@ static BUILTIN: Builtin = Builtin {
                 en: "a folder: an encrypted .p12 and a descriptive .json for each certificate",
             },
             open: open_dir_store,
+        },
+        #[cfg(target_os = "linux")]
+        Kind {
+            name: "nss",
+            title: Phrase {
+                ja: "Linux の Firefox・Chrome・Chromium の証明書データベース(NSS)",
+                en: "the certificate database (NSS) of Firefox, Chrome or Chromium on Linux",
+            },
+            open: |settings| Ok(Arc::new(store::nss::NssStore::open(settings)?)),
         },
         Kind {
             name: "windows",
@@ -192,7 +202,8 @@ mod tests {
     #[test]
     fn an_unknown_kind_is_refused_with_the_known_ones() {
         let error = builtin().store("windws").err().unwrap();
-        assert_eq!((error.code.as_str(), error.data["known"].as_str()), ("BACKEND.UNSUPPORTED", "dir, windows"));
+        let known = BUILTIN.stores.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        assert_eq!((error.code.as_str(), error.data["known"].as_str()), ("BACKEND.UNSUPPORTED", known.as_str()));
         assert!(error.cause.ja.contains("windws") && error.cause.ja.contains("dir"));
         assert!(builtin().folder("cloud").is_err());
         assert_eq!(builtin().token("pkcs12").err().unwrap().data["known"], "pkcs11, soft");

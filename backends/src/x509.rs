@@ -10,8 +10,8 @@ use der::asn1::{Any, BmpString, Ia5StringRef, PrintableStringRef, TeletexStringR
 use der::{Decode, Encode, Tag, Tagged};
 use jiff::Timestamp;
 use kirikae_engine::dsl::{CertInfo, Subject};
-use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use sha2::Digest;
 use webpki::RawPublicKeyEntity;
 use x509_cert::Certificate;
