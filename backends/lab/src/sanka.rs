@@ -3,6 +3,11 @@
 //! Its labels are written here from the booklet; those of the login and password pages, which it lacks, are this project's guess.
 //! May use: the desk, the page model. Must not: know HTTP or markup.
 
+pub(crate) mod media;
+
+use std::path::Path;
+
+use jiff::Timestamp;
 use kirikae_engine::backend::profile::{Operation, Profile};
 
 use crate::LabError;
@@ -10,7 +15,7 @@ use crate::desk::digest;
 use crate::effects::Effect;
 use crate::html::{Block, Field, FieldKind, Form, Page};
 use crate::pki::Issuer;
-use crate::portal::{Answer, Client, Incoming, Part, Portal, Visit, not_accepted, session_over};
+use crate::portal::{Answer, Client, Incoming, Part, Portal, SiteLines, Visit, not_accepted, session_over};
 use crate::state::Account;
 
 /// Wrong passwords until the operator has to initialise the account (P18-2).
@@ -114,6 +119,14 @@ impl Portal for Sanka {
 
     fn sends_notices(&self) -> bool {
         false
+    }
+
+    fn site_lines(&self) -> SiteLines {
+        media::site_lines(&self.profile)
+    }
+
+    fn send_media(&self, dir: &Path, days_left: i64, now: Timestamp) -> Result<(), LabError> {
+        media::send(dir, &self.profile, &self.issuer, days_left, now)
     }
 
     fn begins(&self, incoming: &Incoming) -> bool {

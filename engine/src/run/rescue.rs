@@ -14,7 +14,7 @@ use super::decide::{Judge, Next, Program};
 use super::event::{ErrorBody, EventBody, ParkCause, StepEnd, Taken};
 use super::retry::wait;
 use super::state::{Doing, Outcome, State, UncertainStep};
-use crate::action::{Effect, Outputs, Question};
+use crate::action::{Effect, NOT_YET, Outputs, Question, UNTIL};
 use crate::backend::profile::Then;
 use crate::backend::{Class, code_info};
 use crate::check::{RescueRow, Step};
@@ -66,6 +66,10 @@ impl Judge<'_> {
     }
 
     fn another_try(&self, error: &ErrorBody) -> Option<EventBody> {
+        if let Some(due) = not_before(error) {
+            let nth = self.state.step(&self.step.address)?.retries + 1;
+            return Some(EventBody::TimerArmed { timer: format!("{}/until/{nth}", self.step.address), step: self.step.address.clone(), due });
+        }
         let retry = self.step.retry.as_ref()?;
         let used = self.state.step(&self.step.address)?.retries;
         if error.class != Class::Transient || !retry.errors.contains(&error.code) || used >= retry.times {
@@ -97,7 +101,7 @@ impl Judge<'_> {
         let say = self.say(&row, &error);
         let (of, ask_again) = match row {
             RescueRow::Written(owner, row) => (owner.address.clone(), self.secrets_of(owner, &row.ask_again)),
-            RescueRow::OfProfile(..) => (self.step.address.clone(), vec![]),
+            RescueRow::OfAction | RescueRow::OfProfile(..) => (self.step.address.clone(), vec![]),
         };
         let taken = Taken { then: row.then(), of, error, outputs, ask_again };
         EventBody::Decided { step: self.step.address.clone(), run: false, why: Some(say), rescue: Some(Box::new(taken)) }
@@ -108,13 +112,14 @@ impl Judge<'_> {
         error.class != Class::Ambiguous && (row.then() != Then::Retry || used < row.times())
     }
 
-    fn gave_up(&self, error: ErrorBody, outputs: BTreeMap<String, Json>) -> EventBody {
+    pub(super) fn gave_up(&self, error: ErrorBody, outputs: BTreeMap<String, Json>) -> EventBody {
         self.ended(StepEnd { error: Some(error), ..self.end(Outcome::Failed, outputs) })
     }
 
     fn say(&self, row: &RescueRow<'_>, error: &ErrorBody) -> Text {
         match row {
             RescueRow::Written(owner, row) => self.seeing(error).text(owner.frame, &row.say, None),
+            RescueRow::OfAction => error.cure.clone(),
             RescueRow::OfProfile(known, _) => known.say.clone().unwrap_or_else(|| error.cause.clone()),
         }
     }
@@ -153,7 +158,7 @@ impl Judge<'_> {
                 error.data.insert("cause".to_owned(), shown.ja);
                 self.gave_up(error, outputs.clone())
             }
-            Then::HandOff => EventBody::HumanAsked { step: self.step.address.clone(), question: hand_off(error, say), attempt: None },
+            Then::HandOff => EventBody::HumanAsked { step: self.step.address.clone(), question: hand_off(error, say), attempt: None, look: None },
         })
     }
 
@@ -208,4 +213,9 @@ fn hand_off(error: &ErrorBody, say: &Text) -> Question {
         ],
         ..Question::default()
     }
+}
+
+/// The instant that a step waits for.
+fn not_before(error: &ErrorBody) -> Option<jiff::Timestamp> {
+    error.data.get(UNTIL).filter(|_| error.code == NOT_YET)?.parse().ok()
 }

@@ -5,6 +5,7 @@
 //! May use: X.509, PKCS#8 and PKCS#12 libraries. Must not: know pages, state or files.
 
 mod client;
+mod csr;
 mod issue;
 mod p12;
 
@@ -13,7 +14,9 @@ use sha2::{Digest, Sha256};
 use x509_cert::Certificate;
 
 pub(crate) use client::{Presented, Rejection, tls_config};
-pub(crate) use issue::{Issuer, KeyPair, Validity, distinguished_name, random_bytes, subject_parts};
+pub(crate) use csr::requested_key;
+pub use issue::ClientKeys;
+pub(crate) use issue::{Issuer, Validity, distinguished_name, random_bytes, subject_parts};
 pub(crate) use p12::pack;
 
 use crate::LabError;
@@ -56,5 +59,6 @@ mod tests {
     fn roots_are_the_constants_that_trust_refuses() {
         let expected = ["5d7a87a70df71760e3b2b0f648d1b552f576975d05750c8a0afba7704e47c80f", "2debcd901988a6ffaecf0a8ba43337f8e18bcc99af3fa0a8a388622209e44fb2"];
         assert_eq!(practice_root_fingerprints(), expected);
+        assert!(expected.iter().all(|root| kirikae_engine::backend::PRACTICE_ROOTS.contains(root)));
     }
 }
