@@ -1,6 +1,12 @@
 //! Certificates as the language sees them.
 //!
-//! May use: `x509-cert` for DER and distinguished names, `rustls` for PEM. Must not: decide whether a chain is trusted.
+//! May use: `x509-cert` for DER and distinguished names, `rustls` for PEM. Must not: decide whether a chain is trusted (that is
+//! [`verify_chain`]).
+
+mod details;
+mod hpki;
+mod name;
+mod trust;
 
 use std::fmt;
 
@@ -16,6 +22,12 @@ use sha2::Digest;
 use x509_cert::Certificate;
 use x509_cert::name::Name;
 use x509_cert::time::Time;
+
+pub use details::{Details, details};
+pub use hpki::{HcRole, NATIONAL_SCHEME};
+pub use trust::{Purpose, Untrusted, verify_chain};
+
+use self::name::ComparableName;
 
 /// Bytes that are no certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +90,7 @@ pub fn cert_info(der: &[u8], custody: Custody) -> Result<CertInfo, NotACertifica
         key_protected: custody.key_protected,
         holder: custody.holder,
         friendly_name: custody.friendly_name,
+        hc_role: hpki::hc_roles(certificate).into_iter().find(|role| role.scheme == NATIONAL_SCHEME).map(|role| role.name),
     })
 }
 
@@ -112,18 +125,24 @@ pub fn chain<'a>(leaf: &[u8], others: impl IntoIterator<Item = &'a [u8]>) -> Res
     Ok(chain)
 }
 
-/// Names as DER: two names are the same when their bytes are.
+/// Subject and issuer of a certificate, to compare.
 struct Names {
-    subject: Vec<u8>,
-    issuer: Vec<u8>,
+    subject: ComparableName,
+    issuer: ComparableName,
 }
 
 impl Names {
     fn of(der: &[u8]) -> Result<Self, NotACertificate> {
         let certificate = Certificate::from_der(der)?;
         let certificate = certificate.tbs_certificate();
-        Ok(Self { subject: certificate.subject().to_der()?, issuer: certificate.issuer().to_der()? })
+        Ok(Self { subject: ComparableName::of(certificate.subject())?, issuer: ComparableName::of(certificate.issuer())? })
     }
+}
+
+/// A SHA-1 thumbprint or other hexadecimal the way Windows and the manuals print it: pairs with spaces between.
+pub fn in_pairs(hex: &str) -> String {
+    let digits: Vec<char> = hex.chars().collect();
+    digits.chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
 }
 
 fn shown_name(name: &Name) -> String {

@@ -6,6 +6,7 @@ pub mod coverage;
 pub mod diagnostic;
 pub mod drift;
 pub mod graph;
+pub mod inspect;
 pub mod plan;
 mod plan_errors;
 pub mod question;
