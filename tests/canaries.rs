@@ -91,7 +91,12 @@ fn no_secret_is_left_behind_said_or_shown_on_any_playbook() {
             &["certs"],
             &["verify"],
         ];
-        let outputs = commands.map(|command| (command, lab.run(command)));
+        let outputs = commands.map(|command| {
+            let output = lab.run(command);
+            // Where people are asked, they answer.
+            let parked = command[0] == "apply" && output.status.code() == Some(75);
+            (command, if parked { lab.people_go_on() } else { output })
+        });
         let applied = &outputs[5].1;
         assert_eq!(applied.status.code(), Some(0), "{playbook}: {}", said(applied));
 
@@ -129,8 +134,11 @@ fn no_secret_is_left_behind_said_or_shown_on_any_playbook() {
                 canary.sings_not_in(&format!("{place} ({playbook})"), content);
             }
         }
-        let seen = fs::read_to_string(lab.path("seen")).unwrap();
-        assert!(seen.contains("PATH=") && seen.contains(&playbook), "{playbook}: the children looked: {seen}");
+        // All that hpki2 asks for is done on a phone.
+        if !playbook.starts_with("hpki2/") {
+            let seen = fs::read_to_string(lab.path("seen")).unwrap();
+            assert!(seen.contains("PATH=") && seen.contains(&playbook), "{playbook}: the children looked: {seen}");
+        }
         assert!(canaries.len() >= 4, "{playbook}: the vault and the sources have something to hide");
     }
 }

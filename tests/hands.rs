@@ -3,7 +3,6 @@
 
 mod support;
 
-use serde_json::Value as Json;
 use support::{Lab, kirikae, said};
 
 /// A lab whose portal is worked by a person.
@@ -11,28 +10,6 @@ fn by_hand(arguments: &[&str]) -> Lab {
     let lab = Lab::start(arguments);
     lab.edit_site("roots: ./lab-ca.pem,", "roots: ./lab-ca.pem, hands: person,");
     lab
-}
-
-/// The address of the step that asks, and its question.
-fn asked(lab: &Lab) -> Option<(String, Json)> {
-    let shown = lab.show();
-    let steps = shown["state"]["steps"].as_object().unwrap().clone();
-    steps.into_iter().find_map(|(step, known)| Some((step, known["doing"]["asked"].as_object().cloned()?.into())))
-}
-
-/// Lets the practice person answer whatever is asked and goes on, until the run ends or nobody can answer.
-fn work(lab: &Lab) -> std::process::Output {
-    loop {
-        let Some((step, question)) = asked(lab) else { return lab.run(&["show", "last"]) };
-        assert!(question["moves"].as_array().is_some_and(|moves| !moves.is_empty()), "{question}");
-        let run = lab.show()["run"].as_str().unwrap().to_owned();
-        let worked = lab.run(&["practice-person", &run, &step]);
-        assert_eq!(worked.status.code(), Some(0), "{}", said(&worked));
-        let resumed = lab.run(&["resume", "last"]);
-        if resumed.status.code() != Some(75) {
-            return resumed;
-        }
-    }
 }
 
 #[test]
@@ -69,7 +46,7 @@ fn apply_and_answer_carry_a_renewal_through_and_its_proof_is_a_person_s() {
         assert!(said(&parked).contains(words), "{words}: {}", said(&parked));
     }
     assert_eq!(lab.count("received", None), 0, "the engine's own hands stay in their pockets");
-    let done = work(&lab);
+    let done = lab.people_go_on();
     assert_eq!(done.status.code(), Some(0), "{}", said(&done));
     assert_eq!((lab.count("issued", None), lab.count("received", Some("renew")), lab.store().len()), (1, 1, 1));
     assert_eq!(lab.run(&["verify"]).status.code(), Some(0));
@@ -83,7 +60,7 @@ fn a_lost_answer_is_looked_up_by_the_person_and_nothing_is_pressed_twice() {
     for fault in ["drop-after-effect@renew", "http-503@renew", "html-instead-of-file@fetch"] {
         let lab = by_hand(&["--fault", fault]);
         assert_eq!(lab.renew().status.code(), Some(75));
-        let mut last = work(&lab);
+        let mut last = lab.people_go_on();
         for _ in 0..4 {
             if last.status.code() == Some(0) {
                 break;
@@ -91,7 +68,7 @@ fn a_lost_answer_is_looked_up_by_the_person_and_nothing_is_pressed_twice() {
             // A row that needs time, or a file that is received again.
             std::thread::sleep(std::time::Duration::from_millis(1100));
             lab.run(&["resume", "last"]);
-            last = work(&lab);
+            last = lab.people_go_on();
         }
         assert_eq!((lab.count("issued", None), lab.store().len()), (1, 1), "{fault}: {}", said(&last));
     }

@@ -9,6 +9,7 @@ pub mod ca;
 pub mod folder;
 pub mod notify;
 pub mod store;
+pub mod token;
 pub mod vault;
 pub mod x509;
 
@@ -16,11 +17,13 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use kirikae_engine::backend::{BackendError, FolderWrite, StoreWrite};
+use kirikae_engine::backend::{BackendError, FolderWrite, StoreWrite, TokenWrite};
 use kirikae_engine::text::{Phrase, Text};
 
 use crate::folder::dir::{DirFolder, FolderSettings};
 use crate::store::dir::{DirStore, PasswordSource};
+use crate::token::pkcs11::Pkcs11Tokens;
+use crate::token::soft::SoftToken;
 
 /// A kind of backend that a site file can name.
 pub struct Kind<Open: 'static> {
@@ -37,6 +40,19 @@ pub type OpenStore = fn(StoreSettings) -> Result<Arc<dyn StoreWrite>, BackendErr
 
 /// Makes a folder. `FOLDER.ABSENT` if its path is none.
 pub type OpenFolder = fn(&FolderSettings) -> Result<Arc<dyn FolderWrite>, BackendError>;
+
+/// Makes a token backend. `TOKEN.SETTINGS` if the settings lack what the kind needs.
+pub type OpenToken = fn(&TokenSettings) -> Result<Arc<dyn TokenWrite>, BackendError>;
+
+/// What the site file says of tokens.
+pub struct TokenSettings {
+    /// Where it is, for kinds that lie somewhere.
+    pub path: Option<PathBuf>,
+    /// The folder that relative paths in `settings` begin at.
+    pub base: PathBuf,
+    /// The kind's other settings as written in the site file (`module serial label uri slot`).
+    pub settings: BTreeMap<String, String>,
+}
 
 /// What the site file says of a store.
 pub struct StoreSettings {
@@ -67,6 +83,8 @@ impl Default for StoreSettings {
 pub struct Builtin {
     /// Under `store:`.
     pub stores: &'static [Kind<OpenStore>],
+    /// Under `token:`.
+    pub tokens: &'static [Kind<OpenToken>],
     /// Under `folder:`.
     pub folders: &'static [Kind<OpenFolder>],
 }
@@ -85,6 +103,10 @@ static BUILTIN: Builtin = Builtin {
         },
         open: open_dir_store,
     }],
+    tokens: &[
+        Kind { name: "pkcs11", title: Phrase { ja: "USBキー・カード(PKCS#11)", en: "USB keys and cards (PKCS#11)" }, open: open_pkcs11_tokens },
+        Kind { name: "soft", title: Phrase { ja: "フォルダの中の練習用USBキー", en: "a practice token in a folder" }, open: open_soft_token },
+    ],
     folders: &[Kind {
         name: "dir",
         title: Phrase { ja: "この端末のフォルダ、または挿した媒体のフォルダ", en: "a folder of this machine or of an inserted medium" },
@@ -99,6 +121,14 @@ impl Builtin {
     /// `BACKEND.UNSUPPORTED` with the known names.
     pub fn store(&self, name: &str) -> Result<&'static Kind<OpenStore>, BackendError> {
         find("store", self.stores, name)
+    }
+
+    /// The token kind of this name.
+    ///
+    /// # Errors
+    /// `BACKEND.UNSUPPORTED` with the known names.
+    pub fn token(&self, name: &str) -> Result<&'static Kind<OpenToken>, BackendError> {
+        find("token", self.tokens, name)
     }
 
     /// The folder kind of this name.
@@ -131,6 +161,17 @@ fn open_dir_store(settings: StoreSettings) -> Result<Arc<dyn StoreWrite>, Backen
     Ok(Arc::new(DirStore::open(&path, settings.password.unwrap_or(settings.own_password))?))
 }
 
+fn open_pkcs11_tokens(settings: &TokenSettings) -> Result<Arc<dyn TokenWrite>, BackendError> {
+    Ok(Arc::new(Pkcs11Tokens::open(&settings.base, &settings.settings)?))
+}
+
+fn open_soft_token(settings: &TokenSettings) -> Result<Arc<dyn TokenWrite>, BackendError> {
+    let path = settings.path.as_ref().ok_or_else(|| {
+        BackendError::new("TOKEN.SETTINGS", Text::new("USBキー(soft)の path が書かれていません。", "the token of kind `soft` has no `path`."))
+    })?;
+    Ok(Arc::new(SoftToken::open(path)?))
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -143,6 +184,7 @@ mod tests {
         assert_eq!((error.code.as_str(), error.data["known"].as_str()), ("BACKEND.UNSUPPORTED", "dir"));
         assert!(error.cause.ja.contains("windws") && error.cause.ja.contains("dir"));
         assert!(builtin().folder("cloud").is_err());
+        assert_eq!(builtin().token("pkcs12").err().unwrap().data["known"], "pkcs11, soft");
     }
 
     #[test]
@@ -151,6 +193,18 @@ mod tests {
         let store = open(StoreSettings { path: Some("/nowhere/sanka".into()), ..StoreSettings::default() }).unwrap();
         assert_eq!(store.id(), "dir:/nowhere/sanka");
         assert_eq!(open(StoreSettings::default()).err().unwrap().code, "STORE.UNREADABLE");
+
+        let token = |kind: &str, path: Option<PathBuf>, settings: &[(&str, &str)]| {
+            let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            (builtin().token(kind).unwrap().open)(&TokenSettings { path, base: "/site".into(), settings })
+        };
+        assert_eq!(token("soft", Some("/nowhere/key".into()), &[]).unwrap().id(), "soft:/nowhere/key");
+        assert_eq!(token("pkcs11", None, &[("module", "epass2003"), ("serial", "0123")]).unwrap().id(), "pkcs11:epass2003;serial=0123");
+        assert_eq!(token("pkcs11", None, &[("uri", "pkcs11:token=a?module-path=lib/x.so")]).unwrap().id(), "pkcs11:/site/lib/x.so;label=a");
+        for unfit in [vec![], vec![("module", "a"), ("slot", "first")], vec![("module", "a"), ("uri", "pkcs11:?module-name=b")]] {
+            assert_eq!(token("pkcs11", None, &unfit).err().unwrap().code, "TOKEN.SETTINGS");
+        }
+        assert_eq!(token("soft", None, &[]).err().unwrap().code, "TOKEN.SETTINGS");
 
         let settings = FolderSettings { path: "/nowhere/usb".into(), removable: true, plain: true };
         let folder = (builtin().folder("dir").unwrap().open)(&settings).unwrap();

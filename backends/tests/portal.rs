@@ -409,3 +409,76 @@ fn a_probe_without_pages_names_the_labels_that_are_missing() {
     let probe = portal.look(&Call::unattached(), session.as_mut(), Operation::Probe, &Request::default()).unwrap();
     assert_eq!(probe.missing, ["renew: 証明書更新申請"]);
 }
+
+const OTHER: &str = r#"kirikae: portal/1
+id: other
+version: "1.0.0"
+title: 別のサイト
+checked: { status: unverified, by: 試験 }
+base: https://other.example
+operations:
+  root:
+    trust: none
+    pages:
+      - { open: /root, download: { file: "*.cer" } }
+  software:
+    pages:
+      - { open: /software, download: { file: "*.msi" } }
+  apply:
+    observe: none
+    takes: { csr: file }
+    pages:
+      - { open: /apply, upload: { csr: CSRファイル }, press: 申請する, commits: true }
+      - { see: 受け付けました }
+  probe: {}
+"#;
+
+/// A site of [`OTHER`].
+fn other() -> Site {
+    site(|asked| match asked.line.as_str() {
+        "GET /root" => answer("200 OK", "Content-Type: application/pkix-cert\r\nSet-Cookie: sid=s1\r\n", b"root"),
+        "GET /apply" => {
+            html("<h1>申請</h1><form method=post enctype=multipart/form-data action=/apply>CSRファイル<input type=file name=f><button>申請する</button></form>")
+        }
+        "POST /apply" => html("<h1>受け付けました</h1>"),
+        _ => answer("404 Not Found", "Content-Type: text/html\r\n", b"<h1>?</h1>"),
+    })
+}
+
+fn other_portal(site: &Site, roots: &str) -> Portal {
+    let profile = decode_profile(&Source::new("other.yaml", OTHER)).unwrap();
+    Portal::new(profile, PortalSettings { roots: Roots::Pem(roots.as_bytes().to_vec()), ..site.settings() }).unwrap()
+}
+
+#[test]
+fn only_the_root_is_received_from_a_site_that_nobody_vouches_for_and_nothing_of_ours_goes_there() {
+    let (site, stranger) = (other(), other());
+    let portal = other_portal(&site, &stranger.root_pem);
+    let mut session = portal.open(&Call::unattached(), Some(site.client.clone())).unwrap();
+    let gives = send(&portal, session.as_mut(), Operation::Root, &Request::default(), &mut Kept::default()).unwrap();
+    assert!(gives.file.is_some_and(|(name, content)| name == "root.cer" && content.expose() == b"root"));
+    let asked = site.asked.lock().unwrap().clone();
+    assert_eq!((asked.len(), asked[0].certificates), (1, 0), "no client certificate: {asked:?}");
+    let error = send(&portal, session.as_mut(), Operation::Software, &Request::default(), &mut Kept::default()).err().unwrap();
+    assert_eq!(error.code, "NET.UNTRUSTED", "what follows is not trusted either");
+    let csr = Request { files: [("csr".to_owned(), ("a.csr".to_owned(), Secret::text("csr")))].into(), ..Request::default() };
+    assert_eq!(send(&portal, session.as_mut(), Operation::Apply, &csr, &mut Kept::default()).err().unwrap().code, "NET.UNTRUSTED");
+    assert_eq!(site.posts(), 0);
+}
+
+#[test]
+fn a_file_is_uploaded_under_its_name_and_a_download_is_no_page_to_probe() {
+    let site = other();
+    let portal = other_portal(&site, &site.root_pem);
+    let mut session = portal.open(&Call::unattached(), None).unwrap();
+    let probed = portal.look(&Call::unattached(), session.as_mut(), Operation::Probe, &Request::default()).unwrap();
+    assert_eq!(probed.missing, Vec::<String>::new());
+    let lines = |site: &Site| site.asked.lock().unwrap().iter().map(|asked| asked.line.clone()).collect::<Vec<_>>();
+    assert_eq!(lines(&site), ["GET /apply"]);
+    let missing = send(&portal, session.as_mut(), Operation::Apply, &Request::default(), &mut Kept::default()).err().unwrap();
+    assert_eq!((missing.code.as_str(), site.posts()), ("INPUT.UNKNOWN", 0));
+    let csr = Request { files: [("csr".to_owned(), ("申請.csr".to_owned(), Secret::text("-----BEGIN")))].into(), ..Request::default() };
+    send(&portal, session.as_mut(), Operation::Apply, &csr, &mut Kept::default()).unwrap();
+    let body = site.asked.lock().unwrap().last().unwrap().body.clone();
+    assert!(body.contains("name=\"f\"; filename=\"申請.csr\"") && body.contains("-----BEGIN"), "{body}");
+}

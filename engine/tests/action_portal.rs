@@ -182,6 +182,65 @@ fn a_profile_types_the_manifest() {
     assert!(registry().find("cert.find", 1).unwrap().0.with_profile(&profile).is_none(), "no operation of a portal");
 }
 
+/// A clinic whose portal has this operation without a client certificate.
+fn clinic_with(operation: Operation, takes: Vec<(String, Type)>) -> World {
+    let mut world = World::obn();
+    let mut profile = obn_profile();
+    let spec = OperationSpec { takes, gives: vec![], tries: None, claim: None, ..profile.operations[&Operation::Obtain].clone() };
+    profile.operations.insert(operation, spec);
+    world.portal = std::sync::Arc::new(kirikae_engine::testing::FakePortal::new(profile, world.clock.clone(), world.p12.clone()));
+    world
+}
+
+#[test]
+fn a_root_is_received_and_its_thumbprint_can_be_shown() {
+    let world = clinic_with(Operation::Root, vec![]);
+    let given = inputs([("portal", Value::Role("issuer".to_owned()))]);
+    let Ended::Changed(outputs) = world.step("ca.root", &given).unwrap() else { panic!("received") };
+    let (Value::File(file), Value::Cert(cert)) = (&outputs["file"], &outputs["cert"]) else { panic!("a file and its certificate") };
+    assert!(file.vault.is_none(), "there is no key in it");
+    assert_eq!((cert.subject_dn == cert.issuer_dn, cert.has_key, cert.holder.starts_with("file:")), (true, false, true));
+}
+
+#[test]
+fn a_program_is_received_as_a_file_of_its_kind() {
+    let world = clinic_with(Operation::Software, vec![]);
+    let given = inputs([("portal", Value::Role("issuer".to_owned()))]);
+    let Ended::Changed(outputs) = world.step("ca.software", &given).unwrap() else { panic!("received") };
+    assert!(matches!(&outputs["file"], Value::File(file) if file.name == "client.msi" && file.vault.is_none()));
+}
+
+#[test]
+fn a_refused_revocation_has_not_happened_and_a_lost_one_is_in_doubt() {
+    let world = clinic_with(Operation::Revoke, vec![]);
+    let given = inputs([("portal", Value::Role("issuer".to_owned()))]);
+    for (fault, code, class) in
+        [(Fault::Refuse("PORTAL.REFUSED"), "PORTAL.REFUSED", Class::Permanent), (Fault::LoseAnswer, "PORTAL.RESULT_UNKNOWN", Class::Ambiguous)]
+    {
+        world.portal.fault(Operation::Revoke, fault);
+        let error = world.step("ca.revoke", &given).unwrap_err();
+        assert_eq!((error.code.as_str(), error.class), (code, class));
+    }
+}
+
+#[test]
+fn a_person_is_told_which_file_to_upload() {
+    use kirikae_engine::action::Blobs;
+    use kirikae_engine::backend::profile::{Label, PageItem};
+    let mut world = clinic_with(Operation::Apply, vec![("csr".to_owned(), Type::File)]);
+    let mut profile = kirikae_engine::backend::CaRead::profile(&*world.portal).clone();
+    profile.hands = Hands::Person;
+    let label = |text: &str| Label { labels: vec![text.to_owned()], ..Label::default() };
+    profile.operations.get_mut(&Operation::Apply).unwrap().pages =
+        vec![PageItem { upload: vec![("csr".to_owned(), label("CSRファイル"))], press: Some(label("申請する")), commits: true, ..PageItem::default() }];
+    world.portal = std::sync::Arc::new(kirikae_engine::testing::FakePortal::new(profile, world.clock.clone(), world.p12.clone()));
+    let csr = world.blobs.keep("uketsuke-1.csr", &kirikae_engine::secret::Secret::text("csr"), false).unwrap();
+    let given = inputs([("portal", Value::Role("issuer".to_owned())), ("csr", Value::File(csr))]);
+    let question = world.attempt().question("ca.apply", &given).unwrap();
+    let lines: Vec<&str> = question.items.iter().map(|item| item.ja.as_str()).collect();
+    assert!(lines.contains(&"ファイルを選ぶ: 「CSRファイル」に uketsuke-1.csr"), "{lines:?}");
+}
+
 /// What actions see of an operation: what it takes and gives, how it is looked up, the columns of its lists, its marker.
 fn seen(spec: &OperationSpec) -> impl PartialEq + std::fmt::Debug + use<> {
     let columns: BTreeSet<String> =

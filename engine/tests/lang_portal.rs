@@ -78,3 +78,14 @@ fn misspelt_operations_parameters_and_words_are_refused() {
     let found = refused(|text| text.replace("    observe: find_issued\n", "    observe: fetch\n"));
     assert_eq!(found, [("PROFILE.OBSERVE", "fetch".to_owned())]);
 }
+
+#[test]
+fn a_revocation_has_no_page_to_look_at() {
+    let revoke = |observe: &str| {
+        format!("  revoke:\n    {observe}\n    pages:\n      - {{ open: /p/rx, press: 申請, commits: true }}\n      - {{ see: 受け付けました }}\n")
+    };
+    let found = refused(|text| format!("{text}{}", revoke("observe: find_issued")));
+    assert_eq!(found, [("PROFILE.OBSERVE", "find_issued".to_owned())]);
+    let text = format!("{}{}", shipped().text, revoke("observe: none"));
+    assert!(decode_profile(&Source::new("obn.yaml", text.as_str())).is_ok());
+}

@@ -43,7 +43,7 @@ fn planned(checked: &Checked, inputs: &[(&str, Value)], world: &World, sources: 
         backends: backends.reads(),
         secrets: &NoSecrets,
         blobs: &world.blobs,
-        committed: &|_| vec![],
+        committed: &|_, _| vec![],
         fresh_for: world.fresh_for,
         tries: &kirikae_engine::plan::NoLedger,
     };

@@ -241,6 +241,10 @@ impl P12 for Counting<Pkcs12Files> {
         self.count.opens_received(file, password);
         self.inner.open(file, password)
     }
+
+    fn certificates(&self, file: &Secret) -> Result<Vec<StoredCert>, BackendError> {
+        self.inner.certificates(file)
+    }
 }
 
 impl StoreRead for Counting<DirStore> {

@@ -69,6 +69,38 @@ operations:
         press: ダウンロード
         commits: true
       - download: { file: "cert-*.p12" }
+  set_password:
+    cite: sample#5
+    needs_sign_in: true
+    takes: { new_password: secret<text> }
+    pages:
+      - see: メニュー
+        follow: パスワードの変更
+      - fill: { new_password: [新しいパスワード, 新しいパスワード(確認)] }
+        press: 変更する
+        commits: true
+      - see: パスワードを変更しました
+  revoke:
+    cite: sample#6
+    takes: { reason: string }
+    pages:
+      - open: /revoke
+        fill: { reason: 理由 }
+        press: 失効する
+        commits: true
+      - see: 失効を受け付けました
+  root:
+    cite: sample#7
+    trust: none
+    pages:
+      - open: /root
+        download: { file: "*.cer" }
+  software:
+    cite: sample#8
+    pages:
+      - open: /software
+        follow: 練習用クライアント
+      - download: { file: "Practice*.msi" }
 "#;
 
 fn list_showing(browser: &Browser, words: &str) -> Seen {
@@ -113,6 +145,39 @@ fn a_sign_in_leads_to_the_next_screen_and_is_told() {
     assert!(browser.press(&page, "ログイン", &["sakura", "himitsu"]).unwrap().shows("メニュー"));
     assert_eq!(count(home.path(), "signed_in"), 1);
     assert!(!std::fs::read_to_string(home.path().join("effects.jsonl")).unwrap().contains("himitsu"));
+}
+
+#[test]
+fn a_password_that_was_set_is_the_only_one_that_signs_in_afterwards() {
+    let home = tempfile::tempdir().unwrap();
+    let lab = start(LabOptions::new(home.path(), vec![profile(PROFILE)])).unwrap();
+    let sign_in = |password: &str| {
+        let browser = Browser::new(home.path(), &lab, None);
+        let menu = browser.press(&browser.open("/start").unwrap(), "ログイン", &["sakura", password]).unwrap();
+        (browser, menu)
+    };
+    let (browser, menu) = sign_in("himitsu");
+    let form = browser.follow(&menu, "パスワードの変更").unwrap();
+    assert!(browser.press(&form, "変更する", &["atarashii", "atarashii"]).unwrap().shows("パスワードを変更しました"));
+    assert!(!sign_in("himitsu").1.shows("メニュー"), "the old one");
+    assert!(sign_in("atarashii").1.shows("メニュー"));
+    assert!(!std::fs::read_to_string(home.path().join("effects.jsonl")).unwrap().contains("atarashii"));
+}
+
+#[test]
+fn a_revocation_is_told_and_files_of_other_kinds_are_handed_out() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let lab = start(LabOptions { pace: Duration::from_millis(10), ..LabOptions::new(dir, vec![profile(PROFILE)]) }).unwrap();
+    let browser = Browser::new(dir, &lab, None);
+    browser.press(&browser.open("/apply").unwrap(), "申請する", &["clinic"]).unwrap();
+    list_showing(&browser, "完了");
+    assert!(browser.press(&browser.open("/revoke").unwrap(), "失効する", &["紛失"]).unwrap().shows("失効を受け付けました"));
+    assert_eq!((count(dir, "received"), count(dir, "revoked")), (2, 1));
+    let root = browser.open("/root").unwrap().body;
+    assert!(kirikae_backends::x509::pem_certificates(&root).is_some_and(|found| found.len() == 1));
+    let program = browser.follow(&browser.open("/software").unwrap(), "練習用クライアント").unwrap().body;
+    assert!(program.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]) && program.ends_with(b"no program"));
 }
 
 #[test]

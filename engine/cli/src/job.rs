@@ -175,9 +175,9 @@ impl Job {
 
     fn with_world<T>(&self, journal: Option<&Journal>, secrets: &dyn Secrets, work: impl FnOnce(&World<'_>) -> T) -> T {
         let blobs = MemoryBlobs::default();
-        let committed = |key: &str| -> Vec<String> {
+        let committed = |key: &str, action: &str| -> Vec<String> {
             let known = journal.and_then(|journal| journal.commitments(key).ok()).unwrap_or_default();
-            known.iter().filter(|commitment| commitment.state != "not_done").filter_map(Commitment::known_as).collect()
+            known.iter().filter(|commitment| commitment.operation == action && commitment.state != "not_done").filter_map(Commitment::known_as).collect()
         };
         let ledger = Counted { journal, job: self };
         let world = World {

@@ -22,6 +22,11 @@ macro_rules! built_in {
 /// The set built into the binary, by path below `playbooks/`.
 const BUILT_IN: &[(&str, &str)] = built_in!(
     "common/install-p12.yaml",
+    "hpki2/bind.yaml",
+    "hpki2/change-device.yaml",
+    "hpki2/confirm.yaml",
+    "hpki2/reissue-qr-pc.yaml",
+    "hpki2/reissue-qr-post.yaml",
     "obn/backup-file.yaml",
     "obn/delete-old.yaml",
     "obn/install.yaml",

@@ -11,9 +11,9 @@ use kirikae_backends::notify::screen::ScreenNotifier;
 use kirikae_backends::store::dir::PasswordSource;
 use kirikae_backends::store::p12::Pkcs12Files;
 use kirikae_backends::vault::age::AgeVault;
-use kirikae_backends::{StoreSettings, builtin};
+use kirikae_backends::{StoreSettings, TokenSettings, builtin};
 use kirikae_engine::backend::profile::Profile;
-use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, FolderRead, FolderWrite, StoreWrite, Vault};
+use kirikae_engine::backend::{BackendError, BackendSet, EntryInfo, FolderRead, FolderWrite, StoreWrite, TokenWrite, Vault};
 use kirikae_engine::check::Checked;
 use kirikae_engine::dsl::site::{BackendPort, BackendSite, PortalSite, RootsAt, SecretSource, Site};
 use kirikae_engine::dsl::{RoleKind, Type, decode_site};
@@ -104,7 +104,8 @@ fn downloads(open: &OpenSite) -> Result<Option<Arc<dyn FolderRead>>, Failure> {
 }
 
 fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn Vault>) -> Result<(), Failure> {
-    let fits = matches!((kind, bound.port), (RoleKind::Store, BackendPort::Store) | (RoleKind::Folder, BackendPort::Folder));
+    let fits =
+        matches!((kind, bound.port), (RoleKind::Store, BackendPort::Store) | (RoleKind::Folder, BackendPort::Folder) | (RoleKind::Token, BackendPort::Token));
     if !fits {
         return Err(Failure::usage(
             "SITE.WRONG_KIND",
@@ -122,7 +123,10 @@ fn open_local(set: &mut BackendSet, role: &str, kind: RoleKind, bound: &BackendS
         BackendPort::Folder => {
             set.folders.insert(role.to_owned(), open_folder(bound, open)?);
         }
-        _ => {
+        BackendPort::Token => {
+            set.tokens.insert(role.to_owned(), open_token(bound, open)?);
+        }
+        BackendPort::Store => {
             set.stores.insert(role.to_owned(), open_store(role, bound, open, vault)?);
         }
     }
@@ -135,6 +139,11 @@ fn open_store(role: &str, bound: &BackendSite, open: &OpenSite, vault: &Arc<dyn 
     let password = bound.password.clone().map(|source| -> PasswordSource { Box::new(move || fetch(&source, &base, &*named_by.0, &named_by.1)) });
     let own_password = own_password(role, path.clone(), vault);
     (builtin().store(&bound.kind)?.open)(StoreSettings { path, password, own_password, home: std::env::home_dir(), settings: bound.settings.clone() })
+}
+
+fn open_token(bound: &BackendSite, open: &OpenSite) -> Result<Arc<dyn TokenWrite>, BackendError> {
+    let path = bound.path.as_ref().map(|path| open.base.join(path));
+    (builtin().token(&bound.kind)?.open)(&TokenSettings { path, base: open.base.clone(), settings: bound.settings.clone() })
 }
 
 /// A store by its role, or why it cannot be opened.

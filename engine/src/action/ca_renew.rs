@@ -1,13 +1,11 @@
 //! `ca.renew`: requests a renewal, exactly once (`runs.md` 2 and 3).
 
 use super::manifest::{input, manifest};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
-
+use super::requested::{self, cannot_tell, committed_row, done};
 use super::rows::{self, Age};
 use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx, portal};
 use crate::backend::profile::{ObserveBy, Operation, OperationSpec};
-use crate::backend::{BackendError, Gives, Progress, Row, Verb};
+use crate::backend::{BackendError, Progress, Row, Verb};
 use crate::dsl::{CertInfo, Type};
 use crate::text::{Phrase, Text};
 
@@ -51,52 +49,23 @@ impl WriteAction for CaRenew {
     fn observe(&self, cx: &ReadCx<'_>, inputs: &Inputs, intent: Option<&Intent>) -> Result<Observed, BackendError> {
         let spec = portal::spec(portal::ca(cx, inputs)?.profile(), Operation::Renew)?;
         let old = inputs.cert("client_cert").ok_or_else(|| Inputs::unknown("client_cert"))?;
-        let ObserveBy::Look(look) = spec.observe else { return Ok(without_list(cx, intent)) };
-        let rows = rows_of(portal::look(cx, inputs, look)?);
+        let ObserveBy::Look(look) = spec.observe else { return Ok(requested::without_list(cx, intent)) };
+        let rows = requested::rows_of(portal::look(cx, inputs, look)?);
         match intent {
             None => Ok(before_sending(cx, spec, old, rows)),
-            Some(intent) => Ok(after_sending(cx, spec, old, rows, intent)),
+            // A row is ours only if it was not there before, is about this certificate and is not older.
+            Some(intent) => Ok(requested::after_sending(cx, spec, rows, intent, |row| {
+                rows::is_about(row, &old.subject.cn) && rows::age(row, old, cx.zone) != Age::NotNewer
+            })),
         }
     }
 
     fn perform(&self, cx: &WriteCx<'_>, inputs: &Inputs, _intent: &IntentOnDisk) -> Result<Progress<Outputs>, BackendError> {
-        let spec = portal::spec(portal::ca(&cx.read, inputs)?.profile(), Operation::Renew)?;
-        match portal::send(cx, inputs, Operation::Renew)? {
-            // The request is in: whatever cannot be read now must be looked up, never sent again.
-            Progress::Done(gives) => Ok(Progress::Done(portal::outputs(spec, &gives, "PORTAL.RESULT_UNKNOWN")?)),
-            Progress::Pending { retry_after, cookie } => Ok(Progress::Pending { retry_after, cookie }),
-        }
+        portal::commit(cx, inputs, Operation::Renew)
     }
 
     fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
         portal::preflight(cx, inputs, Operation::Renew)
-    }
-}
-
-/// What a look saw, for the intent and for comparing two looks.
-#[derive(Serialize, Deserialize)]
-struct Baseline {
-    rows: Vec<Row>,
-}
-
-/// The rows of a list; a look that reads one row without naming columns is that row.
-fn rows_of(gives: Gives) -> Vec<Row> {
-    let mut rows = gives.rows.unwrap_or_else(|| {
-        let columns: std::collections::BTreeMap<_, _> = gives.plain.into_iter().filter_map(|(name, texts)| Some((name, texts.into_iter().next()?))).collect();
-        if columns.is_empty() { vec![] } else { vec![Row { cells: columns.values().cloned().collect(), columns }] }
-    });
-    rows.sort();
-    rows
-}
-
-/// A portal without a list: a first request can be made, but whether one arrived only a person can tell.
-fn without_list(cx: &ReadCx<'_>, intent: Option<&Intent>) -> Observed {
-    match (intent, cx.committed) {
-        (None, []) => Observed::NotDone { conclusive: false, baseline: json!(Baseline { rows: vec![] }) },
-        _ => cannot_tell(
-            &[],
-            Text::new("このサイトには、申請が届いたかどうかを見る画面がありません。", "this site has no page that tells whether a request arrived."),
-        ),
     }
 }
 
@@ -125,45 +94,7 @@ fn before_sending(cx: &ReadCx<'_>, spec: &OperationSpec, old: &CertInfo, rows: V
             ),
         );
     }
-    if !cx.committed.is_empty() {
-        let ids = cx.committed.join(", ");
-        return cannot_tell(
-            &rows,
-            Text::new(
-                format!("この証明書の更新は申請済み({ids})ですが、一覧にまだありません。二重に申請しないよう、送りません。"),
-                format!("a renewal of this certificate was requested before ({ids}) and is not in the list yet; it is not requested again."),
-            ),
-        );
-    }
-    Observed::NotDone { conclusive: false, baseline: json!(Baseline { rows }) }
-}
-
-/// The look after an intent: a row is ours only if it was not there before, is about this certificate and is not older.
-fn after_sending(cx: &ReadCx<'_>, spec: &OperationSpec, old: &CertInfo, rows: Vec<Row>, intent: &Intent) -> Observed {
-    let Ok(before) = serde_json::from_value::<Baseline>(intent.baseline.clone()) else {
-        return cannot_tell(&rows, Text::new("送る前の一覧の記録が読めません。", "what the list showed before sending cannot be read."));
-    };
-    if let Some(ours) = committed_row(cx, &rows) {
-        return done(spec, ours);
-    }
-    let ours = |row: &&Row| rows::is_about(row, &old.subject.cn) && rows::age(row, old, cx.zone) != Age::NotNewer;
-    let new = rows::appeared(&rows, &before.rows);
-    let new: Vec<&Row> = new.iter().filter(ours).collect();
-    match new.as_slice() {
-        [] => Observed::NotDone { conclusive: false, baseline: json!(Baseline { rows }) },
-        [one] => done(spec, one),
-        several => cannot_tell(
-            &rows,
-            Text::new(
-                format!("送ったあとに増えた行が{}つあり、どれが今回の申請か分かりません。", several.len()),
-                format!("{} rows appeared after sending; which one is this request cannot be told.", several.len()),
-            ),
-        ),
-    }
-}
-
-fn committed_row<'a>(cx: &ReadCx<'_>, rows: &'a [Row]) -> Option<&'a Row> {
-    rows.iter().find(|row| rows::cell(row, "request_id").is_some_and(|id| cx.committed.contains(&id)))
+    requested::unless_committed(cx, rows)
 }
 
 /// Of several newer rows, the one that expires or was issued last.
@@ -181,16 +112,4 @@ fn newest(spec: &OperationSpec, rows: &[Row], newer: &[&Row]) -> Observed {
             Text::new("今の証明書より新しい行が複数あり、区別できません。", "several rows are newer than the present certificate and look the same."),
         ),
     }
-}
-
-fn done(spec: &OperationSpec, row: &Row) -> Observed {
-    let shown = row.cells.join(" ");
-    Observed::Done {
-        outputs: portal::outputs_of_row(spec, row),
-        evidence: Text::new(format!("一覧に更新後の証明書の行があります: {shown}"), format!("the list has a row of the renewed certificate: {shown}")),
-    }
-}
-
-fn cannot_tell(rows: &[Row], why: Text) -> Observed {
-    Observed::CannotTell { code: "STEP.UNCERTAIN".to_owned(), why, baseline: json!(Baseline { rows: rows.to_vec() }) }
 }

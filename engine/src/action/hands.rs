@@ -94,6 +94,10 @@ fn given(inputs: &Inputs, spec: &OperationSpec) -> Result<Given, BackendError> {
                 };
                 secret.insert(name.clone(), lies);
             }
+            // The person has the file in a folder; the playbook saved it there.
+            Some(Value::File(file)) => {
+                plain.insert(name.clone(), file.name.clone());
+            }
             Some(value) => {
                 plain.insert(name.clone(), portal::typed(value).ok_or_else(|| Inputs::unknown(name))?);
             }

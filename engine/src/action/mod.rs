@@ -3,10 +3,14 @@
 //! May use: `backend` ports, `dsl` values, `secret`, `text`. Must not: know playbooks, plans, runs;
 //! touch the world other than through the handles it is given.
 
+mod ca_apply;
 mod ca_fetch;
 mod ca_find_issued;
 mod ca_obtain;
 mod ca_renew;
+mod ca_revoke;
+mod ca_root;
+mod ca_software;
 mod ca_status;
 mod cert_delete;
 mod cert_find;
@@ -30,12 +34,14 @@ mod proved;
 mod question;
 mod received;
 mod registry;
+mod requested;
 mod rows;
 mod secret_keep;
 mod sessions;
 mod token_login;
 mod token_wait;
 mod web_probe;
+mod web_set_password;
 mod web_sign_in;
 
 pub use context::{Blobs, Intent, IntentOnDisk, Look, Observed, ReadCx, Secrets, WriteCx};

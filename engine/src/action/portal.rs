@@ -42,6 +42,13 @@ pub(super) const WRITE_CODES: &[&str] = &[
     "STEP.UNCERTAIN",
 ];
 
+/// Codes of a portal's writes that cannot be repeated and that may take secrets, with these besides; in order.
+pub(super) fn write_codes(besides: &[&'static str]) -> Vec<&'static str> {
+    let mut codes: Vec<&'static str> = WRITE_CODES.iter().chain(&["SECRET.MISSING", "SECRET.UNFIT"]).chain(besides).copied().collect();
+    codes.sort_unstable();
+    codes
+}
+
 /// Codes of receiving a file.
 pub(super) const FILE_CODES: &[&str] = &[
     "FOLDER.FULL",
@@ -183,8 +190,18 @@ pub(super) fn send(cx: &WriteCx<'_>, inputs: &Inputs, operation: Operation) -> R
     }
 }
 
+/// Carries out an operation that commits, once, and reads its outputs.
+pub(super) fn commit(cx: &WriteCx<'_>, inputs: &Inputs, operation: Operation) -> Result<Progress<Outputs>, BackendError> {
+    let spec = spec(ca(&cx.read, inputs)?.profile(), operation)?;
+    match send(cx, inputs, operation)? {
+        // The request is in: whatever cannot be read now must be looked up, never sent again.
+        Progress::Done(gives) => Ok(Progress::Done(outputs(spec, &gives, "PORTAL.RESULT_UNKNOWN")?)),
+        Progress::Pending { retry_after, cookie } => Ok(Progress::Pending { retry_after, cookie }),
+    }
+}
+
 /// Whether the portal is there and shows its page as the profile says, for a dry run. An operation without a client
-/// certificate cannot use a probe that needs one: then nothing is looked at.
+/// certificate cannot use a probe that needs one, and a site that is not trusted yet cannot be probed: then nothing is looked at.
 pub(super) fn preflight(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Result<(), BackendError> {
     let ca = ca(cx, inputs)?;
     let own = spec(ca.profile(), operation)?;
@@ -197,7 +214,7 @@ pub(super) fn preflight(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) 
     }
     let by_engine = ca.hands(operation) == Hands::Engine && ca.hands(Operation::Probe) == Hands::Engine;
     let probe = ca.profile().operations.get(&Operation::Probe);
-    let Some(probe) = probe.filter(|probe| by_engine && (own.client_cert || !probe.client_cert)) else { return Ok(()) };
+    let Some(probe) = probe.filter(|probe| by_engine && !own.trust_none && (own.client_cert || !probe.client_cert)) else { return Ok(()) };
     client(inputs, probe)?;
     let gives = look(cx, inputs, Operation::Probe)?;
     if gives.missing.is_empty() {
@@ -259,6 +276,9 @@ fn request(cx: &ReadCx<'_>, inputs: &Inputs, spec: &OperationSpec) -> Result<Req
                 let value = cx.secrets.value(reference)?;
                 fits(ty, name, value.expose_text().unwrap_or_default())?;
                 request.secret.insert(name.clone(), value);
+            }
+            Some(Value::File(file)) => {
+                request.files.insert(name.clone(), (file.name.clone(), cx.blobs.read(file)?));
             }
             Some(value) => {
                 request.plain.insert(name.clone(), typed(value).ok_or_else(|| Inputs::unknown(name))?);

@@ -1,9 +1,10 @@
-//! A certificate file that was just received: whole, a PKCS#12, opens with its password; else it is no output.
+//! A file that was just received and is what it should be: a PKCS#12 that opens with its password, a root certificate, a program; else
+//! it is no output.
 
 use super::{Inputs, Outputs, ReadCx, WriteCx, portal};
 use crate::backend::profile::Operation;
 use crate::backend::{BackendError, Gives, Progress};
-use crate::dsl::{FileRef, Value};
+use crate::dsl::{CertInfo, FileRef, Value};
 use crate::secret::Secret;
 use crate::text::{Lang, Text};
 
@@ -27,8 +28,82 @@ pub(super) fn receive(cx: &WriteCx<'_>, inputs: &Inputs, operation: Operation) -
     Ok(Progress::Done(outputs))
 }
 
+/// Receives a root certificate: DER, or PEM. Among several certificates it is the one that issued itself.
+///
+/// # Errors
+/// Of the operation; `PORTAL.FILE_BAD`.
+pub(super) fn root(cx: &WriteCx<'_>, inputs: &Inputs) -> Result<Progress<Outputs>, BackendError> {
+    as_it_is(cx, inputs, Operation::Root, |name, content| {
+        let found = cx.read.backends.p12().certificates(content).map_err(|error| {
+            bad(format!("{name} は証明書ではありません。{}", error.cause.ja), format!("{name} is no certificate: {}", error.cause.get(Lang::En)))
+        })?;
+        let certs: Vec<CertInfo> = found.into_iter().map(|cert| cert.info).collect();
+        let roots: Vec<&CertInfo> = certs.iter().filter(|cert| cert.subject_dn == cert.issuer_dn).collect();
+        let count = roots.len();
+        let [root] = roots.as_slice() else {
+            return Err(bad(
+                format!("{name} の中のルート証明書(自分で署名したもの)は{count}枚で、1枚ではありません。"),
+                format!("{name} holds {count} root certificates, not one."),
+            ));
+        };
+        Ok(Outputs::from([("cert".to_owned(), Value::Cert(Box::new((*root).clone())))]))
+    })
+}
+
+/// Receives a program.
+///
+/// # Errors
+/// Of the operation; `PORTAL.FILE_BAD` for what is no program of the kind that its name says.
+pub(super) fn software(cx: &WriteCx<'_>, inputs: &Inputs) -> Result<Progress<Outputs>, BackendError> {
+    as_it_is(cx, inputs, Operation::Software, |name, content| {
+        if is_program(name, content.expose()) {
+            return Ok(Outputs::new());
+        }
+        let bytes = content.expose().len();
+        Err(bad(
+            format!("受け取った {name}({bytes}バイト)は、その種類のファイルではありません。"),
+            format!("the received {name} ({bytes} bytes) is no file of that kind."),
+        ))
+    })
+}
+
+/// Receives a file that holds no key, judges it, and takes it in among the files of the run.
+fn as_it_is(
+    cx: &WriteCx<'_>,
+    inputs: &Inputs,
+    operation: Operation,
+    judge: impl FnOnce(&str, &Secret) -> Result<Outputs, BackendError>,
+) -> Result<Progress<Outputs>, BackendError> {
+    let gives = match portal::send(cx, inputs, operation)? {
+        Progress::Done(gives) => gives,
+        Progress::Pending { retry_after, cookie } => return Ok(Progress::Pending { retry_after, cookie }),
+    };
+    let (name, content) = gives.file.as_ref().ok_or_else(no_file)?;
+    let mut outputs = judge(name, content)?;
+    outputs.insert("file".to_owned(), Value::File(cx.read.blobs.keep(name, content, false)?));
+    let spec = portal::spec(portal::ca(&cx.read, inputs)?.profile(), operation)?;
+    outputs.extend(portal::outputs(spec, &gives, "PORTAL.FILE_BAD")?);
+    Ok(Progress::Done(outputs))
+}
+
+/// Whether the bytes begin as a file of this name does: an OLE compound file ([MS-CFB] 2.2), a PE program, a zip file. Of other kinds
+/// only a page in its place is seen.
+fn is_program(name: &str, bytes: &[u8]) -> bool {
+    const BEGINNINGS: [(&str, &[u8]); 4] =
+        [(".msi", &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1]), (".exe", b"MZ"), (".zip", b"PK\x03\x04"), (".jar", b"PK\x03\x04")];
+    let name = name.to_ascii_lowercase();
+    match BEGINNINGS.iter().find(|(ending, _)| name.ends_with(ending)) {
+        Some((_, beginning)) => bytes.starts_with(beginning),
+        None => !bytes.is_empty() && !bytes.trim_ascii_start().starts_with(b"<"),
+    }
+}
+
+fn no_file() -> BackendError {
+    bad("ファイルを受け取れませんでした。", "no file was received.")
+}
+
 fn check(cx: &ReadCx<'_>, inputs: &Inputs, gives: &Gives) -> Result<FileRef, BackendError> {
-    let (name, content) = gives.file.as_ref().ok_or_else(|| bad("ファイルを受け取れませんでした。", "no file was received."))?;
+    let (name, content) = gives.file.as_ref().ok_or_else(no_file)?;
     if !is_whole_pkcs12(content.expose()) {
         let bytes = content.expose().len();
         return Err(bad(
@@ -76,7 +151,16 @@ pub(crate) fn is_whole_pkcs12(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_whole_pkcs12;
+    use super::{is_program, is_whole_pkcs12};
+
+    #[test]
+    fn a_program_begins_as_its_name_says() {
+        let msi = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0];
+        assert!(is_program("Client.MSI", &msi) && is_program("a.exe", b"MZ..") && is_program("readme.txt", b"words"));
+        for (name, bytes) in [("a.msi", &b"MZ"[..]), ("a.msi", b"<html>"), ("a.exe", b""), ("a.bin", b" <!DOCTYPE html>"), ("a.bin", b"")] {
+            assert!(!is_program(name, bytes), "{name} {bytes:?}");
+        }
+    }
 
     #[test]
     fn only_a_whole_pfx_passes() {

@@ -3,8 +3,9 @@
 use std::sync::OnceLock;
 
 use super::{
-    Action, Manifest, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_status, cert_delete, cert_find, cert_import, file_find, file_save, human_commit,
-    human_confirm, human_destroy, human_perform, notify_send, p12_inspect, secret_keep, token_login, token_wait, web_probe, web_sign_in,
+    Action, Manifest, ca_apply, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_revoke, ca_root, ca_software, ca_status, cert_delete, cert_find, cert_import,
+    file_find, file_save, human_commit, human_confirm, human_destroy, human_perform, notify_send, p12_inspect, secret_keep, token_login, token_wait, web_probe,
+    web_set_password, web_sign_in,
 };
 
 use crate::dsl::reader::nearest;
@@ -37,10 +38,14 @@ impl Registry {
 
 /// Every action there is. A new one is one file and one line here.
 static ACTIONS: &[&dyn Action] = &[
+    &ca_apply::CaApply,
     &ca_fetch::CaFetch,
     &ca_find_issued::CaFindIssued,
     &ca_obtain::CaObtain,
     &ca_renew::CaRenew,
+    &ca_revoke::CaRevoke,
+    &ca_root::CaRoot,
+    &ca_software::CaSoftware,
     &ca_status::CaStatus,
     &cert_delete::CertDelete,
     &cert_find::CertFind,
@@ -57,6 +62,7 @@ static ACTIONS: &[&dyn Action] = &[
     &token_login::TokenLogin,
     &token_wait::TokenWait,
     &web_probe::WebProbe,
+    &web_set_password::WebSetPassword,
     &web_sign_in::WebSignIn,
 ];
 

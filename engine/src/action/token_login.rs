@@ -32,6 +32,7 @@ impl Action for TokenLogin {
                 "SECRET.UNFIT",
                 "TOKEN.ABSENT",
                 "TOKEN.FAILED",
+                "TOKEN.NO_MODULE",
             ],
             observe: Some(Phrase {
                 ja: "回数の記録と、キー自身の旗(COUNT_LOW / FINAL_TRY / LOCKED)",

@@ -18,7 +18,7 @@ impl Action for TokenWait {
                 input("besides", Type::Token.optional(), "このUSBキーではないもの(古いキーなど)。", "not this token (the old one)."),
             ],
             outputs: vec![output("token", Type::Token, "挿さっているUSBキー。", "the inserted token.").pinned()],
-            codes: vec!["TOKEN.ABSENT", "TOKEN.FAILED", "TOKEN.MULTIPLE", "TOKEN.WRONG"],
+            codes: vec!["TOKEN.ABSENT", "TOKEN.FAILED", "TOKEN.MULTIPLE", "TOKEN.NO_MODULE", "TOKEN.WRONG"],
             verbs: vec![Verb::List],
             ..manifest(
                 "token.wait",

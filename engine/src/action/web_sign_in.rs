@@ -14,9 +14,6 @@ pub(super) struct WebSignIn;
 
 impl Action for WebSignIn {
     fn manifest(&self) -> Manifest {
-        let mut codes = portal::WRITE_CODES.to_vec();
-        codes.extend(["ATTEMPTS.BUSY", "ATTEMPTS.PER_USER", "LOGIN.LOCKED", "LOGIN.REFUSED", "LOGIN.STOPPED", "SECRET.MISSING", "SECRET.UNFIT"]);
-        codes.sort_unstable();
         Manifest {
             effect: Effect::Write,
             remote: true,
@@ -32,7 +29,7 @@ impl Action for WebSignIn {
                 )
                 .shown_once(),
             ],
-            codes,
+            codes: portal::write_codes(&["ATTEMPTS.BUSY", "ATTEMPTS.PER_USER", "LOGIN.LOCKED", "LOGIN.REFUSED", "LOGIN.STOPPED"]),
             observe: Some(Phrase { ja: "回数の記録", en: "the recorded count" }),
             verbs: vec![Verb::Read, Verb::Write],
             operation: Some(Operation::SignIn),

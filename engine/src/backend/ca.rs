@@ -25,6 +25,8 @@ pub struct Request {
     pub plain: BTreeMap<String, String>,
     /// Secret values by parameter name.
     pub secret: BTreeMap<String, Secret>,
+    /// Files to upload by parameter name: name for the other side, content.
+    pub files: BTreeMap<String, (String, Secret)>,
 }
 
 /// One row of a list.

@@ -125,6 +125,9 @@ pub enum Move {
         name: String,
         /// The label of the field.
         label: Label,
+        /// The name of the file.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        value: Option<String>,
     },
     /// Press a button.
     Press {

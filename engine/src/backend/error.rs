@@ -179,6 +179,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         ),
     ),
     code(
+        "CERT.UNREADABLE",
+        Class::Permanent,
+        p("証明書として読めない", "not readable as a certificate"),
+        p("証明書のファイル(DER または PEM)か確かめてください。", "check that it is the file of a certificate, DER or PEM."),
+    ),
+    code(
         "CLOCK.WRONG",
         Class::Human,
         p("時計が合っていない", "the clock is wrong"),
@@ -559,6 +565,21 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Human,
         p("USBキーが2つ以上挿さっている", "several tokens are inserted"),
         p("使うものだけを挿してください。", "leave only the one to use."),
+    ),
+    code(
+        "TOKEN.NO_MODULE",
+        Class::Human,
+        p("USBキーのドライバーがない", "the token's driver is missing"),
+        p(
+            "USBキーやカードに付いてきたドライバーを入れ、サイトファイルの module を確かめてください。",
+            "install the driver that came with the token or card, and check `module` in the site file.",
+        ),
+    ),
+    code(
+        "TOKEN.SETTINGS",
+        Class::Human,
+        p("サイトファイルのUSBキーの書き方が違う", "the site file does not describe the token well"),
+        p("サイトファイルの backends の、token: のところを直してください。", "mend the `token:` entry under `backends` of the site file."),
     ),
     code(
         "TOKEN.WRONG",

@@ -29,7 +29,7 @@ pub trait Signer: Debug + Send + Sync {
     /// Signs `message` (hashing it as the scheme says). The signature as TLS sends it.
     ///
     /// # Errors
-    /// `KEY.UNUSABLE`.
+    /// `KEY.UNUSABLE`; `TOKEN.ABSENT` if the token that holds the key was pulled out.
     fn sign(&self, scheme: u16, message: &[u8]) -> Result<Vec<u8>, BackendError>;
 }
 
@@ -161,7 +161,7 @@ pub struct OpenedP12 {
     pub others: Vec<StoredCert>,
 }
 
-/// Opening PKCS#12 files off-line. Costs no attempts anywhere.
+/// Opening files of certificates off-line. Costs no attempts anywhere.
 pub trait P12: Debug + Send + Sync {
     /// Opens a file, finds its one key and the certificate that matches it, and checks that they belong together.
     /// `CertInfo::holder` is `file:<sha256 of the file>`.
@@ -170,4 +170,9 @@ pub trait P12: Debug + Send + Sync {
     /// `P12.BAD_PASSWORD`, `P12.UNREADABLE`, `P12.UNSUPPORTED`, `P12.TOO_COSTLY`, `P12.NO_KEY`, `P12.MANY_KEYS`, `KEY.MISMATCH`,
     /// `KEY.UNUSABLE` (its kind or size), `SECRET.UNFIT` (a password that PKCS#12 cannot have).
     fn open(&self, file: &Secret, password: &Secret) -> Result<OpenedP12, BackendError>;
+    /// The certificates of a file without a key: one in DER, or PEM blocks (RFC 7468), in file order. `CertInfo::holder` as of `open`.
+    ///
+    /// # Errors
+    /// `CERT.UNREADABLE`.
+    fn certificates(&self, file: &Secret) -> Result<Vec<StoredCert>, BackendError>;
 }

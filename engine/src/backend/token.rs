@@ -50,12 +50,12 @@ pub trait TokenRead: Debug + Send + Sync {
     /// The tokens that are there now, by serial.
     ///
     /// # Errors
-    /// `TOKEN.FAILED`.
+    /// `TOKEN.FAILED`, `TOKEN.NO_MODULE`.
     fn tokens(&self, call: &Call) -> Result<Vec<PresentToken>, BackendError>;
     /// The certificates that a token shows without a PIN, in a stable order; `CertInfo::holder` is `token:<serial>`.
     ///
     /// # Errors
-    /// `TOKEN.ABSENT`, `TOKEN.FAILED`.
+    /// `TOKEN.ABSENT`, `TOKEN.FAILED`, `TOKEN.NO_MODULE`.
     fn certificates(&self, call: &Call, serial: &str) -> Result<Vec<StoredCert>, BackendError>;
 }
 
@@ -78,4 +78,9 @@ pub trait TokenSession: Debug + Send + Sync {
     /// # Errors
     /// `CERT.GONE`, `KEY.UNUSABLE`, `TOKEN.ABSENT`.
     fn signer(&self, call: &Call, thumbprint: &str) -> Result<Arc<dyn Signer>, BackendError>;
+    /// Signs with the key of this certificate and checks the signature with the certificate.
+    ///
+    /// # Errors
+    /// `CERT.GONE`, `KEY.UNUSABLE`, `KEY.MISMATCH`, `TOKEN.ABSENT`.
+    fn prove_key(&self, call: &Call, thumbprint: &str) -> Result<(), BackendError>;
 }

@@ -89,6 +89,28 @@ pub struct Manual {
     pub sha256: Option<String>,
     /// Sections and their titles.
     pub sections: BTreeMap<String, Text>,
+    /// Sections that ask for no step, and why.
+    pub out_of_scope: BTreeMap<String, Text>,
+}
+
+impl Manual {
+    /// Sections and titles in the order of their numbers: `2.10` after `2.9`, `手順10` after `手順9`, words after numbers.
+    pub fn ordered(&self) -> Vec<(&String, &Text)> {
+        let mut sections: Vec<_> = self.sections.iter().collect();
+        sections.sort_by_cached_key(|(section, _)| numbers(section));
+        sections
+    }
+}
+
+/// The parts of a section's number; a part that ends with digits is a word and a number.
+fn numbers(section: &str) -> Vec<(u32, String)> {
+    let part = |part: &str| {
+        let word = part.trim_end_matches(|c: char| c.is_ascii_digit());
+        let number = part[word.len()..].parse().map(|number| (number, String::new()));
+        let word = (!word.is_empty() || number.is_err()).then(|| (u32::MAX, word.to_owned()));
+        word.into_iter().chain(number).collect::<Vec<_>>()
+    };
+    section.split(['.', '-']).flat_map(part).collect()
 }
 
 /// A manual section, `obn_edge#2.2`.

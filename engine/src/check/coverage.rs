@@ -40,6 +40,8 @@ pub struct SectionCoverage {
     pub title: Text,
     /// Steps that cite it, themselves or in a row of `rescue`, by playbook, in file order.
     pub steps: Vec<CitingStep>,
+    /// Why it asks for no step, where the catalogue says so.
+    pub out_of_scope: Option<Text>,
 }
 
 /// A step where it is written: a sub-playbook's step counts once, however many playbooks call it.
@@ -51,10 +53,17 @@ pub struct CitingStep {
     pub step: String,
 }
 
+impl SectionCoverage {
+    /// No step cites it, and the catalogue says why.
+    pub fn is_left_out(&self) -> bool {
+        self.steps.is_empty() && self.out_of_scope.is_some()
+    }
+}
+
 impl Coverage {
-    /// Sections with a step, and all sections, of the manuals that are cited.
+    /// Sections with a step, and all sections, of the manuals that are cited; without those that the catalogue puts out of scope.
     pub fn covered(&self) -> (usize, usize) {
-        let sections = || self.manuals.iter().flat_map(|manual| &manual.sections);
+        let sections = || self.manuals.iter().flat_map(|manual| &manual.sections).filter(|section| !section.is_left_out());
         (sections().filter(|section| !section.steps.is_empty()).count(), sections().count())
     }
 }
@@ -114,13 +123,11 @@ fn row_cites(checked: &Checked, step: &Step) -> bool {
 
 fn sections(id: &str, manual: &Manual, citing: &BTreeMap<(&str, &str), Vec<CitingStep>>) -> Vec<SectionCoverage> {
     let steps = |section: &str| citing.get(&(id, section)).cloned().unwrap_or_default();
-    let one = |(section, title): (&String, &Text)| SectionCoverage { section: section.clone(), title: title.clone(), steps: steps(section) };
-    let mut sections: Vec<SectionCoverage> = manual.sections.iter().map(one).collect();
-    sections.sort_by_cached_key(|section| number(&section.section));
-    sections
-}
-
-/// `2.10` stands after `2.9`; what is no number stands after the numbers.
-fn number(section: &str) -> Vec<(u32, String)> {
-    section.split(['.', '-']).map(|part| part.parse().map_or_else(|_| (u32::MAX, part.to_owned()), |number| (number, String::new()))).collect()
+    let one = |(section, title): (&String, &Text)| SectionCoverage {
+        section: section.clone(),
+        title: title.clone(),
+        steps: steps(section),
+        out_of_scope: manual.out_of_scope.get(section).cloned(),
+    };
+    manual.ordered().into_iter().map(one).collect()
 }

@@ -21,7 +21,8 @@ pub(super) fn live_handles(graph: &Graph<'_>) -> Vec<Diagnostic> {
             let Some(binding) = action.with.get(&input.name) else { continue };
             let makers = origins.of_binding(step.frame, binding).into_iter().filter(|(maker, output)| makes_live(&checked.steps[*maker], output));
             let before = origins.before(user);
-            let crossed = makers.map(|(maker, _)| maker).find_map(|maker| {
+            // A session in a person's browser is theirs to keep.
+            let crossed = makers.map(|(maker, _)| maker).filter(|maker| !graph.by_hand(*maker)).find_map(|maker| {
                 let between = |other: &usize| before.contains(other) && origins.before(*other).contains(&maker) && graph.can_wait(*other);
                 let waiting = (maker + 1..user).rev().find(between).or_else(|| step.repeat.as_ref().map(|_| user));
                 Some((maker, waiting?))
@@ -65,17 +66,20 @@ fn makes_live(step: &Step, output: &str) -> bool {
 }
 
 impl Graph<'_> {
+    /// Whether a person does the step's pages, as its profile says.
+    fn by_hand(&self, index: usize) -> bool {
+        let What::Action(action) = &self.checked.steps[index].what else { return false };
+        let profile = action.portal.as_ref().and_then(|role| self.checked.profiles.get(role));
+        profile.zip(action.manifest.operation).is_some_and(|(profile, operation)| profile.hands_of(operation) == Hands::Person)
+    }
+
     /// Whether a run can park in a step: a person, a state that is waited for, pages done by hand, a row of `rescue` that does so.
     fn can_wait(&self, index: usize) -> bool {
         let step = &self.checked.steps[index];
         let What::Action(action) = &step.what else { return false };
-        let by_hand = || {
-            let profile = self.checked.profiles.get(action.portal.as_deref()?)?;
-            Some(profile.hands_of(action.manifest.operation?) == Hands::Person)
-        };
         let rows = || step.rescue.iter().any(|row| row.then == Then::HandOff);
         let of_rows =
             || (0..self.checked.steps.len()).any(|inner| self.checked.steps[inner].row.as_ref().is_some_and(|row| row.owner == index) && self.can_wait(inner));
-        action.manifest.person || step.repeat.is_some() || by_hand().unwrap_or(false) || rows() || of_rows()
+        action.manifest.person || step.repeat.is_some() || self.by_hand(index) || rows() || of_rows()
     }
 }

@@ -76,7 +76,12 @@ pub(super) fn across_operations(reader: &mut Reader<'_>, entries: &[Entry], oper
     for entry in entries {
         let Some((name, spec)) = Operation::parse(&entry.key.value).and_then(|name| Some((name, operations.get(&name)?))) else { continue };
         let written = |key: &str| entry.value.get(key).map_or(entry.key.span, |node| node.span);
-        if let ObserveBy::Look(look) = spec.observe {
+        if let (ObserveBy::Look(_), Operation::Revoke | Operation::SetPassword) = (spec.observe, name) {
+            let what = Text::new(format!("{name} が届いたかどうかは、どの画面でも確かめられません。"), format!("no page tells whether `{name}` arrived."));
+            let cure =
+                Text::new("「observe: none」と書くか、observe を消してください(人が判断します)。", "say `observe: none`, or leave it out; a person decides.");
+            reader.error("PROFILE.OBSERVE", written("observe"), what).cure.push(cure);
+        } else if let ObserveBy::Look(look) = spec.observe {
             match operations.get(&look) {
                 None => missing_look(reader, written("observe"), name, look),
                 Some(_) if !look.is_read() => {

@@ -203,7 +203,7 @@ fn backend(reader: &mut Reader<'_>, entry: &Entry) -> Option<BackendSite> {
     };
     let keys: &[&str] = match port {
         BackendPort::Store => &["store", "path", "password", "profile", "location", "name"],
-        BackendPort::Token => &["token", "path", "module", "slot"],
+        BackendPort::Token => &["token", "path", "module", "serial", "label", "uri", "slot"],
         BackendPort::Folder => &["folder", "removable", "plain"],
     };
     let fields = reader.map(&entry.value, keys)?;
@@ -212,13 +212,14 @@ fn backend(reader: &mut Reader<'_>, entry: &Entry) -> Option<BackendSite> {
     let (removable, plain) = (flag(reader, "removable"), flag(reader, "plain"));
     let path = fields.get("path").and_then(|node| reader.string(node));
     let mut settings = BTreeMap::new();
-    for key in ["profile", "location", "name", "module", "slot"] {
+    for key in ["profile", "location", "name", "module", "serial", "label", "uri", "slot"] {
         if let Some(setting) = fields.get(key).and_then(|node| reader.string(node)) {
             settings.insert(key.to_owned(), setting);
         }
     }
     let password = fields.get("password").and_then(|node| secret_source(reader, node));
-    if *port == BackendPort::Store && kind.as_deref() == Some("dir") && path.is_none() {
+    let lies_somewhere = matches!((port, kind.as_deref()), (BackendPort::Store, Some("dir")) | (BackendPort::Token, Some("soft")));
+    if lies_somewhere && path.is_none() {
         reader.need(&fields, "path");
     }
     let (kind, path) = match port {

@@ -85,8 +85,8 @@ pub struct World<'a> {
     pub secrets: &'a dyn Secrets,
     /// Files, kept in memory only.
     pub blobs: &'a dyn Blobs,
-    /// Request IDs that earlier runs committed for a credential key.
-    pub committed: &'a dyn Fn(&str) -> Vec<String>,
+    /// Request IDs that earlier runs committed for a credential key, by an action of this name.
+    pub committed: &'a dyn Fn(&str, &str) -> Vec<String>,
     /// How old an accepted proof may be.
     pub fresh_for: Duration,
     /// What was counted of limited tries.
@@ -432,7 +432,7 @@ impl<'a> Walk<'a> {
             return Looked::NotTried;
         }
         let sessions = Sessions::default();
-        let committed = credential_keys(self.request.checked, action, &inputs).map_or_else(Vec::new, |key| (self.world.committed)(&key));
+        let committed = credential_keys(self.request.checked, action, &inputs).map_or_else(Vec::new, |key| (self.world.committed)(&key, manifest.name));
         let cx = self.read_cx(&sessions, &committed);
         match implementation.kind() {
             Kind::Read(read) => read.read(&cx, &inputs).map_or_else(Looked::Failed, Looked::Saw),
@@ -579,7 +579,8 @@ impl<'a> Walk<'a> {
 }
 
 /// Codes of looks that did not get an answer, as against an answer that stops the procedure.
-const UNREADABLE: &[&str] = &["STORE.UNREADABLE", "STORE.LOCKED", "FOLDER.ABSENT", "TOKEN.ABSENT", "BACKEND.MISSING", "VAULT.UNREADABLE", "NET.UNTRUSTED"];
+const UNREADABLE: &[&str] =
+    &["STORE.UNREADABLE", "STORE.LOCKED", "FOLDER.ABSENT", "TOKEN.ABSENT", "TOKEN.NO_MODULE", "BACKEND.MISSING", "VAULT.UNREADABLE", "NET.UNTRUSTED"];
 
 fn is_leftover(found: &CertInfo, other: &CertInfo, now: Timestamp) -> bool {
     other.subject_dn == found.subject_dn && other.not_after < found.not_after && other.not_after > now

@@ -110,7 +110,9 @@ impl<'a> Log<'a> {
         let committed = of.map(|credential| self.journal.commitments(credential)).transpose()?.unwrap_or_default();
         let run = &self.state.run;
         let open = |commitment: &Commitment| commitment.run == *run && commitment.step == step && commitment.request_id.is_none() && commitment.state != "done";
-        Ok(committed.iter().filter(|commitment| !open(commitment)).filter_map(Commitment::known_as).collect())
+        // A revocation is no renewal: what binds a step are sendings of its own kind.
+        let same = |commitment: &&Commitment| self.program.action(step).is_none_or(|action| commitment.operation == action.manifest.name);
+        Ok(committed.iter().filter(same).filter(|commitment| !open(commitment)).filter_map(Commitment::known_as).collect())
     }
 
     /// What is recorded on disk of a device or account, and of this run's tries there.

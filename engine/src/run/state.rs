@@ -411,13 +411,16 @@ fn resume(program: &Program, state: &mut State) {
     }
 }
 
-/// Sessions end with the process that opened them: a step whose session a later step still needs is done again.
+/// Sessions end with the process that opened them: a step whose session a later step still needs is done again. A session in a person's
+/// browser is no part of the process.
 fn reopen(program: &Program, state: &mut State) {
     let steps = &program.checked.steps;
     let unfinished = steps.iter().filter(|step| state.ended(&step.address).is_none_or(|ended| ended.outcome == Outcome::Failed));
     let mut open: Vec<usize> = unfinished.flat_map(|step| program.checked.sessions_of(step)).collect();
+    let in_a_browser = |index: usize| program.plan.step(&steps[index].address).is_some_and(|planned| planned.person.is_some());
     while let Some(index) = open.pop() {
-        if let Some(step) = state.steps.get_mut(&steps[index].address)
+        if !in_a_browser(index)
+            && let Some(step) = state.steps.get_mut(&steps[index].address)
             && matches!(&step.doing, Doing::Ended(ended) if ended.outcome == Outcome::Changed)
         {
             step.doing = Doing::Waiting;

@@ -48,6 +48,13 @@ pub fn certificate_of(cn: &str, serial: &str, issuer: &str) -> CertInfo {
     }
 }
 
+/// A root certificate of this name, valid for long; without a key here.
+pub fn root_certificate(cn: &str) -> CertInfo {
+    let root = certificate_of(cn, "01", cn);
+    let (has_key, key_exportable) = (false, false);
+    CertInfo { not_before: day("2009-05-29"), not_after: day("2049-05-29"), subject_dn: root.issuer_dn.clone(), has_key, key_exportable, ..root }
+}
+
 /// The certificate as a store or file holds it, with bytes that stand for its DER.
 pub fn stored(info: CertInfo) -> StoredCert {
     StoredCert { der: info.sha256.clone().into_bytes(), info }

@@ -106,7 +106,7 @@ fn draft(checked: &Checked, site: &Site, backends: &BackendSet, now: Timestamp, 
         backends: backends.reads(),
         secrets: &NoSecrets,
         blobs: &MemoryBlobs::default(),
-        committed: &|_| vec![],
+        committed: &|_, _| vec![],
         fresh_for: site.fresh_for,
         tries: &crate::plan::NoLedger,
     };

@@ -26,7 +26,7 @@ mod token;
 mod vault;
 mod world;
 
-pub use certs::{ISSUER, certificate, certificate_of, day, stored};
+pub use certs::{ISSUER, certificate, certificate_of, day, root_certificate, stored};
 pub use clock::FixedClock;
 pub use crash::{CrashCase, CrashFault, CrashReport, crash_matrix};
 pub use desk::{Desk, planned};

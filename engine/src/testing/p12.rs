@@ -37,6 +37,14 @@ impl FakeP12 {
         Secret::bytes(bytes)
     }
 
+    /// A new file of a certificate without its key.
+    pub fn make_certificate(&self, cert: &CertInfo) -> Secret {
+        let content = Secret::text(format!("certificate {}", cert.sha1));
+        let bare = CertInfo { has_key: false, key_exportable: false, ..cert.clone() };
+        locked(&self.0).insert(hex::encode(Sha256::digest(content.expose())), (String::new(), bare, vec![]));
+        content
+    }
+
     /// The certificate of the key in a file that was made here.
     pub fn leaf_of(&self, file: &Secret) -> Option<CertInfo> {
         let sha256 = hex::encode(Sha256::digest(file.expose()));
@@ -59,5 +67,14 @@ impl P12 for FakeP12 {
         }
         let here = |cert: &CertInfo| -> StoredCert { stored(CertInfo { holder: format!("file:{sha256}"), ..cert.clone() }) };
         Ok(OpenedP12 { leaf: here(leaf), others: others.iter().map(here).collect() })
+    }
+
+    fn certificates(&self, file: &Secret) -> Result<Vec<StoredCert>, BackendError> {
+        let sha256 = hex::encode(Sha256::digest(file.expose()));
+        let files = locked(&self.0);
+        match files.get(&sha256).filter(|(_, cert, _)| !cert.has_key) {
+            Some((_, cert, _)) => Ok(vec![stored(CertInfo { holder: format!("file:{sha256}"), ..cert.clone() })]),
+            None => Err(BackendError::new("CERT.UNREADABLE", Text::new("証明書として読めません。", "not readable as a certificate."))),
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp, civil};
 
-use super::{FakeP12, FixedClock, ISSUER, certificate, certificate_of, locked};
+use super::{FakeP12, FixedClock, ISSUER, certificate, certificate_of, locked, root_certificate};
 use crate::backend::profile::{ObserveBy, Operation, Profile};
 use crate::backend::{
     BackendError, CaRead, CaWrite, Call, Capabilities, Class, Gives, IdempotencyKey, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb,
@@ -233,7 +233,7 @@ impl FakePortal {
         locked(&self.state).shown_secrets.clone()
     }
 
-    /// Committing renewals that arrived.
+    /// Committing requests for certificates that arrived.
     pub fn received(&self) -> u32 {
         locked(&self.state).received
     }
@@ -342,11 +342,11 @@ impl FakePortal {
     }
 
     /// A second committing request for one certificate is right only after the first one was conclusively not found.
-    fn judge(&self, client: &CertInfo) {
+    fn judge(&self, operation: Operation, client: &CertInfo) {
         let state = locked(&self.state);
         let Some(sent) = state.unsettled.get(&client.sha1) else { return };
         // Without a list only a person can settle it.
-        let listed = self.profile.operations.get(&Operation::Renew).is_some_and(|spec| spec.observe != ObserveBy::Nothing);
+        let listed = self.profile.operations.get(&operation).is_some_and(|spec| spec.observe != ObserveBy::Nothing);
         if !listed {
             return;
         }
@@ -357,8 +357,8 @@ impl FakePortal {
         assert!(conclusive, "a second renewal of {} without a conclusive look", client.sha1);
     }
 
-    fn renew(&self, client: &CertInfo, fault: Option<Fault>, sink: &mut dyn SecretSink) -> Result<Gives, BackendError> {
-        self.judge(client);
+    fn request(&self, operation: Operation, client: &CertInfo, fault: Option<Fault>, sink: &mut dyn SecretSink) -> Result<Gives, BackendError> {
+        self.judge(operation, client);
         let now = self.clock.now();
         if let Some(Fault::Refuse(code)) = fault {
             locked(&self.state).received += 1;
@@ -392,7 +392,7 @@ impl FakePortal {
         if let Some(sent) = locked(&self.state).unsettled.get_mut(&client.sha1) {
             sent.answered = true;
         }
-        let mut gives = self.gives(Operation::Renew, &row, Some(client), sink)?;
+        let mut gives = self.gives(operation, &row, Some(client), sink)?;
         if fault == Some(Fault::OddPage) {
             gives.plain.insert("request_id".to_owned(), vec!["受付中".to_owned()]);
         }
@@ -509,7 +509,7 @@ impl CaWrite for FakePortal {
                 let looked = session.as_any_mut().downcast_mut::<FakeSession>().expect("a session").looked;
                 let listed = self.profile.operations.get(&operation).is_some_and(|spec| spec.observe != ObserveBy::Nothing);
                 assert!(looked || !listed, "a committing request without a look in its session");
-                self.renew(&client.expect("a client certificate"), fault, sink)?
+                self.request(operation, &client.expect("a client certificate"), fault, sink)?
             }
             Operation::Fetch => {
                 let wanted = request.plain.get("request_id");
@@ -522,7 +522,18 @@ impl CaWrite for FakePortal {
                 let known = visible.iter().find(|row| request.plain.get("request_id") == Some(&row.request_id));
                 self.file(&known.ok_or_else(|| error("PORTAL.WRONG_ID"))?.cert, fault, request)
             }
+            Operation::Root => Gives { file: Some(("root.cer".to_owned(), self.p12.make_certificate(&root_certificate("Practice Root")))), ..Gives::default() },
+            Operation::Software => {
+                let msi = [0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1, 0x4b];
+                Gives { file: Some(("client.msi".to_owned(), Secret::bytes(msi.to_vec()))), ..Gives::default() }
+            }
+            Operation::Apply => self.request(operation, &client.unwrap_or_else(applicant), fault, sink)?,
             other => {
+                match fault {
+                    Some(Fault::Refuse(code)) => return Err(error(code)),
+                    Some(Fault::DropBefore | Fault::LoseAnswer) => return Err(error("PORTAL.RESULT_UNKNOWN")),
+                    _ => {}
+                }
                 locked(&self.state).sign_ins += u32::from(other == Operation::SignIn);
                 let row = ListedRow::of("000000000000000", self.made(&State::default(), &certificate("", 0, "2026-01-01", "2026-01-01"), self.clock.now()));
                 self.gives(other, &row, client.as_ref(), sink)?
@@ -550,6 +561,11 @@ impl Session for FakeSession {
     fn as_any_mut(&mut self) -> &mut dyn Any {
         self
     }
+}
+
+/// Who asks for a first certificate and shows none.
+fn applicant() -> CertInfo {
+    certificate("applicant", 0, "2026-01-01", "2026-01-01")
 }
 
 /// A value of a type, for a page.

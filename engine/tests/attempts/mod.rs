@@ -145,7 +145,7 @@ impl Desk {
             backends: backends.reads(),
             secrets: &NoSecrets,
             blobs: &self.world.blobs,
-            committed: &|_| vec![],
+            committed: &|_, _| vec![],
             fresh_for: self.world.fresh_for,
             tries: ledger,
         };

@@ -22,8 +22,7 @@ pub(super) fn judge(visit: &mut Visit<'_>, profile: &Profile, about: &About) -> 
     if secrets.is_empty() {
         return Ok(None);
     }
-    let user = spec.tries.clone().or_else(|| spec.takes.iter().find(|(_, ty)| !ty.is_secret()).map(|(name, _)| name.clone()));
-    let key = format!("{}/{}", profile.id, user.map_or_else(|| about.subject.clone(), |name| typed(&name)));
+    let key = key(profile, about, |name| typed(&name.to_owned()));
     let digest = digest(&secrets.join("\n"));
     let account = visit.desk.state.held.accounts.entry(key).or_insert_with(|| Account { password_digest: digest.clone(), wrong: 0 });
     let locked = account.wrong >= LOCKS_AFTER;
@@ -37,6 +36,25 @@ pub(super) fn judge(visit: &mut Visit<'_>, profile: &Profile, about: &About) -> 
         visit.desk.tell(visit.now, &profile.id, Effect::Locked, Some(Operation::SignIn), about)?;
     }
     Ok((now_locked || !right).then(|| refusal(profile, now_locked)))
+}
+
+/// Sets the password of the account that this session signed in to: the last secret that the operation takes.
+pub(super) fn set_password(visit: &mut Visit<'_>, profile: &Profile, about: &About) -> Result<(), LabError> {
+    let takes = &profile.operations[&Operation::SetPassword].takes;
+    let Some((name, _)) = takes.iter().rev().find(|(_, ty)| ty.is_secret()) else { return Ok(()) };
+    let chosen = visit.session.values.get(name).cloned().unwrap_or_default();
+    let key = key(profile, about, |name| visit.session.values.get(name).cloned().unwrap_or_default());
+    visit.desk.state.held.accounts.insert(key, Account { password_digest: digest(&chosen), wrong: 0 });
+    visit.desk.state.save()
+}
+
+/// The name of an account: the user of the sign-in, else the subject of the certificate.
+fn key(profile: &Profile, about: &About, value: impl Fn(&str) -> String) -> String {
+    let user = profile.operations.get(&Operation::SignIn).and_then(|spec| {
+        let plain = || spec.takes.iter().find(|(_, ty)| !ty.is_secret()).map(|(name, _)| name.as_str());
+        spec.tries.as_deref().or_else(plain)
+    });
+    format!("{}/{}", profile.id, user.map_or_else(|| about.subject.clone(), value))
 }
 
 /// What the site says: the profile's own words, those of a lock where it has them.

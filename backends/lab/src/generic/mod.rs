@@ -127,14 +127,17 @@ impl Generic {
                 let about = if client.about.serial.is_empty() { newest } else { Some(client.about.clone()) };
                 about.map_or(Ok(()), |about| visit.desk.revoke(program, operation, &about, visit.now))
             }
+            Operation::SetPassword => account::set_password(visit, &self.profile, &client.about),
             _ => Ok(()),
         }
     }
 
     fn file(&self, visit: &mut Visit<'_>, (operation, pattern): (Operation, &str), client: &Client) -> Result<Answer, LabError> {
         let program = &self.profile.id;
-        if matches!(operation, Operation::Root | Operation::Software) {
-            return Ok(Answer::File(named(pattern, program), ISSUER_ROOT.as_bytes().to_vec()));
+        match operation {
+            Operation::Root => return Ok(Answer::File(named(pattern, program), ISSUER_ROOT.as_bytes().to_vec())),
+            Operation::Software => return Ok(Answer::File(named(pattern, program), practice_program(pattern))),
+            _ => {}
         }
         let asked = visit.session.values.get("request_id").and_then(|request_id| visit.desk.find(program, request_id));
         let issued = asked.or_else(|| visit.desk.newest(program, &client.about.subject)).filter(|issuance| issuance.is_issued(visit.now));
@@ -220,6 +223,17 @@ fn somebody(visit: &Visit<'_>, profile: &Profile) -> Client {
     let subject = subject(profile);
     let name = subject.iter().find(|(kind, _)| kind == "CN").map(|(_, value)| value.clone()).unwrap_or_default();
     Client { subject, about: About { subject: name, serial: String::new() }, not_before: visit.now }
+}
+
+/// A file that begins as a program of this name does, and is none.
+fn practice_program(name: &str) -> Vec<u8> {
+    let beginning: &[u8] = match name.rsplit('.').next().unwrap_or_default().to_ascii_lowercase().as_str() {
+        "msi" => &[0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1],
+        "exe" => b"MZ",
+        "zip" | "jar" => b"PK\x03\x04",
+        _ => b"",
+    };
+    [beginning, b"KIRIKAE PRACTICE: no program"].concat()
 }
 
 /// A file name that fits a pattern.

@@ -52,7 +52,7 @@ impl Browser {
     /// `NET.UNTRUSTED`, `KEY.UNUSABLE`; `BACKEND.UNSUPPORTED` if the address is none.
     pub fn new(site: Profile, start: &str, roots: &Roots, client: Option<Arc<dyn Signer>>, wait: Duration) -> Result<Self, BackendError> {
         let url = Url::parse(start).map_err(|error| BackendError::new("BACKEND.UNSUPPORTED", Text::plain(format!("{start}: {error}"))))?;
-        let wire = Wire::new(&url, &[], tls::roots(roots)?, None, client)?;
+        let wire = Wire::new(&url, &[], tls::Trust::Under(tls::roots(roots)?), None, client)?;
         Ok(Self { web: Web { wire, ended: BTreeMap::new(), seen: BTreeMap::new(), screen: Screen::Blank }, wait, pressed: false, site })
     }
 
@@ -202,7 +202,7 @@ fn add(step: &Move, item: &mut PageItem, base: &mut String, request: &mut Reques
             item.choose.push((name.clone(), label.clone()));
         }
         Move::Tick { label } => item.tick.push(label.clone()),
-        Move::Upload { name, label } => item.upload.push((name.clone(), label.clone())),
+        Move::Upload { name, label, .. } => item.upload.push((name.clone(), label.clone())),
         Move::Press { label, .. } => item.press = Some(label.clone()),
         Move::Follow { label, .. } => item.follow = Some(label.clone()),
         Move::Dialog { text } => item.dialog = Some(text.clone()),

@@ -20,12 +20,20 @@ use super::trouble;
 /// # Errors
 /// `INPUT.UNKNOWN` if it is needed and not given.
 pub(super) fn text_of(task: &Task<'_>, name: &str) -> Result<Option<Secret>, BackendError> {
-    let given = task.request.secret.get(name).cloned().or_else(|| task.request.plain.get(name).map(|text| Secret::text(text.clone())));
+    given(task, name, task.request.secret.get(name).cloned().or_else(|| task.request.plain.get(name).map(|text| Secret::text(text.clone()))))
+}
+
+/// The file of a parameter; `None` if it is optional and not given.
+fn file_of<'a>(task: &Task<'a>, name: &str) -> Result<Option<&'a (String, Secret)>, BackendError> {
+    given(task, name, task.request.files.get(name))
+}
+
+fn given<T>(task: &Task<'_>, name: &str, value: Option<T>) -> Result<Option<T>, BackendError> {
     let optional = task.spec.takes.iter().any(|(known, ty)| known == name && ty.is_optional());
-    if given.is_none() && !optional {
+    if value.is_none() && !optional {
         return Err(BackendError::new("INPUT.UNKNOWN", Text::new(format!("{name} がまだ分かりません。"), format!("`{name}` is not known yet."))));
     }
-    Ok(given)
+    Ok(value)
 }
 
 /// What the item types, chooses, ticks and uploads.
@@ -56,9 +64,9 @@ pub(super) fn filled(page: &Page, item: &PageItem, row: Option<&Record>, task: &
         }
     }
     for (name, label) in &item.upload {
-        let Some(value) = text_of(task, name)? else { continue };
+        let Some((file, content)) = file_of(task, name)? else { continue };
         for field in found(page, &files, name, label)? {
-            filled.insert(field.id(), Entry::File(value.clone()));
+            filled.insert(field.id(), Entry::File(file.clone(), content.clone()));
         }
     }
     Ok(filled)

@@ -39,8 +39,8 @@ pub(crate) enum Entry {
     Checked,
     /// This option of a select.
     Chosen(NodeId),
-    /// A file.
-    File(Secret),
+    /// A file: its name for the other side, its content.
+    File(String, Secret),
 }
 
 /// What was filled in, by field.
@@ -181,8 +181,9 @@ fn pairs(page: &Page, controls: &[ElementRef<'_>], button: ElementRef<'_>, fille
             continue;
         }
         match filled.get(&control.id()) {
-            Some(Entry::File(content)) => {
-                pairs.push(Pair { name: encode(name, name, encoding)?, value: Zeroizing::new(content.expose().to_vec()), file: Some(name.as_bytes().to_vec()) })
+            Some(Entry::File(file, content)) => {
+                let value = Zeroizing::new(content.expose().to_vec());
+                pairs.push(Pair { name: encode(name, name, encoding)?, value, file: Some(encode(name, file, encoding)?) });
             }
             Some(Entry::Text(text)) => {
                 let text = text.expose_text().ok_or_else(|| FormFault::Unencodable(name.to_owned()))?;
@@ -387,7 +388,8 @@ mod tests {
         );
         let (fields, buttons) = (fields(&page), buttons(&page));
         let id = |label: &str| one(&fields, &[label.to_owned()]).unwrap().id();
-        let filled = Filled::from([(id("名前"), Entry::Text(Secret::text("値"))), (id("CSR"), Entry::File(Secret::bytes(b"abc".to_vec())))]);
+        let filled =
+            Filled::from([(id("名前"), Entry::Text(Secret::text("値"))), (id("CSR"), Entry::File("a.csr".to_owned(), Secret::bytes(b"abc".to_vec())))]);
         let outgoing = press(&page, *one(&buttons, &["送信".to_owned()]).unwrap(), &filled).unwrap();
         let kind = outgoing.post.as_ref().unwrap().0.clone();
         let boundary = kind.strip_prefix("multipart/form-data; boundary=").unwrap();
@@ -397,7 +399,7 @@ mod tests {
             format!(
                 "--{boundary}\r\nContent-Disposition: form-data; name=\"名%22前\"\r\n\r\n値\r\n\
                  --{boundary}\r\nContent-Disposition: form-data; name=\"f\"; filename=\"\"\r\n{octets}\r\n\r\n\r\n\
-                 --{boundary}\r\nContent-Disposition: form-data; name=\"csr\"; filename=\"csr\"\r\n{octets}\r\n\r\nabc\r\n--{boundary}--\r\n"
+                 --{boundary}\r\nContent-Disposition: form-data; name=\"csr\"; filename=\"a.csr\"\r\n{octets}\r\n\r\nabc\r\n--{boundary}--\r\n"
             )
         );
     }

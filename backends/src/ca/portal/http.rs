@@ -14,12 +14,11 @@ use kirikae_engine::text::{Lang, Phrase, Text};
 use reqwest::blocking::{Client, Response};
 use reqwest::cookie::Jar;
 use reqwest::header;
-use rustls::RootCertStore;
 use url::{Origin, Url};
 
 use super::ProxySettings;
 use super::forms::Outgoing;
-use super::tls::{self, Handshake, KeyUse};
+use super::tls::{self, Handshake, KeyUse, Trust};
 
 /// A page is at most this long.
 pub(super) const MAX_PAGE: usize = 2 * 1024 * 1024;
@@ -30,7 +29,7 @@ pub(super) const MAX_FILE: usize = 16 * 1024 * 1024;
 pub(super) struct Wire {
     base: Origin,
     hosts: Vec<String>,
-    roots: Arc<RootCertStore>,
+    trust: Trust,
     proxy: Option<ProxySettings>,
     signer: Option<Arc<dyn Signer>>,
     cookies: Arc<Jar>,
@@ -89,18 +88,12 @@ impl Wire {
     ///
     /// # Errors
     /// `NET.UNTRUSTED`, `NET.UNREACHABLE` (the proxy's address).
-    pub fn new(
-        base: &Url,
-        hosts: &[String],
-        roots: Arc<RootCertStore>,
-        proxy: Option<ProxySettings>,
-        signer: Option<Arc<dyn Signer>>,
-    ) -> Result<Self, BackendError> {
+    pub fn new(base: &Url, hosts: &[String], trust: Trust, proxy: Option<ProxySettings>, signer: Option<Arc<dyn Signer>>) -> Result<Self, BackendError> {
         let (cookies, key_use) = (Arc::new(Jar::default()), Arc::new(KeyUse::default()));
         let client = signer.as_ref().map(|signer| (signer, &key_use));
-        let own = build(&roots, proxy.as_ref(), client, Some(&cookies))?;
-        let other = build(&roots, proxy.as_ref(), None, None)?;
-        Ok(Self { base: base.origin(), hosts: hosts.to_vec(), roots, proxy, signer, cookies, key_use, own, other })
+        let own = build(&trust, proxy.as_ref(), client, Some(&cookies))?;
+        let other = build(&trust, proxy.as_ref(), None, None)?;
+        Ok(Self { base: base.origin(), hosts: hosts.to_vec(), trust, proxy, signer, cookies, key_use, own, other })
     }
 
     /// Whether a client certificate is at hand.
@@ -121,7 +114,7 @@ impl Wire {
             return Err(Fault::Elsewhere(host(&outgoing.url)));
         }
         let client = self.signer.as_ref().map(|signer| (signer, &self.key_use));
-        let client = build(&self.roots, self.proxy.as_ref(), client, Some(&self.cookies)).map_err(|error| Fault::Unreachable(error.cause))?;
+        let client = build(&self.trust, self.proxy.as_ref(), client, Some(&self.cookies)).map_err(|error| Fault::Unreachable(error.cause))?;
         self.exchange(&client, outgoing, limit)
     }
 
@@ -161,7 +154,7 @@ impl Wire {
 }
 
 fn build(
-    roots: &Arc<RootCertStore>,
+    trust: &Trust,
     proxy: Option<&ProxySettings>,
     client: Option<(&Arc<dyn Signer>, &Arc<KeyUse>)>,
     cookies: Option<&Arc<Jar>>,
@@ -170,7 +163,7 @@ fn build(
     headers.insert(header::ACCEPT, header::HeaderValue::from_static("text/html,application/xhtml+xml,*/*;q=0.8"));
     headers.insert(header::ACCEPT_LANGUAGE, header::HeaderValue::from_static("ja,en;q=0.5"));
     let mut builder = Client::builder()
-        .tls_backend_preconfigured(tls::config(roots.clone(), client)?)
+        .tls_backend_preconfigured(tls::config(trust.clone(), client)?)
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())

@@ -32,6 +32,7 @@ use url::Url;
 use self::http::Wire;
 use self::moves::{Task, Web, carry_out};
 use self::screen::Screen;
+use self::tls::Trust;
 
 /// Whom to trust.
 #[derive(Clone, Debug)]
@@ -109,6 +110,11 @@ impl Portal {
         Ok(spec)
     }
 
+    fn web(&self, trust: Trust, client: Option<Arc<dyn Signer>>) -> Result<Web, BackendError> {
+        let wire = Wire::new(&self.url, &self.profile.hosts, trust, self.settings.proxy.clone(), client)?;
+        Ok(Web { wire, ended: BTreeMap::new(), seen: BTreeMap::new(), screen: Screen::Blank })
+    }
+
     fn task<'a>(&'a self, call: &'a Call, operation: Operation, spec: &'a OperationSpec, request: &'a Request) -> Task<'a> {
         Task { profile: &self.profile, base: &self.base, timeout: self.settings.timeout, call, operation, spec, request }
     }
@@ -143,9 +149,7 @@ impl CaRead for Portal {
     }
 
     fn open(&self, _call: &Call, client: Option<Arc<dyn Signer>>) -> Result<Box<dyn Session>, BackendError> {
-        let roots = tls::roots(&self.settings.roots)?;
-        let wire = Wire::new(&self.url, &self.profile.hosts, roots, self.settings.proxy.clone(), client)?;
-        Ok(Box::new(Web { wire, ended: BTreeMap::new(), seen: BTreeMap::new(), screen: Screen::Blank }))
+        Ok(Box::new(self.web(Trust::Under(tls::roots(&self.settings.roots)?), client)?))
     }
 
     fn look(&self, call: &Call, session: &mut dyn Session, operation: Operation, request: &Request) -> Result<Gives, BackendError> {
@@ -170,6 +174,11 @@ impl CaWrite for Portal {
         sink: &mut dyn SecretSink,
     ) -> Result<Progress<Gives>, BackendError> {
         let spec = self.spec(operation)?;
+        if spec.trust_none {
+            // A session of its own, without cookies and certificate: a site that nobody vouches for gets nothing of ours.
+            let mut web = self.web(Trust::Nobody, None)?;
+            return carry_out(&self.task(call, operation, spec, request), &mut web, Some(sink)).map(Progress::Done);
+        }
         let web = web(session)?;
         let goes_on = spec.pages.first().and_then(|item| item.resume).is_none_or(|from| web.ended.contains_key(&from));
         let (operation, spec) = match spec.fallback {

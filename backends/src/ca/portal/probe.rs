@@ -18,8 +18,12 @@ use super::screen::{pressable, spellings};
 pub(super) fn first_pages(task: &Task<'_>, web: &mut Web) -> Result<Gives, BackendError> {
     let mut gives = Gives::default();
     for (operation, spec) in &task.profile.operations {
-        let Some(first) = spec.pages.first().filter(|first| matches!(first.open, Some(Open::Path(_)))) else { continue };
-        let closed = (spec.client_cert && !web.wire.has_client()) || spec.needs_sign_in || task.profile.hands_of(*operation) == Hands::Person;
+        // What is a file at once is no page to look at.
+        let is_page =
+            |first: &&PageItem| matches!(first.open, Some(Open::Path(_))) && (first.download.is_none() || first.press.is_some() || first.follow.is_some());
+        let Some(first) = spec.pages.first().filter(is_page) else { continue };
+        let closed =
+            (spec.client_cert && !web.wire.has_client()) || spec.needs_sign_in || spec.trust_none || task.profile.hands_of(*operation) == Hands::Person;
         if closed {
             continue;
         }

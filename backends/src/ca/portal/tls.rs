@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use kirikae_engine::backend::{BackendError, Signer};
 use kirikae_engine::text::Text;
 use rustls::client::ResolvesClientCert;
-use rustls::pki_types::CertificateDer;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{AlertDescription, ClientConfig, RootCertStore, SignatureAlgorithm, SignatureScheme};
+use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureAlgorithm, SignatureScheme};
 
 use super::Roots;
 
@@ -70,15 +72,26 @@ pub(super) fn roots(from: &Roots) -> Result<Arc<RootCertStore>, BackendError> {
     Ok(Arc::new(store))
 }
 
+/// Whose servers are talked to.
+#[derive(Clone, Debug)]
+pub(super) enum Trust {
+    /// Those with a certificate under one of these roots.
+    Under(Arc<RootCertStore>),
+    /// Anyone: what is received is not trusted either (`trust: none`).
+    Nobody,
+}
+
 /// The TLS configuration of one client.
 ///
 /// # Errors
 /// `NET.UNTRUSTED` if the provider cannot do TLS.
-pub(super) fn config(roots: Arc<RootCertStore>, client: Option<(&Arc<dyn Signer>, &Arc<KeyUse>)>) -> Result<ClientConfig, BackendError> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unreadable(&error))?
-        .with_root_certificates(roots);
+pub(super) fn config(trust: Trust, client: Option<(&Arc<dyn Signer>, &Arc<KeyUse>)>) -> Result<ClientConfig, BackendError> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(|error| unreadable(&error))?;
+    let builder = match trust {
+        Trust::Under(roots) => builder.with_root_certificates(roots),
+        Trust::Nobody => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyServer(provider.signature_verification_algorithms))),
+    };
     Ok(match client {
         None => builder.with_no_client_auth(),
         Some((signer, used)) => builder.with_client_cert_resolver(Arc::new(Resolver(certified(signer, used)))),
@@ -136,6 +149,35 @@ fn unreadable(error: &dyn fmt::Display) -> BackendError {
 fn certified(signer: &Arc<dyn Signer>, used: &Arc<KeyUse>) -> Arc<CertifiedKey> {
     let chain = signer.chain().iter().map(|der| CertificateDer::from(der.clone())).collect();
     Arc::new(CertifiedKey::new(chain, Arc::new(Key { signer: signer.clone(), used: used.clone() })))
+}
+
+/// Takes any server certificate; the server must have its key all the same.
+#[derive(Debug)]
+struct AnyServer(WebPkiSupportedAlgorithms);
+
+impl ServerCertVerifier for AnyServer {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.0)
+    }
+
+    fn verify_tls13_signature(&self, message: &[u8], cert: &CertificateDer<'_>, dss: &DigitallySignedStruct) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.0)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_schemes()
+    }
 }
 
 #[derive(Debug)]

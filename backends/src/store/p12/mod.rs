@@ -27,7 +27,7 @@ pub use write::{Bundle, Profile, write, write_as};
 use self::cipher::Shut;
 use self::outer::Outer;
 use super::signer::key_belongs;
-use crate::x509::{Custody, NotACertificate, cert_info};
+use crate::x509::{Custody, NotACertificate, cert_info, pem_certificates};
 
 /// Bytes; a PKCS#12 file of one credential has a few thousand.
 pub const MAX_SIZE: usize = 16 << 20;
@@ -41,6 +41,23 @@ impl P12 for Pkcs12Files {
         let holder = format!("file:{}", hex::encode(Sha256::digest(file.expose())));
         let opened = open(file.expose(), password, &holder)?;
         Ok(OpenedP12 { leaf: opened.leaf, others: opened.others })
+    }
+
+    fn certificates(&self, file: &Secret) -> Result<Vec<StoredCert>, BackendError> {
+        let bytes = file.expose();
+        let custody = Custody { holder: format!("file:{}", hex::encode(Sha256::digest(bytes))), ..Custody::default() };
+        let ders = pem_certificates(bytes).unwrap_or_else(|| vec![bytes.to_vec()]);
+        let read = |der: Vec<u8>| Ok(StoredCert { info: cert_info(&der, custody.clone())?, der });
+        ders.into_iter().map(read).collect::<Result<_, NotACertificate>>().map_err(|reason| {
+            let size = bytes.len();
+            BackendError::new(
+                "CERT.UNREADABLE",
+                Text::new(
+                    format!("ファイル({size}バイト)を証明書として読めません({reason})。"),
+                    format!("the file ({size} bytes) is not readable as a certificate ({reason})."),
+                ),
+            )
+        })
     }
 }
 

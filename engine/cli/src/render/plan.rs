@@ -289,7 +289,9 @@ fn manuals(plan: &Plan, catalogue: &Catalogue, words: &Words) -> Vec<String> {
         lines.extend(row(&label, &format!("{} {}", manual.title.get(words.lang), manual.edition)));
         // A section whose parts have steps is not without one.
         let has_step = |section: &&String| sections.iter().any(|cited| cited == section || cited.starts_with(&format!("{section}.")));
-        let without: Vec<&str> = manual.sections.keys().filter(|section| !manual.unofficial && !has_step(section)).map(String::as_str).collect();
+        let asks = |section: &&String| !manual.unofficial && !manual.out_of_scope.contains_key(*section);
+        let without: Vec<&str> =
+            manual.ordered().into_iter().map(|(section, _)| section).filter(|section| asks(section) && !has_step(section)).map(String::as_str).collect();
         if !without.is_empty() {
             let text = without.join(" ");
             lines.extend(row("", &words.pick(&format!("この計画に手順の無い節: {text}"), &format!("sections without a step here: {text}"))));

@@ -26,8 +26,16 @@ pub fn details(step: &PlanStep, day: &dyn Fn(&str) -> String, span: &dyn Fn(&str
         lines.push((if ja { "再試行" } else { "retry" }, text));
     }
     let label = if ja { "こんなときは" } else { "if" };
-    lines.extend(step.rescue.iter().map(|row| (label, format!("{} → {}", row.say.get(lang), ending(row, ja)))));
+    lines.extend(step.rescue.iter().map(|row| (label, format!("{}{} → {}", met(step, row, ja), row.say.get(lang), ending(row, ja)))));
     lines
+}
+
+/// What a person meets, in the words of the step's question, for a row about one of its problems.
+fn met(step: &PlanStep, row: &PlanRescue, ja: bool) -> String {
+    let problem = row.code.strip_prefix("HUMAN.").map(str::to_ascii_lowercase);
+    let words = problem.and_then(|name| step.with.get("problems")?.get(name).cloned());
+    let words = words.and_then(|words| Some(words.get(if ja { "ja" } else { "en" }).or_else(|| words.get("ja"))?.as_str()?.to_owned()));
+    words.map_or_else(String::new, |words| format!("{words}: "))
 }
 
 fn ending(row: &PlanRescue, ja: bool) -> String {
@@ -75,6 +83,16 @@ mod tests {
             ],
         }))
         .unwrap()
+    }
+
+    #[test]
+    fn a_row_about_a_problem_says_what_is_met() {
+        let mut step = step();
+        step.rescue[0].code = "HUMAN.NO_CARD".to_owned();
+        step.with.insert("problems".to_owned(), serde_json::json!({ "no_card": { "ja": "カードが無い", "en": "there is no card" } }));
+        let said = |lang| details(&step, &|day| day.to_owned(), &|span| span.to_owned(), lang)[2].1.clone();
+        assert_eq!(said(Lang::Ja), "カードが無い: 媒体がありません。 → 人に引き継いで待つ");
+        assert!(said(Lang::En).starts_with("there is no card: "));
     }
 
     #[test]

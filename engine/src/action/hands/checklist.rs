@@ -85,7 +85,11 @@ impl Pages<'_> {
             value: self.value(name),
         }));
         moves.extend(page.tick.iter().map(|label| Move::Tick { label: label.clone() }));
-        moves.extend(page.upload.iter().filter(|(name, _)| self.has(name)).map(|(name, label)| Move::Upload { name: name.clone(), label: label.clone() }));
+        moves.extend(page.upload.iter().filter(|(name, _)| self.has(name)).map(|(name, label)| Move::Upload {
+            name: name.clone(),
+            label: label.clone(),
+            value: self.value(name),
+        }));
         moves.extend(page.press.iter().map(|label| Move::Press { label: label.clone(), commits: page.commits }));
         moves.extend(page.follow.iter().filter(|_| page.press.is_none()).map(|label| Move::Follow { label: label.clone(), commits: page.commits }));
         moves.extend(page.dialog.iter().map(|text| Move::Dialog { text: text.clone() }));

@@ -111,7 +111,8 @@ fn line(step: &Move, downloads: Option<&str>) -> Text {
             both(format!("選ぶ: 「{}」で {ja}", first(label)), format!("choose in \u{201c}{}\u{201d}: {en}", first(label)))
         }
         Move::Tick { label } => both(format!("印を付ける: 「{}」", label.labels.join("」と「")), format!("tick \u{201c}{}\u{201d}", first(label))),
-        Move::Upload { name, label } => {
+        Move::Upload { name, label, value } => {
+            let name = value.as_ref().unwrap_or(name);
             both(format!("ファイルを選ぶ: 「{}」に {name}", first(label)), format!("choose the file {name} in \u{201c}{}\u{201d}", first(label)))
         }
         Move::Press { label, commits } => pressed("押す", "press", label, *commits),

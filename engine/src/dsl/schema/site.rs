@@ -77,7 +77,15 @@ fn backend() -> Json {
         ("location", string()),
         ("name", string()),
     ];
-    let token = vec![("token", help("USBキー・カードの種類。", string())), ("path", string()), ("module", string()), ("slot", scalar())];
+    let token = vec![
+        ("token", help("USBキー・カードの種類(pkcs11、練習用の soft)。", string())),
+        ("path", help("soft のフォルダー。", string())),
+        ("module", help("pkcs11 のドライバー。絶対パス、または epass2003 hpki-sign hpki-auth opensc softhsm2。", string())),
+        ("serial", help("この番号のものだけ。番号は引用符で囲みます。", string())),
+        ("label", help("この名前のものだけ。", string())),
+        ("uri", help("RFC 7512 の URI(例: pkcs11:serial=0123?module-name=epass2003)。", matching("^pkcs11:"))),
+        ("slot", scalar()),
+    ];
     let folder = vec![
         ("folder", help("フォルダーの場所。", string())),
         ("removable", help("取り外せる媒体です。", flag())),

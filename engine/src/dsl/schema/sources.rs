@@ -18,7 +18,12 @@ fn manual() -> Json {
         ("publisher", help("出した所。", text())),
         ("sha256", help("ファイルの SHA-256。", matching("^[0-9A-Fa-f]{64}$"))),
         ("standing", help("official は公式の手順書、unofficial は解説記事など。", words(&["official", "unofficial"]))),
-        ("sections", help("節の番号と題。", keyed(text()))),
+        ("sections", help("節の番号と題。", keyed(section()))),
     ];
     object(&["title", "edition", "sections"], keys)
+}
+
+fn section() -> Json {
+    let left_out = vec![("title", help("題。", text())), ("out_of_scope", help("手順にしない理由。", text()))];
+    json!({ "anyOf": [string(), object(&["ja"], vec![("ja", string()), ("en", string())]), object(&["title"], left_out)] })
 }

@@ -32,6 +32,13 @@ impl People {
         Some(answer).filter(|answer| !answer.nobody)
     }
 
+    /// Whether the person did what a step asked for: the last thing they said of it was a yes.
+    pub(super) fn did(&self, step: &str) -> bool {
+        let given = locked(&self.given).get(step).copied().unwrap_or_default();
+        let said = self.answers.get(step).filter(|_| given > 0).and_then(|several| several.get(given - 1).or(several.last()));
+        said.is_some_and(|answer| !answer.nobody && answer.word == "true")
+    }
+
     /// Everything that is typed for these secrets.
     pub(super) fn typed<'a>(&'a self, secrets: &'a [SecretDecl]) -> impl Iterator<Item = &'a str> {
         let answers = secrets.iter().filter_map(|secret| self.answers.get(&secret.name)).flatten();

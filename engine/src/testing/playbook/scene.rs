@@ -16,7 +16,7 @@ use super::people::People;
 use super::sealed::sealed;
 use super::stage::{Planned, Stage, When};
 use super::world::SimWorld;
-use crate::action::{Blobs, registry};
+use crate::action::{Answer, Blobs, registry};
 use crate::backend::{BackendError, BackendSet, CancelToken};
 use crate::check::{Checked, InputDecl};
 use crate::clock::Clock;
@@ -25,7 +25,7 @@ use crate::dsl::{FileRef, Value, fold, read_scalar};
 use crate::journal::Journal;
 use crate::plan::{GivenInput, InputOrigin, LookScope, NoLedger, Plan, PlanRequest, Target, World as PlanWorld, plan, sha256_hex};
 use crate::run::{
-    Doing, Driver, Event, EventBody, MemoryBlobs, NoSecrets, Observer, ParkCause, Phase, Program, RunContext, RunEnd, RunError, State, absent_after,
+    Doing, Driver, Event, EventBody, MemoryBlobs, NoSecrets, Observer, ParkCause, Phase, Program, RunContext, RunEnd, RunError, Settled, State, absent_after,
     inputs_from_json, keep_private, load_program, store_closure,
 };
 use crate::secret::SecretRef;
@@ -141,7 +141,7 @@ impl<'a> Scene<'a> {
             backends: backends.reads(),
             secrets: &NoSecrets,
             blobs: &blobs,
-            committed: &|_| vec![],
+            committed: &|_, _| vec![],
             fresh_for: FRESH_FOR,
             tries: &NoLedger,
         };
@@ -259,7 +259,19 @@ impl<'a> Scene<'a> {
         if !matches!(driver.state().phase, Phase::Ended(RunEnd::Done | RunEnd::Finished | RunEnd::Abandoned)) {
             driver.append(EventBody::RunResumed { engine: "test".to_owned(), account: "test".to_owned() })?;
         }
+        for step in self.in_doubt(&program, driver.state()) {
+            let done = self.people.did(&step);
+            let answer = Answer { yes: done, by: "受付".to_owned(), account: "test".to_owned(), at: self.world.clock.now(), ..Answer::default() };
+            driver.append(EventBody::HumanAnswered { step, answer, settled: Some(if done { Settled::Done } else { Settled::NotDone }) })?;
+        }
         Ok(driver.run()?.state)
+    }
+
+    /// Steps of which only the person who was asked can tell whether they did it.
+    fn in_doubt(&self, program: &Program, state: &State) -> Vec<String> {
+        let of_person = |step: &str| program.action(step).is_some_and(|action| action.manifest.person);
+        let uncertain = state.steps.iter().filter(|(_, known)| matches!(known.doing, Doing::Uncertain(_)));
+        uncertain.map(|(step, _)| step.clone()).filter(|step| of_person(step)).collect()
     }
 
     fn context<'c>(&'c self, program: &'c Program, backends: &'c BackendSet) -> RunContext<'c> {

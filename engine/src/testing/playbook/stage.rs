@@ -143,6 +143,9 @@ impl WriteAction for Scripted {
 
     fn perform(&self, cx: &WriteCx<'_>, inputs: &Inputs, intent: &IntentOnDisk) -> Result<Progress<Outputs>, BackendError> {
         let Kind::Write(inner) = self.inner.kind() else { return Err(error("RUN.INTERNAL")) };
+        if self.inner.manifest().person && !cx.read.sessions.is_answered() {
+            return inner.perform(cx, inputs, intent);
+        }
         if let Some(code) = self.called(&cx.read.call, inputs, When::Before) {
             return Err(error(&code));
         }

@@ -101,7 +101,7 @@ fn title(number: &str, nested: bool, step: &PlanStep, checked: &Checked, words: 
     let column = (width + 2).max(WIDTH.saturating_sub(tail.width()).min(54));
     match lines.last_mut() {
         Some(last) if column + tail.width() <= WIDTH => *last = pad(last, column) + &tail,
-        _ => lines.push(format!("{}{tail}", " ".repeat(head.width()))),
+        _ => lines.extend(hang(&" ".repeat(head.width()), &tail)),
     }
     lines
 }
