@@ -134,19 +134,25 @@ fn a_limit_that_cannot_be_counted_blocks_its_step() {
     let text = playbook(
         "case/t",
         &format!(
-            "secrets:\n  pin: {{ type: digits(4), title: PIN, {limit} }}\n  dob: {{ type: digits(8), title: 生年月日, typed_by_person: true, {limit} }}\nsteps:\n\
+            "inputs:\n  card: {{ type: ascii, title: カード }}\nsecrets:\n  pin: {{ type: digits(4), title: PIN, {limit} }}\n\
+            \x20 dob: {{ type: digits(8), title: 生年月日, typed_by_person: true, {limit} }}\nsteps:\n\
             \x20 login: {{ title: 開く, uses: test.login@1, with: {{ pin: \"${{{{ secrets.pin }}}}\" }} }}\n\
-            \x20 ask: {{ title: 入れる, needs: [], uses: human.confirm@1, with: {{ ask: 生年月日を入れてください }} }}\n"
+            \x20 see: {{ title: 見る, needs: [], uses: human.confirm@1, with: {{ ask: 見えますか }} }}\n\
+            \x20 ask: {{ title: 入れる, needs: [], uses: human.confirm@1, with: {{ tries: \"${{{{ secrets.dob }}}}\", tries_on: \"カード ${{{{ inputs.card }}}}\" }} }}\n"
         ),
     );
-    let plan = planned(&Shelf::default().checked(&text), &[], &World::obn(), &[("dob", "person")]);
-    for step in ["login", "ask"] {
-        let step = plan.step(step).unwrap();
-        assert_eq!((step.decision, step.blocked.as_ref().unwrap().code.as_str()), (Decision::Blocked, "ATTEMPTS.NOT_COUNTED"), "{}", step.address);
-    }
+    let plan = planned(&Shelf::default().checked(&text), &[("card", Value::Str("C-1".into()))], &World::obn(), &[("dob", "person")]);
+    let step = plan.step("login").unwrap();
+    assert_eq!((step.decision, step.blocked.as_ref().unwrap().code.as_str()), (Decision::Blocked, "ATTEMPTS.NOT_COUNTED"), "{}", step.address);
     let reason = &plan.step("login").unwrap().reason.as_ref().unwrap().say;
     assert!(reason.ja.contains("10回") && reason.ja.contains("5回"), "{}", reason.ja);
     assert_eq!(plan.secrets["dob"].source, "person");
+    let step = plan.step("ask").unwrap();
+    assert_eq!((step.decision, step.spends_attempt), (Decision::Run, true), "what a person types elsewhere is counted on what the step says");
+    let tries = step.tries.as_ref().unwrap();
+    assert_eq!((tries.on.as_deref(), tries.used, tries.left), (Some("elsewhere:カード C-1"), Some(0), Some(1)));
+    let step = plan.step("see").unwrap();
+    assert_eq!((step.decision, step.spends_attempt, step.tries.is_none()), (Decision::Run, false, true), "another question of the playbook spends none");
 }
 
 const KEPT: &str = "inputs:\n  request: { type: digits(15), title: 番号 }\nsecrets:\n  id: { type: ascii, title: リファレンスID, kept: { name: obn_reference_id, about: \"${{ inputs.request }}\" } }\nsteps:\n\

@@ -9,9 +9,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use attempts::{Desk, failure};
+use attempts::{Desk, Said, failure};
 use kirikae_backends::ca::portal::{Portal, PortalSettings, Roots};
 use kirikae_engine::action::registry;
+use kirikae_engine::backend::profile::Hands;
 use kirikae_engine::check::{Checked, Library, check};
 use kirikae_engine::run::{Outcome, Phase, RunEnd, State};
 use kirikae_engine::text::Source;
@@ -69,6 +70,10 @@ struct Clinic {
 impl Clinic {
     /// A lab where the account's password is `himitsu`. The first sign-in, by hand, takes the first strike of a fault.
     fn new(faults: &[&str]) -> Self {
+        Self::by(faults, None)
+    }
+
+    fn by(faults: &[&str], hands: Option<Hands>) -> Self {
         let lab_dir = tempfile::tempdir().unwrap();
         let faults = faults.iter().map(|fault| fault.parse::<Fault>().unwrap()).collect();
         let lab = start(LabOptions { faults, ..LabOptions::new(lab_dir.path(), vec![profile(PROFILE)]) }).unwrap();
@@ -80,7 +85,7 @@ impl Clinic {
             proxy: None,
             timeout: Duration::from_secs(20),
             absent_after: None,
-            hands: None,
+            hands,
         };
         let desk = Desk::new();
         *desk.portal.borrow_mut() = Some(Arc::new(Portal::new(profile(PROFILE), settings).unwrap()));
@@ -123,6 +128,24 @@ fn a_stored_wrong_password_reaches_the_site_once() {
     clinic.desk.file("himitsu");
     assert!(signed_in(&clinic.desk.night(&playbook)));
     assert_eq!(clinic.used(), 0);
+}
+
+#[test]
+fn a_person_at_the_browser_is_counted_like_the_engine_and_a_good_end_ends_the_count() {
+    let clinic = Clinic::by(&[], Some(Hands::Person));
+    let playbook = playbook("limit: 10, leave: 5, per_run: 1", "");
+    clinic.desk.file("himitsu");
+    for night in 1..=3 {
+        clinic.desk.words.borrow_mut().push_back(Said::Yes);
+        assert!(signed_in(&clinic.desk.night(&playbook)), "night {night}");
+        assert_eq!((clinic.desk.count("AttemptCounted"), clinic.desk.count("AttemptEnded"), clinic.used()), (1, 1, 0), "night {night}");
+    }
+    clinic.desk.words.borrow_mut().push_back(Said::Problem("refused"));
+    assert_eq!(failure(&clinic.desk.night(&playbook), "login").0, "LOGIN.REFUSED");
+    assert_eq!(clinic.used(), 1);
+    clinic.desk.words.borrow_mut().push_back(Said::Yes);
+    assert_eq!(failure(&clinic.desk.night(&playbook), "login").0, "LOGIN.STOPPED", "the value of the source was refused; it is not shown to anybody again");
+    assert!(clinic.desk.questions.borrow()[0].items[0].ja.contains("回数に限りがあります"));
 }
 
 #[test]

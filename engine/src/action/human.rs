@@ -8,8 +8,8 @@ use jiff::Timestamp;
 
 use super::manifest::{input, output};
 use super::question::{Answered, Problem, Question, QuestionField};
-use super::{InputSpec, Inputs, IntentOnDisk, Manifest, Observed, OutputSpec, Outputs, ReadCx};
-use crate::backend::BackendError;
+use super::{CountedOn, InputSpec, Inputs, IntentOnDisk, Manifest, Observed, OutputSpec, Outputs, ReadCx, Tried};
+use crate::backend::{BackendError, PinFlags};
 use crate::dsl::{Proof, ProofBy, ProofKind, Type, Value};
 use crate::text::{Lang, Phrase, Text};
 
@@ -24,8 +24,14 @@ const EVIDENCE: [(&str, Phrase); 4] = [
 /// How many of [`EVIDENCE`], from the first, are files.
 const FILES: usize = 2;
 
-/// Codes of every action of people, besides those of the question's problems.
-pub(super) const CODES: [&str; 2] = ["HUMAN.DECLINED", "HUMAN.LAPSED"];
+/// Codes of every action of people that can take a limited try, besides those of the question's problems.
+pub(super) const CODES: [&str; 7] = ["ATTEMPTS.BUSY", "ATTEMPTS.PER_USER", "HUMAN.DECLINED", "HUMAN.LAPSED", "PIN.FINAL_TRY", "PIN.LOCKED", "PIN.STOPPED"];
+
+/// The input that names the secret whose tries are spent; its value never comes here.
+pub(crate) const TRIES: &str = "tries";
+
+/// The input that says what they are counted on.
+pub(crate) const TRIES_ON: &str = "tries_on";
 
 /// The code that a problem means: `used_qr` is `HUMAN.USED_QR`.
 pub(crate) fn problem_code(name: &str) -> String {
@@ -36,6 +42,11 @@ impl Manifest {
     /// Whether its question has problems that the playbook names.
     pub(crate) fn has_problems(&self) -> bool {
         self.person && self.inputs.iter().any(|input| input.name == "problems")
+    }
+
+    /// Whether an input names the secret whose tries a person spends elsewhere.
+    pub(crate) fn is_tries(&self, input: &str) -> bool {
+        self.person && input == TRIES
     }
 }
 
@@ -66,6 +77,19 @@ pub(super) fn inputs() -> Vec<InputSpec> {
             Type::Cert.optional(),
             "使えると人が確かめる証明書。証拠が必ず要ります。",
             "the certificate that the person proves to work; evidence is then required.",
+        ),
+        input(
+            TRIES,
+            Type::Secret(Box::new(Type::String)).optional(),
+            "この手順で人が別の画面に入れる、回数に限りのある秘密(typed_by_person)。値は受け取らず、尋ねる前に1回と数えます。",
+            "the secret with limited tries (`typed_by_person`) that is typed elsewhere in this step; its value is never asked for, a try is counted before \
+             the question is put.",
+        ),
+        input(
+            TRIES_ON,
+            Type::Text.optional(),
+            "回数を何について数えるか: 本人ID、QRコードのカード番号、利用者ID。token: に続けて番号を書くと、USBキーの回数と一緒に数えます。",
+            "what its tries are counted on: a personal ID, the number of a card, a user ID. `token:` and a serial count together with the token's own.",
         ),
         input(
             "lapse",
@@ -123,6 +147,45 @@ fn lapse(inputs: &Inputs) -> Option<jiff::SignedDuration> {
         Some(Value::Str(lapse)) => crate::dsl::read_duration(lapse).and_then(|lapse| jiff::SignedDuration::try_from(lapse).ok()),
         _ => None,
     }
+}
+
+/// What the tries that a person makes elsewhere are counted on; `None` where the step spends none. A token that is here says itself how many are left.
+///
+/// # Errors
+/// `INPUT.UNKNOWN`.
+pub(super) fn counted_on(cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Option<CountedOn>, BackendError> {
+    if !inputs.has(TRIES) {
+        return Ok(None);
+    }
+    let on = inputs.text(TRIES_ON).map(|on| on.ja.trim()).filter(|on| !on.is_empty()).ok_or_else(|| Inputs::unknown(TRIES_ON))?;
+    let (device, flags) = match on.strip_prefix("token:") {
+        Some(serial) => (on.to_owned(), flags_of(cx, serial)),
+        None => (format!("elsewhere:{on}"), PinFlags::default()),
+    };
+    Ok(Some(CountedOn { device, flags, stopped: "PIN.STOPPED" }))
+}
+
+/// What a token says of itself, if it is inserted. A person may also have it somewhere else.
+fn flags_of(cx: &ReadCx<'_>, serial: &str) -> PinFlags {
+    let present = cx.backends.tokens().filter_map(|tokens| tokens.tokens(&cx.call).ok()).flatten();
+    present.into_iter().find(|token| token.info.serial == serial).map(|token| token.flags).unwrap_or_default()
+}
+
+/// What an answer other than yes says of the value that was typed: the checklist tells where it is typed (`spends`) and which problem is met
+/// where. Whoever got further had typed it right; whoever did not get there leaves it counted.
+pub(super) fn tried(inputs: &Inputs, error: &BackendError) -> Option<Tried> {
+    if !inputs.has(TRIES) {
+        return None;
+    }
+    let items: Vec<_> = inputs.list("do").unwrap_or_default().iter().filter_map(|item| if let Value::Map(item) = item { Some(item) } else { None }).collect();
+    let spends = |item: &BTreeMap<String, Value>| matches!(item.get("spends"), Some(Value::Bool(true)));
+    let meets = |item: &BTreeMap<String, Value>| matches!(item.get("problem"), Some(Value::Str(name)) if problem_code(name) == error.code);
+    let last = items.iter().rposition(|item| spends(item));
+    Some(match (last, items.iter().position(|item| meets(item))) {
+        _ if items.iter().any(|item| spends(item) && meets(item)) => Tried::Wrong,
+        (Some(last), Some(met)) if met > last => Tried::Right,
+        _ => Tried::Unknown,
+    })
 }
 
 /// The outputs of a yes.

@@ -1,7 +1,7 @@
 //! `human.commit`: a person does something that cannot be undone or costs money. The engine cannot see it: only their answer tells.
 
 use super::manifest::manifest;
-use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx, human};
+use super::{Action, CountedOn, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, Tried, WriteAction, WriteCx, human};
 use crate::backend::{BackendError, Progress};
 use crate::text::Phrase;
 
@@ -44,5 +44,13 @@ impl WriteAction for HumanCommit {
 
     fn preflight(&self, _cx: &ReadCx<'_>, _inputs: &Inputs) -> Result<(), BackendError> {
         Ok(())
+    }
+
+    fn counted_on(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Option<CountedOn>, BackendError> {
+        human::counted_on(cx, inputs)
+    }
+
+    fn tried(&self, inputs: &Inputs, error: &BackendError) -> Option<Tried> {
+        human::tried(inputs, error)
     }
 }

@@ -1,7 +1,7 @@
 //! `human.confirm`: a person looks at something and says whether it is so.
 
 use super::manifest::manifest;
-use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx, human};
+use super::{Action, CountedOn, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx, Tried, human};
 use crate::backend::BackendError;
 use crate::text::Phrase;
 
@@ -35,5 +35,13 @@ impl ReadAction for HumanConfirm {
     fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
         let answered = cx.sessions.ask(human::question(cx, inputs, false)?)?;
         Ok(human::given(inputs, &answered))
+    }
+
+    fn counted_on(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Option<CountedOn>, BackendError> {
+        human::counted_on(cx, inputs)
+    }
+
+    fn tried(&self, inputs: &Inputs, error: &BackendError) -> Option<Tried> {
+        human::tried(inputs, error)
     }
 }

@@ -27,8 +27,9 @@ impl Action for HumanDestroy {
                 "name of the medium, when it is another place than where the certificate was found (a CD-ROM).",
             ),
         ];
-        // What is destroyed proves nothing any more.
-        inputs.extend(human::inputs().into_iter().filter(|input| input.name != "proves"));
+        // What is destroyed proves nothing any more, and breaking it takes no password.
+        let left_out = ["proves", human::TRIES, human::TRIES_ON];
+        inputs.extend(human::inputs().into_iter().filter(|input| !left_out.contains(&input.name.as_str())));
         let mut outputs: Vec<_> = human::outputs().into_iter().filter(|output| output.name != "proof").collect();
         outputs.push(output("destroyed_at", Type::DateTime, "壊したという答えの日時。", "when the person said that it is destroyed."));
         Manifest {

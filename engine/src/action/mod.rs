@@ -46,6 +46,7 @@ mod web_sign_in;
 
 pub use context::{Blobs, Intent, IntentOnDisk, Look, Observed, ReadCx, Secrets, WriteCx};
 pub(crate) use file_find::{LARGEST as LARGEST_FILE, WRAPPED};
+pub(crate) use human::TRIES_ON;
 pub(crate) use human::{problem_code, word_of};
 pub use inputs::{Inputs, NOT_KNOWN, Outputs};
 pub use manifest::{Effect, InputSpec, Manifest, OutputSpec};
@@ -88,6 +89,19 @@ pub trait ReadAction: Sync {
     fn preflight(&self, _cx: &ReadCx<'_>, _inputs: &Inputs) -> Result<(), BackendError> {
         Ok(())
     }
+
+    /// As [`WriteAction::counted_on`].
+    ///
+    /// # Errors
+    /// `INPUT.UNKNOWN`.
+    fn counted_on(&self, _cx: &ReadCx<'_>, _inputs: &Inputs) -> Result<Option<CountedOn>, BackendError> {
+        Ok(None)
+    }
+
+    /// As [`WriteAction::tried`].
+    fn tried(&self, _inputs: &Inputs, _error: &BackendError) -> Option<Tried> {
+        None
+    }
 }
 
 /// An action that writes: it looks, the intent goes to disk, it acts.
@@ -125,12 +139,60 @@ pub trait WriteAction: Sync {
     fn check_value(&self, _cx: &ReadCx<'_>, _inputs: &Inputs) -> Result<(), BackendError> {
         Ok(())
     }
+
+    /// What this end of the step says of the value that was tried; `None`: its code says it.
+    fn tried(&self, _inputs: &Inputs, _error: &BackendError) -> Option<Tried> {
+        None
+    }
+}
+
+impl Kind<'_> {
+    /// What failed tries of this step are counted on.
+    ///
+    /// # Errors
+    /// As [`WriteAction::counted_on`].
+    pub fn counted_on(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Option<CountedOn>, BackendError> {
+        match self {
+            Self::Read(read) => read.counted_on(cx, inputs),
+            Self::Write(write) => write.counted_on(cx, inputs),
+        }
+    }
+
+    /// As [`WriteAction::check_value`]; what a person types elsewhere never comes here.
+    ///
+    /// # Errors
+    /// `SECRET.UNFIT`.
+    pub fn check_value(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
+        match self {
+            Self::Read(_) => Ok(()),
+            Self::Write(write) => write.check_value(cx, inputs),
+        }
+    }
+
+    /// As [`WriteAction::tried`].
+    pub fn tried(&self, inputs: &Inputs, error: &BackendError) -> Option<Tried> {
+        match self {
+            Self::Read(read) => read.tried(inputs, error),
+            Self::Write(write) => write.tried(inputs, error),
+        }
+    }
+}
+
+/// What the end of a step says of a value that was tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tried {
+    /// It was accepted, whatever came after.
+    Right,
+    /// It was refused.
+    Wrong,
+    /// It may not have got there.
+    Unknown,
 }
 
 /// What failed tries are counted on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CountedOn {
-    /// `token:<serial>` or `account:<user>@<address>`.
+    /// `token:<serial>`, `account:<user>@<address>`, or `elsewhere:<what the playbook counts on>`.
     pub device: String,
     /// What the device itself says of its count; an account says nothing.
     pub flags: PinFlags,

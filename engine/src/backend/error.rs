@@ -114,7 +114,7 @@ pub const ERROR_CODES: &[CodeInfo] = &[
     code(
         "ATTEMPTS.NOT_COUNTED",
         Class::Human,
-        p("回数に限りのある値を、まだ数えられない", "tries are limited and cannot be counted yet"),
+        p("回数に限りのある値を、数えられない", "tries are limited and cannot be counted"),
         p(
             "この手順は手で行ってください。まちがえた回数を数えられない間は、kirikae は試しません。",
             "do this step by hand; kirikae does not try while it cannot count the failures.",

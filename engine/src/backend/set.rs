@@ -91,6 +91,11 @@ impl<'a> ReadBackends<'a> {
         Ok(&**token)
     }
 
+    /// The token backends of all roles.
+    pub fn tokens(self) -> impl Iterator<Item = &'a dyn TokenRead> {
+        self.0.tokens.values().map(|tokens| -> &'a dyn TokenRead { &**tokens })
+    }
+
     /// The portal of a role.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Where declared secrets flow: what a person types elsewhere goes nowhere, counted ones go to a device or an account.
+//! Where declared secrets flow: what a person types elsewhere goes nowhere but into a count, counted ones go to a device or an account.
 //!
 //! May use: the unfolded graph, the declarations. Must not: know values.
 
@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::closure::Closure;
 use super::{Attempts, Binding, BoundAction, Checked, Frame, What};
+use crate::action::TRIES_ON;
 use crate::dsl::expr::{Expr, Node, Ref};
 use crate::dsl::playbook::{Playbook, SecretSpec};
 use crate::text::{Diagnostic, Text};
@@ -14,6 +15,7 @@ use crate::text::{Diagnostic, Text};
 pub(super) fn flows(checked: &Checked, closure: &Closure) -> (BTreeMap<String, Attempts>, Vec<Diagnostic>) {
     let flows = Flows { checked, closure };
     let mut found = flows.typed_elsewhere();
+    found.extend(flows.tries());
     found.extend(flows.without_a_counter());
     (flows.limits(), found)
 }
@@ -35,6 +37,7 @@ struct Flows<'a> {
 struct Taken<'a> {
     address: &'a str,
     action: &'a BoundAction,
+    input: &'a str,
     frame: usize,
     given: &'a Expr,
     chain: Vec<(usize, String)>,
@@ -53,11 +56,14 @@ impl<'a> Flows<'a> {
         let frames = &self.checked.frames;
         self.checked.steps.iter().flat_map(move |step| {
             let What::Action(action) = &step.what else { return vec![] };
-            let secrets = action.with.values().filter_map(|binding| match binding {
-                Binding::Expr(given) if given.ty.is_secret() => Some(given),
+            let secrets = action.with.iter().filter_map(|(input, binding)| match binding {
+                Binding::Expr(given) if given.ty.required().is_secret() => Some((input, given)),
                 _ => None,
             });
-            let taken = secrets.map(|given| Taken { address: &step.address, action, frame: step.frame, given, chain: chain(frames, step.frame, given) });
+            let taken = secrets.map(|(input, given)| {
+                let chain = chain(frames, step.frame, given);
+                Taken { address: &step.address, action, input, frame: step.frame, given, chain }
+            });
             taken.collect()
         })
     }
@@ -67,9 +73,43 @@ impl<'a> Flows<'a> {
         declared.map(|attempts| attempts.value.clone()).reduce(Attempts::strictest)
     }
 
+    /// What a person types elsewhere, and only that, can be counted by a step that asks them.
+    fn tries(&self) -> Vec<Diagnostic> {
+        let mut found = vec![];
+        for taken in self.taken().filter(|taken| taken.action.manifest.is_tries(taken.input)) {
+            let Some(playbook) = self.playbook(taken.frame) else { continue };
+            let mut report = |what: Text, cure: Text| found.push(Diagnostic::error("SECRET.TRIES", playbook.source.place(taken.given.span), what).cure(cure));
+            let declarations: Option<Vec<&SecretSpec>> = taken.chain.iter().map(|(frame, name)| self.declaration(*frame, name)).collect();
+            let declarations = declarations.unwrap_or_default();
+            if declarations.is_empty() || declarations.iter().any(|secret| !secret.typed_by_person) {
+                report(
+                    Text::new("tries に書けるのは、人が別の画面で入れる秘密だけです。", "`tries` takes only a secret that a person types elsewhere."),
+                    Text::new("その秘密の宣言に typed_by_person: true を書いてください。", "declare that secret with `typed_by_person: true`."),
+                );
+            } else if declarations.iter().all(|secret| secret.attempts.is_none()) {
+                report(
+                    Text::new("この秘密には attempts が無いので、数えても止められません。", "this secret has no `attempts`; counting it stops nothing."),
+                    Text::new(
+                        "宣言に attempts: { limit, leave, per_run, cite } を書いてください。",
+                        "give its declaration `attempts: { limit, leave, per_run, cite }`.",
+                    ),
+                );
+            } else if !taken.action.with.contains_key(TRIES_ON) {
+                report(
+                    Text::new("回数を何について数えるのか、書いてありません。", "what these tries are counted on is not said."),
+                    Text::new(
+                        "tries_on に、本人IDやカードの番号など、相手が数えているものを書いてください。",
+                        "write in `tries_on` what the other side counts them on: a personal ID, the number of a card.",
+                    ),
+                );
+            }
+        }
+        found
+    }
+
     /// A secret that a person types elsewhere is never handed to an action.
     fn typed_elsewhere(&self) -> Vec<Diagnostic> {
-        let taken = self.taken().filter_map(|taken| {
+        let taken = self.taken().filter(|taken| !taken.action.manifest.is_tries(taken.input)).filter_map(|taken| {
             let (frame, name) = taken.chain.iter().find(|(frame, name)| self.declaration(*frame, name).is_some_and(|secret| secret.typed_by_person))?;
             let (declared_in, declaration) = (self.playbook(*frame)?, self.declaration(*frame, name)?);
             let what = Text::new(
@@ -91,7 +131,7 @@ impl<'a> Flows<'a> {
     fn without_a_counter(&self) -> Vec<Diagnostic> {
         let counted: BTreeSet<(&str, String)> = self
             .taken()
-            .filter(|taken| self.counts(taken.action))
+            .filter(|taken| self.counts(taken))
             .flat_map(|taken| taken.chain)
             .map(|(frame, name)| (self.checked.frames[frame].playbook.as_str(), name))
             .collect();
@@ -99,14 +139,17 @@ impl<'a> Flows<'a> {
         let playbooks = ids.into_iter().filter_map(|id| self.closure.playbooks.get(id)?.as_deref());
         let limited = playbooks.flat_map(|playbook| playbook.secrets.iter().map(move |secret| (playbook, secret)));
         limited
-            .filter(|(playbook, secret)| !self.typed_at_a_step(playbook, secret) && !counted.contains(&(playbook.id.value.as_str(), secret.name.value.clone())))
+            .filter(|(playbook, secret)| !counted.contains(&(playbook.id.value.as_str(), secret.name.value.clone())))
             .filter_map(|(playbook, secret)| {
                 let at = secret.attempts.as_ref()?.span;
                 let name = &secret.name.value;
                 let (what, cure) = if secret.typed_by_person {
                     (
-                        Text::new(format!("「{name}」を入れる人の手順がありません。"), format!("no step asks a person to type `{name}`.")),
-                        Text::new("その値を入れてもらう human.… の手順を加えてください。", "add the `human.…` step in which it is typed."),
+                        Text::new(format!("「{name}」の回数を数える手順がありません。"), format!("no step counts the tries of `{name}`.")),
+                        Text::new(
+                            format!("その値を入れてもらう human.… の手順に tries: \"${{{{ secrets.{name} }}}}\" と tries_on を書いてください。"),
+                            format!("give the `human.…` step in which it is typed `tries: \"${{{{ secrets.{name} }}}}\"` and `tries_on`."),
+                        ),
                     )
                 } else {
                     (
@@ -125,27 +168,18 @@ impl<'a> Flows<'a> {
             .collect()
     }
 
-    fn typed_at_a_step(&self, playbook: &Playbook, secret: &SecretSpec) -> bool {
-        let asks = |step: &super::Step| self.checked.frames[step.frame].playbook == playbook.id.value && asks_a_person(&step.what);
-        secret.typed_by_person && self.checked.steps.iter().any(asks)
-    }
-
-    /// Whether the other side of an action counts failed tries: a device, or an account of a portal.
-    fn counts(&self, action: &BoundAction) -> bool {
+    /// Whether failed tries are counted where a secret goes: by a device, an account of a portal, or what a person types it into.
+    fn counts(&self, taken: &Taken<'_>) -> bool {
+        let action = taken.action;
         let operation = action.manifest.operation.and_then(|operation| self.checked.profiles.get(action.portal.as_ref()?)?.operations.get(&operation));
-        action.manifest.spends_attempt || operation.is_some_and(|operation| operation.tries.is_some())
+        action.manifest.is_tries(taken.input) || action.manifest.spends_attempt || operation.is_some_and(|operation| operation.tries.is_some())
     }
 
     /// By address: the limits that hold for the secrets a step takes, or that a person types in it.
     fn limits(&self) -> BTreeMap<String, Attempts> {
         let mut limits: BTreeMap<String, Attempts> = BTreeMap::new();
         let taken = self.taken().filter_map(|taken| Some((taken.address.to_owned(), self.strictest(&taken.chain)?)));
-        let typed = self.checked.steps.iter().filter(|step| asks_a_person(&step.what)).flat_map(|step| {
-            let secrets = self.playbook(step.frame).map(|playbook| playbook.secrets.as_slice()).unwrap_or_default();
-            let limited = secrets.iter().filter(|secret| secret.typed_by_person).filter_map(|secret| secret.attempts.as_ref());
-            limited.map(|attempts| (step.address.clone(), attempts.value.clone()))
-        });
-        for (address, attempts) in taken.chain(typed) {
+        for (address, attempts) in taken {
             let stricter = match limits.remove(&address) {
                 Some(known) => known.strictest(attempts),
                 None => attempts,
@@ -154,10 +188,6 @@ impl<'a> Flows<'a> {
         }
         limits
     }
-}
-
-fn asks_a_person(what: &What) -> bool {
-    matches!(what, What::Action(action) if action.manifest.person)
 }
 
 /// The declarations that a secret comes through: a secret is only ever handed on as it is.

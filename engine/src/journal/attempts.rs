@@ -15,7 +15,7 @@ use super::db::{Journal, execute, timestamp};
 use super::error::JournalError;
 use super::lock::{failed, lock_file};
 use crate::plan::sha256_hex;
-use crate::run::{Event, EventBody};
+use crate::run::{Event, EventBody, Settled, TryEnd};
 use crate::text::Text;
 
 /// So long somebody else's try is waited for: longer than a token or a site takes to answer.
@@ -24,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 /// What is recorded of a device or an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AttemptRow {
-    /// `token:<serial>` or `account:<user>@<address>`.
+    /// `token:<serial>`, `account:<user>@<address>`, or `elsewhere:<what the playbook counts on>`.
     pub device: String,
     /// Failures in a row.
     pub used: u32,
@@ -113,6 +113,61 @@ impl Journal {
             }
         }
         Ok(found)
+    }
+
+    /// Whether the count of a device or account began anew, by a proved try or by hand, after this event of this run.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn began_anew(&self, device: &str, run: &str, seq: u64) -> Result<bool, JournalError> {
+        // Rows are numbered in the order in which they were written, over all runs.
+        let sql = "SELECT seq, at, kind, body FROM events WHERE rowid > (SELECT rowid FROM events WHERE run=?1 AND seq=?2)
+                   AND kind IN ('AttemptEnded', 'AttemptsCleared')";
+        let mut statement = self.connection().prepare(sql)?;
+        let rows = statement.query_map(params![run, i64::try_from(seq).unwrap_or(i64::MAX)], |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(2)?, row.get::<_, String>(3)?))
+        })?;
+        for row in rows {
+            let (seq, at, kind, body) = row?;
+            let Some(event) = super::db::read_event(seq, at, &kind, &body) else { continue };
+            match &event.body {
+                EventBody::AttemptEnded { on, end: TryEnd::Proved, .. } | EventBody::AttemptsCleared { on, .. } if on == device => return Ok(true),
+                _ => {}
+            }
+        }
+        Ok(false)
+    }
+
+    /// The run in which somebody was asked to make a try on this device and has not answered yet; not `step` of `run` itself.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub fn tried_by_somebody(&self, device: &str, run: &str, step: &str) -> Result<Option<String>, JournalError> {
+        if self.attempt(device)?.is_none_or(|row| row.used == 0) {
+            return Ok(None);
+        }
+        // Few runs are not finished; of those that are, nothing is read.
+        let sql = "SELECT e.run, e.seq, e.at, e.kind, e.body FROM runs r CROSS JOIN events e ON e.run=r.run
+                   WHERE r.phase<>'ended' AND e.kind IN ('AttemptCounted', 'AttemptEnded', 'HumanAsked', 'HumanAnswered') ORDER BY e.run, e.seq";
+        let mut statement = self.connection().prepare_cached(sql)?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get::<_, String>(3)?, row.get::<_, String>(4)?)))?;
+        let mut open: BTreeMap<(String, String), bool> = BTreeMap::new();
+        for row in rows {
+            let (of, seq, at, kind, body) = row?;
+            let Some(event) = super::db::read_event(seq, at, &kind, &body) else { continue };
+            let Some(key) = event.body.step().map(|step| (of, step.to_owned())) else { continue };
+            match event.body {
+                EventBody::AttemptCounted { on, .. } if on == device => drop(open.insert(key, false)),
+                EventBody::AttemptEnded { .. } | EventBody::AttemptCounted { .. } | EventBody::HumanAnswered { settled: Some(Settled::NotDone), .. } => {
+                    open.remove(&key);
+                }
+                EventBody::HumanAsked { .. } => drop(open.get_mut(&key).map(|asked| *asked = true)),
+                _ => {}
+            }
+        }
+        open.remove(&(run.to_owned(), step.to_owned()));
+        Ok(open.into_iter().find(|(_, asked)| *asked).map(|((run, _), _)| run))
     }
 
     /// Starts the count of a device anew, in the journal of what happens outside runs. Nobody may be trying it.

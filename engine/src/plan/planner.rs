@@ -253,7 +253,8 @@ impl<'a> Walk<'a> {
                 let manifest = &action.manifest;
                 entry.uses = manifest.reference();
                 entry.effect = manifest.effect;
-                entry.spends_attempt = manifest.spends_attempt;
+                // What a person types elsewhere spends a try where the step says so.
+                entry.spends_attempt = manifest.spends_attempt || action.with.keys().any(|input| manifest.is_tries(input));
                 entry.remote = manifest.remote;
                 if let Some((profile, role, operation)) = self.portal_of(action) {
                     entry.fee = profile.fee(operation).map(|(yen, standing)| Fee { yen, verified: standing == crate::backend::profile::Standing::Verified });

@@ -72,6 +72,13 @@ impl Private {
         Self(leaves)
     }
 
+    /// These texts are private.
+    #[cfg(test)]
+    pub(super) fn of_texts(texts: &[&str]) -> Self {
+        let leaf = |(index, text): (usize, &&str)| Leaf::new(Json::String((*text).to_owned()), format!("vault:plans/P-1/inputs/{index}"));
+        Self(texts.iter().enumerate().filter_map(leaf).collect())
+    }
+
     /// Nothing is private.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

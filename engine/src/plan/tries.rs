@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::model::{Blocked, Decision, LookScope, PlanStep, PlanTries, Reason};
 use super::planner::Walk;
-use crate::action::{CountedOn, Kind, Sessions};
+use super::recorded::recorded_as;
+use crate::action::{CountedOn, Sessions};
 use crate::backend::{BackendError, PinFlags};
 use crate::check::{Attempts, BoundAction, Step};
 use crate::dsl::Value;
@@ -133,8 +134,8 @@ impl Walk<'_> {
 
     fn counted(&self, step: &Step, action: &BoundAction, limits: &Attempts, tries: &mut PlanTries) -> Result<(), BackendError> {
         let manifest = &action.manifest;
-        let found = self.request.registry.find(manifest.name, manifest.major).map(|(_, action)| action.kind());
-        let Some(Kind::Write(write)) = found else { return Err(not_counted(limits)) };
+        let Some((_, implementation)) = self.request.registry.find(manifest.name, manifest.major) else { return Err(not_counted(limits)) };
+        let kind = implementation.kind();
         if self.world.tries.per_user() {
             let cause = Text::new(
                 "試せる回数に限りがありますが、失敗の記録がこの利用者だけのものです。ほかの利用者の失敗が数に入りません。",
@@ -146,13 +147,16 @@ impl Walk<'_> {
             return Ok(());
         }
         let inputs = self.resolver().inputs_of(step.frame, action).known;
-        let on = match write.counted_on(&self.read_cx(&Sessions::default(), &[]), &inputs) {
+        let on = match kind.counted_on(&self.read_cx(&Sessions::default(), &[]), &inputs) {
             Ok(Some(on)) => on,
             Ok(None) => return Err(not_counted(limits)),
             // Which device it is, is known when the step runs.
             Err(_) => return Ok(()),
         };
-        let tally = self.world.tries.tally(&on.device);
+        let recorded = recorded_as(self.world.backends.vault(), &self.request.private(), &on.device)?;
+        let tally = recorded.as_ref().map(|device| self.world.tries.tally(device)).unwrap_or_default();
+        // What nothing was counted on yet has no name that may be shown.
+        let on = CountedOn { device: recorded.unwrap_or_else(|| self.request.private().hide_words(&on.device)), ..on };
         let sources = inputs.0.values().filter_map(|value| match value {
             Value::DeclaredSecret(secret) => self.world.tries.version(secret),
             _ => None,
@@ -166,8 +170,8 @@ impl Walk<'_> {
 
 fn not_counted(limits: &Attempts) -> BackendError {
     let cause = Text::new(
-        format!("試せる回数に限りがあります({}回まで、{}回は残す)が、この版は回数を数えられません", limits.limit, limits.leave),
-        format!("its tries are limited (to {}, of which {} are left alone), and this version cannot count them", limits.limit, limits.leave),
+        format!("試せる回数に限りがあります({}回まで、{}回は残す)が、何について数えるのか分かりません", limits.limit, limits.leave),
+        format!("its tries are limited (to {}, of which {} are left alone), and nothing says what counts them", limits.limit, limits.leave),
     );
     BackendError::new("ATTEMPTS.NOT_COUNTED", cause)
 }

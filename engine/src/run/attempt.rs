@@ -14,15 +14,18 @@ use super::decide::{Command, Program, StateFacts};
 use super::driver::RunError;
 use super::event::{EffectResult, ErrorBody, EventBody, Seen};
 use super::files::StateBlobs;
-use super::ledger::Try;
+use super::ledger::HeldTry;
 use super::secrets::{Escrow, shown_secret};
 use super::state::{Doing, State};
-use crate::action::{Effect, Inputs, Intent, IntentOnDisk, Kind, Live, Observed, Outputs, ReadCx, Registry, Sessions, WriteAction, WriteCx};
+use crate::action::{
+    CountedOn, Effect, Inputs, Intent, IntentOnDisk, Kind, Live, Observed, Outputs, ReadAction, ReadCx, Registry, Sessions, WriteAction, WriteCx,
+};
 use crate::backend::{BackendError, BackendSet, Call, CancelToken, Class, IdempotencyKey, Progress, SecretSink};
-use crate::check::{Binding, BoundAction};
+use crate::check::{Attempts, Binding, BoundAction};
 use crate::clock::{Clock, is_right};
 use crate::dsl::{RoleKind, Type, Value};
-use crate::plan::{DeadlineState, UNDECLARED, credential_keys, deadline, outputs_to_json, site_key};
+use crate::journal::AttemptLock;
+use crate::plan::{DeadlineState, UNDECLARED, credential_keys, deadline, outputs_to_json, record_as, site_key};
 use crate::text::Text;
 
 /// What all attempts of a run share.
@@ -82,11 +85,7 @@ impl<'a> Attempt<'a> {
     /// When the main loop has ended, or the command does not fit the action: without an event the core would command it for ever.
     pub(super) fn carry_out(self, command: &Command, inputs: &Inputs, kind: Kind<'static>) -> Handed {
         match (command, kind) {
-            (Command::Start { attempt, .. }, Kind::Read(read)) => {
-                let sessions = self.sessions();
-                let seen = seen_read(read.read(&self.read_cx(*attempt, &sessions, &[]), inputs));
-                Ok(vec![self.asked(*attempt, &sessions).unwrap_or_else(|| self.observed(*attempt, seen))])
-            }
+            (Command::Start { attempt, .. }, Kind::Read(read)) => self.read(*attempt, inputs, read),
             (Command::Start { attempt, .. }, Kind::Write(write)) => self.start_write(*attempt, inputs, write),
             (Command::Continue { attempt, cookie, .. }, Kind::Write(write)) => self.go_on(*attempt, cookie, inputs, write),
             (Command::Look { .. }, Kind::Write(write)) => self.reconcile(inputs, write),
@@ -103,6 +102,40 @@ impl<'a> Attempt<'a> {
         EventBody::Observed { step: self.address.clone(), attempt, seen }
     }
 
+    /// A look. A question whose answer takes a limited try is counted before it is put, and judged by the answer.
+    fn read(&self, attempt: u32, inputs: &Inputs, read: &dyn ReadAction) -> Handed {
+        let (sessions, kind) = (self.sessions(), Kind::Read(read));
+        let counted = if sessions.is_answered() {
+            self.counted_before(inputs)
+        } else {
+            match self.may_try(attempt, inputs, &kind, &sessions) {
+                Ok(None) => None,
+                Ok(Some(counted)) if self.link.record(counted.counted(&self.address))? => Some(counted),
+                Ok(Some(_)) => return Ok(vec![]),
+                Err(error) => return Ok(vec![self.observed(attempt, Seen::Failed { error: error.into() })]),
+            }
+        };
+        let result = read.read(&self.read_cx(attempt, &sessions, &[]), inputs);
+        if let Some(asked) = self.asked(attempt, &sessions, counted.as_ref()) {
+            return Ok(vec![asked]);
+        }
+        Ok(vec![self.observed(attempt, seen_read(self.judged(result, counted.as_ref(), &kind, inputs)?))])
+    }
+
+    /// The end of an attempt, after that of its counted try is on disk: before anybody else may try.
+    fn judged<T>(
+        &self,
+        result: Result<T, BackendError>,
+        counted: Option<&HeldTry>,
+        kind: &Kind<'_>,
+        inputs: &Inputs,
+    ) -> Result<Result<T, BackendError>, RunError> {
+        let Some(counted) = counted else { return Ok(result) };
+        let tried = result.as_ref().err().and_then(|error| kind.tried(inputs, error));
+        self.link.record(counted.ended(&self.address, result.as_ref().err().map(|error| (error, tried))))?;
+        Ok(result.map_err(|error| counted.told(error, tried)))
+    }
+
     fn start_write(&self, attempt: u32, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
         let sessions = self.sessions();
         let ready = self.before_write(inputs).and_then(|committed| {
@@ -112,7 +145,9 @@ impl<'a> Attempt<'a> {
         });
         let (observed, committed) = match ready {
             Ok(ready) => ready,
-            Err(error) => return Ok(vec![self.asked(attempt, &sessions).unwrap_or_else(|| self.observed(attempt, Seen::Failed { error: error.into() }))]),
+            Err(error) => {
+                return Ok(vec![self.asked(attempt, &sessions, None).unwrap_or_else(|| self.observed(attempt, Seen::Failed { error: error.into() }))]);
+            }
         };
         let told_not_done = self.state().step(&self.address).is_some_and(|step| step.told_not_done);
         let baseline = match observed {
@@ -123,7 +158,7 @@ impl<'a> Attempt<'a> {
         if let Err(error) = self.still_in_time() {
             return Ok(vec![self.observed(attempt, Seen::Failed { error: error.into() })]);
         }
-        let counted = match self.may_try(attempt, inputs, write, &sessions) {
+        let counted = match self.may_try(attempt, inputs, &Kind::Write(write), &sessions) {
             Ok(counted) => counted,
             Err(error) => return Ok(vec![self.observed(attempt, Seen::Failed { error: error.into() })]),
         };
@@ -139,18 +174,38 @@ impl<'a> Attempt<'a> {
 
     /// The right to make a counted try; none where nothing counts tries. Everything that can refuse the value without spending one is
     /// looked at here.
-    fn may_try(&self, attempt: u32, inputs: &Inputs, write: &dyn WriteAction, sessions: &Sessions) -> Result<Option<Try>, BackendError> {
-        let program = self.context.program;
-        if !program.spends_attempt(&self.address) {
+    fn may_try(&self, attempt: u32, inputs: &Inputs, kind: &Kind<'_>, sessions: &Sessions) -> Result<Option<HeldTry>, BackendError> {
+        if !self.context.program.spends_attempt(&self.address) {
             return Ok(None);
         }
         let cx = self.read_cx(attempt, sessions, &[]);
-        write.check_value(&cx, inputs)?;
-        let look = || write.counted_on(&cx, inputs)?.ok_or_else(|| not_counted(&self.address));
-        let limits = program.checked.attempts.get(&self.address).unwrap_or(&UNDECLARED);
-        let values = inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_) | Value::Secret(_))).cloned().collect();
-        let device = look()?.device;
-        Try::begin(&self.context.folder, &device, limits, look, |device| self.link.tries(device, values)).map(Some)
+        kind.check_value(&cx, inputs)?;
+        let look = || kind.counted_on(&cx, inputs)?.ok_or_else(|| not_counted(&self.address));
+        let device = self.recorded_as(&look()?.device)?;
+        let look = || Ok(CountedOn { device: device.clone(), ..look()? });
+        HeldTry::begin(&self.context.folder, &device, self.limits(), look, |device| self.link.tries(device, values_of(inputs), None)).map(Some)
+    }
+
+    /// The name of a device in the ledger, which holds no private value.
+    fn recorded_as(&self, device: &str) -> Result<String, BackendError> {
+        let private = self.context.program.private();
+        if private.is_empty() {
+            return Ok(device.to_owned());
+        }
+        let _alone = AttemptLock::take(&self.context.folder, "vault:tries").map_err(RunError::from)?;
+        record_as(&*self.context.backends.vault, &private, device, self.now())
+    }
+
+    /// The try that was counted before a person was asked, to be judged by their answer. Where another run holds its device for longer than
+    /// anybody waits, it stays counted as it is.
+    fn counted_before(&self, inputs: &Inputs) -> Option<HeldTry> {
+        let counted = self.state().step(&self.address)?.trying.as_ref()?;
+        let known = |device: &str| self.link.tries(device, values_of(inputs), Some(counted.seq));
+        HeldTry::go_on(&self.context.folder, counted, self.limits(), known).ok()
+    }
+
+    fn limits(&self) -> &Attempts {
+        self.context.program.checked.attempts.get(&self.address).unwrap_or(&UNDECLARED)
     }
 
     /// Goes on with a pending effect.
@@ -163,7 +218,7 @@ impl<'a> Attempt<'a> {
     /// Takes what a person's hands gave, in an act whose intent is on disk.
     fn conclude(&self, attempt: u32, inputs: &Inputs, write: &dyn WriteAction) -> Handed {
         let Some(Doing::InFlight(intent)) = self.state().step(&self.address).map(|step| &step.doing) else { return Err(self.unfit()) };
-        self.perform(inputs, write, Intent { attempt, ..intent.clone() }, &self.sessions(), &[], None, None)
+        self.perform(inputs, write, Intent { attempt, ..intent.clone() }, &self.sessions(), &[], None, self.counted_before(inputs))
     }
 
     /// What the attempt shares, with what people answered in it.
@@ -173,8 +228,10 @@ impl<'a> Attempt<'a> {
 
     /// The question that an action was left with, if it asks somebody. Without words of its own it has the title of the step;
     /// secrets of the run are named by where the vault has them.
-    fn asked(&self, attempt: u32, sessions: &Sessions) -> Option<EventBody> {
+    /// A counted try is said first.
+    fn asked(&self, attempt: u32, sessions: &Sessions, counted: Option<&HeldTry>) -> Option<EventBody> {
         let mut question = sessions.asked()?;
+        question.items.splice(0..0, counted.map(|counted| counted.remark()));
         let program = self.context.program;
         if question.ask == Text::default() {
             question.ask = program.index(&self.address).map(|index| program.checked.steps[index].title.clone()).unwrap_or_default();
@@ -196,7 +253,7 @@ impl<'a> Attempt<'a> {
         sessions: &Sessions,
         committed: &[String],
         cookie: Option<Vec<u8>>,
-        counted: Option<Try>,
+        counted: Option<HeldTry>,
     ) -> Handed {
         let attempt = intent.attempt;
         let escrow = RefCell::new(Escrow {
@@ -209,15 +266,11 @@ impl<'a> Attempt<'a> {
         });
         let sink: &RefCell<dyn SecretSink + '_> = &escrow;
         let cx = WriteCx { read: self.read_cx(attempt, sessions, committed), writes: self.context.backends.writes(), sink, cookie };
-        let mut result = write.perform(&cx, inputs, &IntentOnDisk(intent));
-        if let Some(asked) = self.asked(attempt, sessions) {
+        let result = write.perform(&cx, inputs, &IntentOnDisk(intent));
+        if let Some(asked) = self.asked(attempt, sessions, counted.as_ref()) {
             return Ok(vec![asked]);
         }
-        if let Some(counted) = counted {
-            // On disk before anybody else may try.
-            self.link.record(counted.ended(&self.address, result.as_ref().err()))?;
-            result = result.map_err(|error| counted.told(error));
-        }
+        let result = self.judged(result, counted.as_ref(), &Kind::Write(write), inputs)?;
         let step = self.address.clone();
         let ended = |result: EffectResult| EventBody::EffectEnded { step: step.clone(), attempt, result };
         Ok(match result {
@@ -248,7 +301,7 @@ impl<'a> Attempt<'a> {
             Err(error) => Seen::Failed { error: error.into() },
         };
         let (attempt, look) = (Some(intent.attempt), Some(uncertain.looked + 1));
-        Ok(vec![self.asked(intent.attempt, &sessions).unwrap_or_else(|| EventBody::Reconciled { step: self.address.clone(), seen, attempt, look })])
+        Ok(vec![self.asked(intent.attempt, &sessions, None).unwrap_or_else(|| EventBody::Reconciled { step: self.address.clone(), seen, attempt, look })])
     }
 
     fn add_shown(&self, outputs: &mut Outputs) {
@@ -367,6 +420,11 @@ pub(super) fn backup_roles<'p>(program: &'p Program, state: &State) -> Vec<&'p S
         folders.filter_map(|input| if let Some(Binding::Literal(Value::Role(role))) = action.with.get(&input.name) { Some(role) } else { None })
     };
     actions.flat_map(role).collect()
+}
+
+/// The secrets of a step.
+fn values_of(inputs: &Inputs) -> Vec<Value> {
+    inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_) | Value::Secret(_))).cloned().collect()
 }
 
 fn not_counted(address: &str) -> BackendError {

@@ -48,7 +48,8 @@ pub(super) enum Message {
     /// The value of a secret; `None` only for an `unattended` one.
     Secret { step: String, of: Box<Value>, unattended: bool, value: Sender<Result<Option<Secret>, BackendError>> },
     /// What is recorded of a device or account, and of the values that are to be tried there.
-    Tries { device: String, values: Vec<Value>, known: Sender<Result<Known, BackendError>> },
+    /// `since`: the number of the event that counted a try which is taken up now.
+    Tries { step: String, device: String, values: Vec<Value>, since: Option<u64>, known: Sender<Result<Known, BackendError>> },
     /// The worker of this step has ended, well or by a panic.
     Over { step: String },
 }
@@ -81,8 +82,8 @@ impl Link {
     ///
     /// # Errors
     /// `JOURNAL.*`.
-    pub(super) fn tries(&self, device: &str, values: Vec<Value>) -> Result<Known, BackendError> {
-        self.ask(|known| Message::Tries { device: device.to_owned(), values, known })?
+    pub(super) fn tries(&self, device: &str, values: Vec<Value>, since: Option<u64>) -> Result<Known, BackendError> {
+        self.ask(|known| Message::Tries { step: self.step.clone(), device: device.to_owned(), values, since, known })?
     }
 
     /// A call begins that is to end by then.

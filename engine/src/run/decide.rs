@@ -526,6 +526,12 @@ impl Judge<'_> {
     }
 
     fn judge_effect(&self, json: &BTreeMap<String, serde_json::Value>, unchanged: bool) -> EventBody {
+        // Whoever settled that it was done said so of the value, too. An answer to the question itself was judged when it came.
+        if let Some(counted) = self.state.step(&self.step.address).and_then(|step| step.trying.as_ref())
+            && self.action().is_some_and(|action| action.manifest.person)
+        {
+            return counted.proved(&self.step.address);
+        }
         let outcome = if unchanged { Outcome::Unchanged } else { Outcome::Changed };
         let outputs = self.action().map_or_else(Outputs::new, |action| outputs_from_json(action, json));
         let end = self.guard(&self.step.expect, Some(&outputs), outcome, json);

@@ -125,6 +125,22 @@ impl<'a> Log<'a> {
         Ok(Tally { used, in_run: self.state.tries.get(device).copied().unwrap_or_default(), failed })
     }
 
+    /// Whether the count of a device or account began anew after this run's event of this number.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn began_anew(&self, device: &str, seq: u64) -> Result<bool, RunError> {
+        Ok(self.journal.began_anew(device, &self.state.run, seq)?)
+    }
+
+    /// The run in which somebody else was asked to make a try on this device and has not answered yet.
+    ///
+    /// # Errors
+    /// `JOURNAL.*`.
+    pub(super) fn tried_by_somebody(&self, device: &str, step: &str) -> Result<Option<String>, RunError> {
+        Ok(self.journal.tried_by_somebody(device, &self.state.run, step)?)
+    }
+
     /// Sources whose value failed somewhere, with the version that did.
     ///
     /// # Errors

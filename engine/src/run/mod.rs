@@ -1,12 +1,13 @@
 //! Carrying a plan out: a pure core that decides, a driver that acts and writes down.
 //!
-//! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state late decide rescue retry`): read a
+//! May use: `plan`, `check`, `action`, `backend` handles, `journal`. Must not (the core: `event state counted late decide rescue retry`): read a
 //! clock, draw random numbers, start threads, depend on hash order.
 
 mod abandon;
 mod approval;
 mod attempt;
 mod conform;
+mod counted;
 mod crew;
 mod decide;
 mod devices;
@@ -35,6 +36,7 @@ pub use approval::{
     Approver, DoneToday, Granted, Needed, Uncovered, approval_subject, has_daily_limit, over_the_day, rule_notices, settle, uncovered, unknown_steps,
 };
 pub use conform::conform;
+pub use counted::Counted;
 pub use decide::{Command, Program, StateFacts, decide, may_begin, park};
 pub use driver::{Driver, EndOfRun, Observer, Pauser, Person, RunContext, RunError};
 pub use earlier::{credentials_of, earlier};

@@ -7,8 +7,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
+use super::counted::{Counted, follow as follow_tries};
 use super::decide::Program;
-use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, Taken, TryEnd};
+use super::event::{EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, Taken};
 use super::late::is_late;
 use crate::action::{Answer, Answered, Intent, Look, Question};
 use crate::backend::profile::Then;
@@ -145,6 +146,9 @@ pub struct StepState {
     /// What people answered in the look or act that goes on, in the order asked.
     #[serde(default)]
     pub answered: Vec<Answered>,
+    /// Its counted try whose end is not on disk yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trying: Option<Counted>,
 }
 
 /// What a step is doing.
@@ -348,10 +352,7 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
                 give_up(state, event.at);
             }
         }
-        EventBody::AttemptCounted { on, .. } => *state.tries.entry(on.clone()).or_default() += 1,
-        EventBody::AttemptEnded { on, end: TryEnd::Proved, .. } => {
-            state.tries.remove(on);
-        }
+        body @ (EventBody::AttemptCounted { .. } | EventBody::AttemptEnded { .. }) => follow_tries(state, event.seq, body),
         EventBody::SecretEscrowed { name, reference, .. } => {
             state.secrets.insert(name.clone(), reference.clone());
         }
@@ -388,7 +389,9 @@ fn resume(program: &Program, state: &mut State) {
     reopen(program, state);
     for (address, step) in &mut state.steps {
         let acting = matches!(step.interrupted.as_deref(), Some(Doing::InFlight(_)));
-        if cut_off && acting && matches!(step.doing, Doing::Asked(_)) {
+        // A question alone is put again; where its answer takes a limited try, that is a new one, counted like any other.
+        let tried = step.interrupted.is_some() && step.trying.is_some();
+        if cut_off && (acting || tried) && matches!(step.doing, Doing::Asked(_)) {
             step.uninterrupted();
         }
         if !step.answered.is_empty() {

@@ -23,7 +23,7 @@ use super::event::{EventBody, Seen};
 use super::ledger::Known;
 use super::log::Log;
 use super::secrets::RunSecrets;
-use super::state::Phase;
+use super::state::{Phase, StepState};
 use crate::action::{Effect, Inputs, Kind, Secrets};
 use crate::backend::BackendError;
 use crate::dsl::Value;
@@ -232,6 +232,10 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
             Message::Record { body, written } => {
                 let wanted = match &*body {
                     EventBody::IntentRecorded { step, .. } => may_begin(self.shared.program, self.desk.log.state(), step),
+                    // Of a question alone; the try of an act whose intent is on disk is made.
+                    EventBody::AttemptCounted { step, .. } if !self.desk.log.state().step(step).is_some_and(StepState::in_doubt) => {
+                        may_begin(self.shared.program, self.desk.log.state(), step)
+                    }
                     _ => true,
                 };
                 if wanted {
@@ -248,9 +252,9 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
                 self.desk.stage_escrowed(&step);
                 self.answer(move || value.send(result).is_ok());
             }
-            Message::Tries { device, values, known } => {
+            Message::Tries { step, device, values, since, known } => {
                 // What other steps of this run have counted is in the table before it is read.
-                let result = self.commit().and_then(|()| self.known(&device, values)).map_err(BackendError::from);
+                let result = self.commit().and_then(|()| self.known(&step, &device, values, since)).map_err(BackendError::from);
                 self.answer(move || known.send(result).is_ok());
             }
             Message::Over { step } => {
@@ -262,14 +266,16 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
     }
 
     /// What is recorded of a device or account, and of the values that are to be tried there.
-    fn known(&self, device: &str, values: Vec<Value>) -> Result<Known, RunError> {
+    fn known(&self, step: &str, device: &str, values: Vec<Value>, since: Option<u64>) -> Result<Known, RunError> {
         let tally = self.desk.log.tally(device)?;
         let values = values.into_iter().map(|value| {
             let source = self.desk.secrets.source_of(&value);
             let name = if let Value::DeclaredSecret(name) = value { Some(name) } else { None };
             (name, source)
         });
-        Ok(Known { tally, per_user: self.desk.log.refuses_counting(), values: values.collect() })
+        let anew = since.map_or(Ok(false), |seq| self.desk.log.began_anew(device, seq))?;
+        let busy = self.desk.log.tried_by_somebody(device, step)?;
+        Ok(Known { tally, anew, busy, per_user: self.desk.log.refuses_counting(), values: values.collect() })
     }
 
     /// Whether the one who waits still listens is his affair.
@@ -331,7 +337,8 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
             let failed = self.desk.log.failed_sources()?;
             self.desk.secrets.distrust(&|source| failed.contains(&(source.source.clone(), source.version.clone())));
         }
-        for value in inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_))) {
+        let elsewhere = |name: &String| self.shared.program.checked.secrets.iter().any(|secret| secret.typed_by_person && secret.name == *name);
+        for value in inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(name) if !elsewhere(name))) {
             let quiet = self.crew.is_quiet();
             if !quiet && self.desk.secrets.asks_first(value) {
                 return Ok(Fetched::Later);

@@ -17,7 +17,7 @@ use kirikae_engine::dsl::site::Site;
 use kirikae_engine::journal::{Cut, Journal};
 use kirikae_engine::plan::{Ledger, LookScope, Plan, PlanRequest, SourceVersion, Tally, Target, World as PlanWorld, plan};
 use kirikae_engine::run::{
-    Driver, Event, EventBody, MissingInputs, NoSecrets, Observer, Pauser, Person, Program, RunContext, RunError, SecretSources, State, gather_inputs,
+    Driver, Event, EventBody, MissingInputs, NoSecrets, Observer, Pauser, Person, Program, RunContext, RunError, SecretSources, Settled, State, gather_inputs,
 };
 use kirikae_engine::secret::Secret;
 use kirikae_engine::testing::{FakeToken, FakeTokens, FixedClock, Shipped, World};
@@ -55,6 +55,15 @@ steps:
     check(&source, &Shipped, registry()).result.unwrap_or_else(|findings| panic!("{findings:#?}"))
 }
 
+/// A person's answer.
+#[derive(Clone, Copy, Debug)]
+pub enum Said {
+    Yes,
+    No,
+    Problem(&'static str),
+    PowerFails,
+}
+
 /// The terminal of the nights.
 pub struct Desk {
     pub world: World,
@@ -68,6 +77,10 @@ pub struct Desk {
     pub typed: RefCell<VecDeque<&'static str>>,
     /// How often a person was asked.
     pub asked: Cell<u32>,
+    /// What a person answers to questions, in order; nobody is there when it is used up. Before an answer the power may fail.
+    pub words: RefCell<VecDeque<Said>>,
+    /// The questions that were put.
+    pub questions: RefCell<Vec<Question>>,
     /// What the role `web` is bound to, if anything.
     pub portal: RefCell<Option<Arc<dyn CaWrite>>>,
     /// The site's id: runs of one playbook at one site exclude each other.
@@ -99,11 +112,22 @@ impl Desk {
             version: Cell::new(1),
             typed: RefCell::default(),
             asked: Cell::new(0),
+            words: RefCell::default(),
+            questions: RefCell::default(),
             portal: RefCell::default(),
             site: RefCell::new("clinic".to_owned()),
             per_user: Cell::new(false),
             run: Cell::new(0),
         }
+    }
+
+    /// Another terminal with the same state folder, tokens and vault.
+    pub fn beside(&self, site: &str) -> Self {
+        let mut other = Self::at(&self.folder, self.world.tokens.clone());
+        other.world.vault = self.world.vault.clone();
+        *other.site.borrow_mut() = site.to_owned();
+        other.run.set(1_000);
+        other
     }
 
     /// The value that the source gives from now on, a changed one.
@@ -155,7 +179,9 @@ impl Desk {
     /// A program whose plan knows nothing of counts, as one that was saved before.
     pub fn program(&self, checked: &Checked) -> Program {
         let plan = self.plan(checked, &kirikae_engine::plan::NoLedger);
-        Program { checked: checked.clone(), plan, inputs: BTreeMap::new(), zone: self.world.zone.clone(), absent_after: BTreeMap::new() }
+        let inputs = gather_inputs(checked, &BTreeMap::new(), &site(), MissingInputs::Refuse).unwrap();
+        let inputs = inputs.into_iter().map(|(name, given)| (name, given.value)).collect();
+        Program { checked: checked.clone(), plan, inputs, zone: self.world.zone.clone(), absent_after: BTreeMap::new() }
     }
 
     /// The id of the next run.
@@ -190,7 +216,14 @@ impl Desk {
             batch: None,
             account: "test".to_owned(),
         };
-        self.with(&program, cut, |context, journal| Ok(Driver::begin(context, journal, &mut Silent, &run, started, vec![])?.run()?.state))
+        let approved = EventBody::ApprovalGiven {
+            steps: program.plan.approvals_required.clone(),
+            by: "--approve".to_owned(),
+            who: "test".to_owned(),
+            site_digest: None,
+            subject: BTreeMap::new(),
+        };
+        self.with(&program, cut, |context, journal| Ok(Driver::begin(context, journal, &mut Silent, &run, started, vec![approved])?.run()?.state))
     }
 
     fn backends(&self) -> BackendSet {
@@ -202,8 +235,9 @@ impl Desk {
     /// Gives up every run that has not ended, as somebody may do who only wants to go on.
     pub fn give_up(&self) {
         let mut journal = self.journal();
-        let ours = format!("{}-", std::process::id());
-        for row in journal.runs().unwrap().into_iter().filter(|row| row.phase != "ended" && row.run.starts_with(&ours)) {
+        let number = |run: &str| run.strip_prefix(&format!("{}-", std::process::id()))?.parse::<u32>().ok();
+        let ours = |run: &str| number(run).is_some_and(|number| number / 1_000 == self.run.get() / 1_000);
+        for row in journal.runs().unwrap().into_iter().filter(|row| row.phase != "ended" && ours(&row.run)) {
             let given_up = EventBody::RunAbandoned { by: "test".to_owned(), reason: "-".to_owned() };
             journal.append(&row.run, self.world.clock.now(), given_up).unwrap();
         }
@@ -259,6 +293,13 @@ impl Desk {
         self.journal().events(&self.last()).unwrap()
     }
 
+    /// Answers the last run's question from outside, as `kirikae answer` does.
+    pub fn answer(&self, step: &str, yes: bool, settled: Option<Settled>) {
+        let (name, at) = ("受付".to_owned(), self.world.clock.now());
+        let answer = Answer { yes, by: name.clone(), account: name, at, ..Answer::default() };
+        self.journal().append(&self.last(), at, EventBody::HumanAnswered { step: step.to_owned(), answer, settled }).unwrap();
+    }
+
     pub fn count(&self, kind: &str) -> usize {
         self.events().iter().filter(|event| event.body.kind() == kind).count()
     }
@@ -306,8 +347,16 @@ impl SecretSources for Desk {
 }
 
 impl Person for Desk {
-    fn answer(&self, _step: &str, _question: &Question) -> Option<Answer> {
-        None
+    fn answer(&self, _step: &str, question: &Question) -> Option<Answer> {
+        self.questions.borrow_mut().push(question.clone());
+        let name = "受付".to_owned();
+        let answer = Answer { by: name.clone(), account: name, at: self.world.clock.now(), ..Answer::default() };
+        match self.words.borrow_mut().pop_front()? {
+            Said::Yes => Some(Answer { yes: true, ..answer }),
+            Said::No => Some(answer),
+            Said::Problem(name) => Some(Answer { problem: Some(name.to_owned()), ..answer }),
+            Said::PowerFails => panic!("the power fails while the person types"),
+        }
     }
 }
 

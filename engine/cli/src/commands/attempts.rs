@@ -138,7 +138,7 @@ fn words(event: &Event, lang: Lang) -> String {
             TryEnd::Proved => pick(format!("手順 {step} 正しかった(数え直し)"), format!("`{step}` it was right, the count starts anew")),
             TryEnd::Failed => pick(format!("手順 {step} 失敗({used}回)"), format!("`{step}` failed ({used})")),
             TryEnd::NotJudged => {
-                pick(format!("手順 {step} 相手に届く前に終わった({used}回のまま)"), format!("`{step}` ended before it got there (still {used})"))
+                pick(format!("手順 {step} 相手が判断する前に終わった({used}回のまま)"), format!("`{step}` ended before it was judged (still {used})"))
             }
         },
         EventBody::AttemptsCleared { by, account, reason, .. } => {
