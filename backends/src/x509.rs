@@ -21,6 +21,7 @@ use rustls::pki_types::pem::PemObject;
 use sha2::Digest;
 use x509_cert::Certificate;
 use x509_cert::name::Name;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 use x509_cert::time::Time;
 
 pub use details::{Details, details};
@@ -100,6 +101,12 @@ pub fn cert_info(der: &[u8], custody: Custody) -> Result<CertInfo, NotACertifica
 /// [`NotACertificate`].
 pub fn public_key(der: &[u8]) -> Result<Vec<u8>, NotACertificate> {
     Ok(Certificate::from_der(der)?.tbs_certificate().subject_public_key_info().to_der()?)
+}
+
+/// The key in a SubjectPublicKeyInfo, without its algorithm.
+pub(crate) fn public_key_bits(info: &[u8]) -> Option<Vec<u8>> {
+    let info = SubjectPublicKeyInfoRef::from_der(info).ok()?;
+    info.subject_public_key.as_bytes().map(<[u8]>::to_vec)
 }
 
 /// The certificates of a PEM file (RFC 7468), DER, in file order; `None` if it holds none.

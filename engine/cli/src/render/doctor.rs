@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::pad;
 use crate::commands::doctor::{Area, DoctorFinding, DoctorState};
 
-const AREAS: [(Area, &str, &str); 10] = [
+const AREAS: [(Area, &str, &str); 11] = [
     (Area::Clock, "clock", "時計"),
     (Area::State, "state", "状態フォルダ"),
     (Area::Vault, "vault", "保管庫"),
@@ -16,6 +16,7 @@ const AREAS: [(Area, &str, &str); 10] = [
     (Area::Folder, "folder", "フォルダ"),
     (Area::Module, "module", "USBキーのドライバー"),
     (Area::Token, "token", "USBキー"),
+    (Area::Account, "account", "ログインの回数"),
     (Area::Portal, "portal", "サイト"),
     (Area::Playbook, "playbook", "手順書に必要なもの"),
 ];

@@ -24,6 +24,8 @@ pub enum Area {
     Module,
     /// Tokens of the site.
     Token,
+    /// Accounts at portals whose passwords have a limited number of tries.
+    Account,
     /// Portals of the site.
     Portal,
     /// What the playbook needs.

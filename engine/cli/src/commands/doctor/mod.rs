@@ -51,6 +51,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     findings.extend(places::folders(&open));
     findings.extend(tokens::modules());
     findings.extend(tokens::tokens(&open, &folder));
+    findings.extend(tokens::accounts(&folder));
     findings.extend(places::portals(&open));
     if let Some(playbook) = &args.playbook {
         findings.extend(needs::of(globals, playbook, &open)?);

@@ -1,4 +1,4 @@
-//! Tokens and their PINs. No PIN is asked for and none is tried.
+//! Tokens and their PINs, accounts and their passwords. Nothing is asked for and nothing is tried.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -45,6 +45,28 @@ pub fn tokens(open: &OpenSite, folder: &Path) -> Vec<Finding> {
         }
     }
     findings
+}
+
+/// Accounts where a password failed since it last was right, by our own count.
+pub fn accounts(folder: &Path) -> Vec<Finding> {
+    let rows = match opened(folder) {
+        Some(Ok(journal)) => journal.attempts().unwrap_or_default(),
+        _ => vec![],
+    };
+    let failed = rows.iter().filter(|row| row.used > 0 && row.device.starts_with("account:"));
+    let told = failed.map(|row| {
+        let (device, used) = (&row.device, row.used);
+        Finding::note(
+            Area::Account,
+            device,
+            Text::new(format!("パスワードを続けて{used}回まちがえています。"), format!("{used} wrong passwords in a row.")),
+            Text::new(
+                format!("kirikae attempts {device} で確かめ、正しい値が分かるまで試さないでください。"),
+                format!("see `kirikae attempts {device}`, and try nothing before the right value is known."),
+            ),
+        )
+    });
+    told.collect()
 }
 
 fn judged(name: &str, token: &PresentToken, used: u32) -> Finding {
