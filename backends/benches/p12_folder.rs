@@ -4,6 +4,7 @@
 //!     cargo bench -p kirikae-backends --bench p12_folder
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::panic)]
 
+#[allow(dead_code)] // the engine's benches use more of it
 #[path = "../../engine/benches/figure/mod.rs"]
 mod figure;
 
