@@ -1,7 +1,6 @@
 //! PKCS#12 files of every tool that people's files come from, and ours in the hands of those tools.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, clippy::panic)]
 
-#[allow(dead_code)]
 #[path = "../../tests/support/component.rs"]
 mod component;
 mod support;

@@ -482,3 +482,13 @@ fn a_file_is_uploaded_under_its_name_and_a_download_is_no_page_to_probe() {
     let body = site.asked.lock().unwrap().last().unwrap().body.clone();
     assert!(body.contains("name=\"f\"; filename=\"申請.csr\"") && body.contains("-----BEGIN"), "{body}");
 }
+
+#[test]
+fn a_site_is_reached_with_one_request_and_without_a_certificate() {
+    let (site, stranger) = (other(), other());
+    let date = other_portal(&site, &site.root_pem).reach(&Call::unattached()).unwrap();
+    assert_eq!(date, Some("2026-11-23T01:15:00Z".parse().unwrap()));
+    let asked = site.asked.lock().unwrap().clone();
+    assert_eq!((asked.len(), asked[0].certificates, asked[0].line.as_str()), (1, 0, "GET /"));
+    assert_eq!(other_portal(&site, &stranger.root_pem).reach(&Call::unattached()).unwrap_err().code, "NET.UNTRUSTED");
+}

@@ -6,7 +6,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)]
 
 #[path = "../../tests/support/component.rs"]
-#[allow(dead_code)]
 mod component;
 #[path = "support/softhsm.rs"]
 mod softhsm;

@@ -1,4 +1,4 @@
-//! cert.find, cert.import, cert.delete, p12.inspect.
+//! cert.find, cert.import, cert.delete, cert.export, cert.prove_key, cert.trust, p12.inspect.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use kirikae_engine::action::{Inputs, Observed, Outputs};
 use kirikae_engine::backend::{Class, FolderRead, Vault};
 use kirikae_engine::clock::Clock;
 use kirikae_engine::dsl::{BackupRef, CertInfo, Proof, ProofBy, ProofKind, Value};
-use kirikae_engine::testing::{Ended, World, certificate, inputs};
+use kirikae_engine::testing::{Ended, World, certificate, inputs, root_certificate};
 
 const CODE: &str = "0110119153";
 
@@ -377,4 +377,115 @@ fn the_backup_of_a_certificate_is_wrapped_read_back_and_found_again() {
     assert!(matches!(world.step("file.save", &save).unwrap(), Ended::Unchanged(again) if again == outputs), "the same content is done");
     let found = world.outputs("file.find", &inputs([("in", role("backup")), ("name", word(&format!("{CODE}*.p12")))])).unwrap();
     assert!(matches!(&found["file"], Value::File(found) if found.sha256 == file.sha256 && found.name == name.trim_end_matches(".age")));
+}
+
+#[test]
+fn a_key_that_fits_is_proved_and_proves_no_more_than_that() {
+    let world = World::obn();
+    let cert = world.store.put(certificate(CODE, 1, "2023-10-22", "2027-01-22"));
+    let given = inputs([("cert", cert_value(&cert))]);
+    let outputs = world.outputs("cert.prove_key", &given).unwrap();
+    let Value::Proof(proof) = &outputs["proof"] else { panic!("a proof") };
+    assert_eq!((proof.kind, proof.by, &proof.sha256, &proof.holder), (ProofKind::Key, ProofBy::Engine, &cert.sha256, &cert.holder));
+    world.store.spoil_key(&cert.sha1);
+    assert_eq!(world.outputs("cert.prove_key", &given).unwrap_err().code, "KEY.UNUSABLE");
+    let another = CertInfo { sha256: "00".repeat(32), ..world.store.put(certificate(CODE, 2, "2026-11-20", "2030-02-20")) };
+    assert_eq!(world.outputs("cert.prove_key", &inputs([("cert", cert_value(&another))])).unwrap_err().code, "CERT.GONE", "not the one that was found");
+}
+
+#[test]
+fn an_exported_file_opens_with_its_password_and_has_a_name_for_people() {
+    let world = World::obn();
+    world.secrets.set("password", "0417");
+    let cert = world.store.put(certificate(CODE, 1, "2023-10-22", "2027-01-22"));
+    let given = |cert: &CertInfo| inputs([("cert", cert_value(cert)), ("in", role("personal")), ("password", Value::DeclaredSecret("password".to_owned()))]);
+    let outputs = world.outputs("cert.export", &given(&cert)).unwrap();
+    let Value::File(file) = &outputs["file"] else { panic!("a file") };
+    assert_eq!(file.name, "0110119153-20270122.p12");
+    assert!(file.vault.is_some(), "it holds a key");
+    let inspect = inputs([("file", outputs["file"].clone()), ("password", Value::DeclaredSecret("password".to_owned()))]);
+    assert_eq!(cert_of(&world.outputs("p12.inspect", &inspect).unwrap(), "cert").sha256, cert.sha256);
+    assert_eq!(world.store.effects(), (vec![], vec![]), "the store is not changed");
+
+    let fixed = world.store.put(CertInfo { key_exportable: false, ..certificate(CODE, 2, "2026-11-20", "2030-02-20") });
+    assert_eq!(world.outputs("cert.export", &given(&fixed)).unwrap_err().code, "KEY.NOT_EXPORTABLE");
+    assert_eq!(world.attempt().preflight("cert.export", &given(&fixed)).unwrap_err().code, "KEY.NOT_EXPORTABLE");
+    world.attempt().preflight("cert.export", &given(&cert)).unwrap();
+    world.store.take(&cert.sha1);
+    assert_eq!(world.attempt().preflight("cert.export", &given(&cert)).unwrap_err().code, "CERT.GONE");
+}
+
+/// A root that was received, and what `cert.trust` is given besides it.
+fn trusting(world: &World, root: &CertInfo, besides: &[(&str, Value)]) -> Inputs {
+    use kirikae_engine::action::Blobs;
+    let file = world.blobs.keep("root.cer", &world.p12.make_certificate(root), false).unwrap();
+    let mut given = inputs([("file", Value::File(file)), ("in", role("personal"))]);
+    given.0.extend(besides.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    given
+}
+
+fn trusted(world: &World) -> Vec<String> {
+    use kirikae_engine::backend::{Call, StoreRead};
+    StoreRead::roots(&*world.store).unwrap().trusted(&Call::unattached()).unwrap().into_iter().map(|root| root.info.sha256).collect()
+}
+
+fn by_person(world: &World, cert: &CertInfo) -> Proof {
+    Proof {
+        thumbprint: cert.sha1.clone(),
+        sha256: cert.sha256.clone(),
+        holder: "file:00".to_owned(),
+        kind: ProofKind::Accepted,
+        by: ProofBy::Person,
+        evidence: "窓口の紙と同じ".to_owned(),
+        at: world.clock.now(),
+    }
+}
+
+#[test]
+fn a_root_is_trusted_only_after_somebody_compared_it() {
+    let root = root_certificate("Security Communication RootCA2");
+    let printed: String = root.sha1.to_ascii_uppercase().as_bytes().chunks(2).map(|pair| format!("{} ", String::from_utf8_lossy(pair))).collect();
+    let world = World::obn();
+    let proof = |proof: Proof| ("proof", Value::Proof(Box::new(proof)));
+    let refused = |besides: &[(&str, Value)]| world.step("cert.trust", &trusting(&world, &root, besides)).unwrap_err().code;
+    assert_eq!(refused(&[]), "INPUT.UNKNOWN", "nothing to compare with");
+    assert_eq!(refused(&[("sha1", word("00"))]), "CERT.FINGERPRINT");
+    assert_eq!(refused(&[("sha1", word(&root.sha1)), ("sha256", word(&"0".repeat(64)))]), "CERT.FINGERPRINT", "each one that is given counts");
+    assert_eq!(refused(&[("sha1", word(&root.sha1)), ("issuer", word("Another*"))]), "CERT.FINGERPRINT");
+    let other = by_person(&world, &root_certificate("Another Root"));
+    assert_eq!(refused(&[proof(other.clone())]), "PROOF.MISMATCH", "they compared another one");
+    assert_eq!(refused(&[("sha1", word(&root.sha1)), proof(other)]), "PROOF.MISMATCH");
+    assert_eq!(
+        refused(&[proof(Proof { by: ProofBy::Engine, ..by_person(&world, &root) })]),
+        "PROOF.MISMATCH",
+        "the engine compares with nothing from elsewhere"
+    );
+    let old = Proof { at: world.clock.now() - SignedDuration::from_hours(2), ..by_person(&world, &root) };
+    assert_eq!(refused(&[proof(old)]), "PROOF.STALE");
+    assert_eq!(trusted(&world), Vec::<String>::new());
+
+    for besides in [vec![("sha1", word(&printed))], vec![("sha256", word(&root.sha256))], vec![proof(by_person(&world, &root))]] {
+        let world = World::obn();
+        assert!(matches!(world.step("cert.trust", &trusting(&world, &root, &besides)).unwrap(), Ended::Changed(_)), "{besides:?}");
+        assert_eq!(trusted(&world), [root.sha256.as_str()]);
+        assert!(matches!(world.step("cert.trust", &trusting(&world, &root, &besides)).unwrap(), Ended::Unchanged(_)));
+    }
+}
+
+#[test]
+fn a_practice_root_is_trusted_in_a_rehearsal_only() {
+    let practice = CertInfo { sha256: kirikae_engine::backend::PRACTICE_ROOTS[0].to_owned(), ..root_certificate("Practice") };
+    let mut world = World::obn();
+    let given = |world: &World| trusting(world, &practice, &[("sha256", word(&practice.sha256))]);
+    assert_eq!(world.step("cert.trust", &given(&world)).unwrap_err().code, "CERT.FINGERPRINT");
+    world.practice = true;
+    assert!(matches!(world.step("cert.trust", &given(&world)).unwrap(), Ended::Changed(_)));
+}
+
+#[test]
+fn what_is_no_root_is_not_trusted() {
+    let world = World::obn();
+    let leaf = certificate(CODE, 1, "2023-10-22", "2027-01-22");
+    let given = trusting(&world, &leaf, &[("sha256", word(&leaf.sha256))]);
+    assert_eq!(world.step("cert.trust", &given).unwrap_err().code, "CERT.UNREADABLE");
 }

@@ -1,4 +1,4 @@
-//! file.find, file.save, secret.keep, human.confirm, notify.send.
+//! file.delete, file.find, file.save, secret.keep, human.confirm, notify.send.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use std::collections::BTreeMap;
@@ -286,4 +286,53 @@ fn a_notice_is_sent_in_japanese() {
     assert_eq!(outputs["sent_at"], Value::DateTime(world.clock.now()));
     let sent = world.notifier.sent();
     assert_eq!((sent.len(), sent[0].to.as_str(), sent[0].subject.as_str()), (1, "担当者", "更新しました"));
+}
+
+/// A downloaded file, and what `file.delete` is given for it.
+fn purge(world: &World) -> Inputs {
+    world.secrets.set("p12_password", "0417");
+    world.inbox.put("777.p12", world.p12.make("0417", &new_cert(), &[]).expose());
+    let found = world.outputs("file.find", &inputs([("in", Value::Role("inbox".to_owned())), ("name", word("777.p12"))])).unwrap();
+    let saved = world.outputs("file.save", &inputs([("file", found["file"].clone()), backup(), cert_input(&new_cert()), p12_password()])).unwrap();
+    inputs([("file", found["file"].clone()), ("in", Value::Role("inbox".to_owned())), ("backed_up", saved["backed_up"].clone())])
+}
+
+#[test]
+fn a_file_goes_only_while_its_backup_has_the_same_content() {
+    let world = World::obn();
+    let given = purge(&world);
+    world.attempt().preflight("file.delete", &given).unwrap();
+    assert!(matches!(world.step("file.delete", &given).unwrap(), Ended::Changed(outputs) if outputs.contains_key("deleted_at")));
+    assert_eq!((world.inbox.names().len(), world.folder.names().len()), (0, 1), "the backup stays");
+
+    let refused = |harm: fn(&World)| {
+        let world = World::obn();
+        let given = purge(&world);
+        harm(&world);
+        let preflight = world.attempt().preflight("file.delete", &given).unwrap_err().code;
+        let error = world.step("file.delete", &given).unwrap_err();
+        assert_eq!(world.inbox.names(), ["777.p12"], "nothing is deleted: {error}");
+        assert_eq!(preflight, error.code);
+        error.code
+    };
+    assert_eq!(refused(|world| world.folder.put(&world.folder.names()[0], b"damaged")), "PROOF.MISMATCH");
+    assert_eq!(refused(|world| world.folder.fail(Some("FOLDER.ABSENT"))), "PROOF.MISMATCH", "the stick was taken out");
+}
+
+#[test]
+fn neither_another_file_of_that_name_nor_the_backup_itself_is_deleted() {
+    let world = World::obn();
+    let given = purge(&world);
+    world.inbox.put("777.p12", b"somebody put another file there");
+    assert!(matches!(world.step("file.delete", &given).unwrap(), Ended::Unchanged(_)), "the file itself is gone");
+    assert_eq!(world.inbox.names(), ["777.p12"]);
+
+    let world = World::obn().plain_backup();
+    let mut given = purge(&world);
+    let name = world.folder.names().remove(0);
+    let found = world.outputs("file.find", &inputs([backup(), ("name", word(&name))])).unwrap();
+    given.0.insert("file".to_owned(), found["file"].clone());
+    given.0.insert("in".to_owned(), Value::Role("backup".to_owned()));
+    assert_eq!(world.step("file.delete", &given).unwrap_err().code, "PROOF.MISMATCH");
+    assert_eq!(world.folder.names(), [name]);
 }

@@ -15,7 +15,6 @@ use shipped::{Folders, top};
 /// Codes of findings in documents that no example of one file can show: the reason beside each.
 const WITHOUT_EXAMPLE: &[(&str, &str)] = &[
     ("CHECK.LIVE_HANDLE", "needs a profile with needs_sign_in: engine/tests/lang_rules.rs"),
-    ("CHECK.ONE_OF", "no action of this version has inputs of which one must be given"),
     ("TEST.NONE", "found when there is nothing to try"),
     ("TEST.PLAYBOOK", "needs a playbook with a finding beside it"),
 ];

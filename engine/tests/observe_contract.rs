@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use kirikae_engine::action::{Inputs, Intent, Kind, Manifest, Observed, registry};
 use kirikae_engine::backend::profile::{ObserveBy, Operation, OperationSpec};
-use kirikae_engine::backend::{Call, TokenRead, Vault};
+use kirikae_engine::backend::{Call, StoreRead, TokenRead, Vault};
 use kirikae_engine::clock::Clock;
 use kirikae_engine::dsl::{BackupRef, CertInfo, Proof, ProofBy, ProofKind, Type, Value};
 use kirikae_engine::run::{EventBody, Outcome, ParkCause, Phase, RunEnd, Settled};
-use kirikae_engine::testing::{Ended, FakePortal, FakeToken, Fault, World, certificate, inputs, obn_profile};
+use kirikae_engine::testing::{Ended, FakePortal, FakeToken, Fault, World, certificate, inputs, obn_profile, root_certificate};
 use kirikae_engine::text::Text;
 
 const CODE: &str = "0110119153";
@@ -48,7 +48,10 @@ const CONTRACTS: &[Contract] = &[
     ("ca.root", Sight::Free, root),
     ("ca.software", Sight::Free, software),
     ("cert.delete", Sight::Sees, delete),
+    ("cert.export", Sight::Free, export),
     ("cert.import", Sight::Sees, import),
+    ("cert.trust", Sight::Sees, trust),
+    ("file.delete", Sight::Sees, purge),
     ("file.save", Sight::Sees, save),
     ("notify.send", Sight::Free, notify),
     ("secret.keep", Sight::Sees, keep),
@@ -194,6 +197,32 @@ fn delete() -> Scene {
     let given =
         inputs([("cert", cert_value(&old)), ("in", role("personal")), ("replaced_by", Value::Proof(Box::new(proof))), ("backed_up", Value::BackupRef(backup))]);
     Scene { world, given, effects: |world| world.store.effects().1.len() }
+}
+
+fn export() -> Scene {
+    let (world, old) = clinic();
+    let given = inputs([("cert", cert_value(&old)), ("in", role("personal")), ("password", declared("password"))]);
+    Scene { world, given, effects: |world| world.vault.list().unwrap().len() }
+}
+
+fn trust() -> Scene {
+    use kirikae_engine::action::Blobs;
+    let (world, _) = clinic();
+    let root = root_certificate("Security Communication RootCA2");
+    let file = world.blobs.keep("root.cer", &world.p12.make_certificate(&root), false).unwrap();
+    let given = inputs([("file", Value::File(file)), ("in", role("personal")), ("sha1", word(&root.sha1))]);
+    Scene { world, given, effects: |world| StoreRead::roots(&*world.store).unwrap().trusted(&Call::unattached()).unwrap().len() }
+}
+
+fn purge() -> Scene {
+    let (world, _) = clinic();
+    let content = world.p12.make("0417", &new_cert(), &[]);
+    world.inbox.put("777.p12", content.expose());
+    let found = world.outputs("file.find", &inputs([("in", role("inbox")), ("name", word("*.p12"))])).unwrap();
+    let save = inputs([("file", found["file"].clone()), ("in", role("backup")), ("cert", cert_value(&new_cert())), ("password", declared("password"))]);
+    let saved = world.outputs("file.save", &save).unwrap();
+    let given = inputs([("file", found["file"].clone()), ("in", role("inbox")), ("backed_up", saved["backed_up"].clone())]);
+    Scene { world, given, effects: |world| 1 - world.inbox.names().len() }
 }
 
 fn save() -> Scene {

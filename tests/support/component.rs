@@ -1,6 +1,6 @@
 //! Programs that tests compare kirikae with. Where one is missing, its test is skipped under a plain `cargo test` and says so;
 //! `tests/run` installs them and sets `KIRIKAE_REQUIRE_COMPONENTS`, and then a missing one fails.
-#![allow(clippy::print_stderr)]
+#![allow(clippy::print_stderr, dead_code)]
 
 use std::path::PathBuf;
 use std::process::Command;

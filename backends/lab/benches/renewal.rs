@@ -161,6 +161,8 @@ fn backends(dir: &Path, state: &Path, checked: &Checked, site: &Site, port: u16,
         p12: Arc::new(Counting { inner: Pkcs12Files, count: count.clone() }),
         vault: Arc::new(AgeVault::open(state, &[]).unwrap()) as Arc<dyn Vault>,
         notifier: Arc::new(FakeNotifier::default()),
+        host: Arc::new(kirikae_backends::host::ThisHost),
+        practice: false,
     }
 }
 
@@ -244,6 +246,10 @@ impl P12 for Counting<Pkcs12Files> {
 
     fn certificates(&self, file: &Secret) -> Result<Vec<StoredCert>, BackendError> {
         self.inner.certificates(file)
+    }
+
+    fn verify(&self, certificate: &[u8], scheme: u16, message: &[u8], signature: &[u8]) -> Result<(), BackendError> {
+        self.inner.verify(certificate, scheme, message, signature)
     }
 }
 

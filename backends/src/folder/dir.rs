@@ -180,6 +180,12 @@ impl FolderWrite for DirFolder {
             result => result.map_err(|reason| self.unwritable(&reason)),
         }
     }
+
+    fn remove(&self, _call: &Call, name: &str) -> Result<(), BackendError> {
+        self.path_of(name)?;
+        self.present()?;
+        durable::remove(&self.path, name).map_err(|reason| self.unwritable(&reason))
+    }
 }
 
 /// Whether every usual file system takes the name, that of a stick or of Windows too.

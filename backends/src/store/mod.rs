@@ -3,5 +3,8 @@
 //! May use: the store port. Must not: know what a playbook wants of them.
 
 pub mod dir;
+mod exclusive;
+#[cfg(target_os = "linux")]
+pub mod nss;
 pub mod p12;
 pub mod signer;

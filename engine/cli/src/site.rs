@@ -7,6 +7,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kirikae_backends::ca::portal::{Portal, PortalSettings, ProxySettings, Roots};
 use kirikae_backends::folder::dir::FolderSettings;
+use kirikae_backends::host::ThisHost;
 use kirikae_backends::notify::screen::ScreenNotifier;
 use kirikae_backends::store::dir::PasswordSource;
 use kirikae_backends::store::p12::Pkcs12Files;
@@ -74,6 +75,8 @@ pub fn open_backends(open: &OpenSite, checked: &Checked, vault: &Arc<dyn Vault>,
             let to = if lang == Lang::Ja { "知らせ" } else { "notice" };
             crate::render::out(&format!("  {to} → {}: {}\n    {}", notice.to, notice.subject, notice.body));
         }))),
+        host: Arc::new(ThisHost),
+        practice: false,
     };
     for role in &checked.roles {
         match role.kind {

@@ -84,7 +84,7 @@ impl ReadAction for FileFind {
 }
 
 /// The name without the ending of a wrapped backup.
-fn bare_name(name: &str) -> &str {
+pub(super) fn bare_name(name: &str) -> &str {
     name.strip_suffix(WRAPPED).unwrap_or(name)
 }
 

@@ -13,13 +13,18 @@ mod ca_root;
 mod ca_software;
 mod ca_status;
 mod cert_delete;
+mod cert_export;
 mod cert_find;
 mod cert_import;
+mod cert_prove_key;
+mod cert_trust;
 mod context;
 mod example;
+mod file_delete;
 mod file_find;
 mod file_save;
 mod hands;
+mod host_check;
 mod human;
 mod human_commit;
 mod human_confirm;
@@ -38,6 +43,7 @@ mod requested;
 mod rows;
 mod secret_keep;
 mod sessions;
+mod time_wait;
 mod token_login;
 mod token_wait;
 mod web_probe;
@@ -54,6 +60,7 @@ pub use question::{Answer, Answered, FileWanted, Problem, Question, QuestionFiel
 pub(crate) use received::is_whole_pkcs12;
 pub use registry::{Registry, registry};
 pub use sessions::{Live, Sessions};
+pub(crate) use time_wait::{NOT_YET, UNTIL};
 
 use crate::backend::{BackendError, PinFlags, Progress};
 

@@ -70,7 +70,7 @@ pub(super) fn replacement<'a>(
 }
 
 /// A proof that is too old, or from a time that has not come yet, proves nothing now.
-fn fresh(cx: &ReadCx<'_>, proof: &Proof) -> Result<(), BackendError> {
+pub(super) fn fresh(cx: &ReadCx<'_>, proof: &Proof) -> Result<(), BackendError> {
     let age = cx.wall.duration_since(proof.at);
     let limit = jiff::SignedDuration::try_from(cx.fresh_for).unwrap_or(jiff::SignedDuration::MAX);
     if age <= limit && age >= -jiff::SignedDuration::from_secs(2) {

@@ -3,9 +3,9 @@
 use std::sync::OnceLock;
 
 use super::{
-    Action, Manifest, ca_apply, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_revoke, ca_root, ca_software, ca_status, cert_delete, cert_find, cert_import,
-    file_find, file_save, human_commit, human_confirm, human_destroy, human_perform, notify_send, p12_inspect, secret_keep, token_login, token_wait, web_probe,
-    web_set_password, web_sign_in,
+    Action, Manifest, ca_apply, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_revoke, ca_root, ca_software, ca_status, cert_delete, cert_export, cert_find,
+    cert_import, cert_prove_key, cert_trust, file_delete, file_find, file_save, host_check, human_commit, human_confirm, human_destroy, human_perform,
+    notify_send, p12_inspect, secret_keep, time_wait, token_login, token_wait, web_probe, web_set_password, web_sign_in,
 };
 
 use crate::dsl::reader::nearest;
@@ -48,10 +48,15 @@ static ACTIONS: &[&dyn Action] = &[
     &ca_software::CaSoftware,
     &ca_status::CaStatus,
     &cert_delete::CertDelete,
+    &cert_export::CertExport,
     &cert_find::CertFind,
     &cert_import::CertImport,
+    &cert_prove_key::CertProveKey,
+    &cert_trust::CertTrust,
+    &file_delete::FileDelete,
     &file_find::FileFind,
     &file_save::FileSave,
+    &host_check::HostCheck,
     &human_commit::HumanCommit,
     &human_confirm::HumanConfirm,
     &human_destroy::HumanDestroy,
@@ -59,6 +64,7 @@ static ACTIONS: &[&dyn Action] = &[
     &notify_send::NotifySend,
     &p12_inspect::P12Inspect,
     &secret_keep::SecretKeep,
+    &time_wait::TimeWait,
     &token_login::TokenLogin,
     &token_wait::TokenWait,
     &web_probe::WebProbe,

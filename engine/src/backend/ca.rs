@@ -86,6 +86,11 @@ pub trait CaRead: Debug + Send + Sync {
     /// # Errors
     /// `NET.UNTRUSTED` (roots unreadable), `KEY.UNUSABLE`.
     fn open(&self, call: &Call, client: Option<Arc<dyn Signer>>) -> Result<Box<dyn Session>, BackendError>;
+    /// Reaches the site's address with nothing but TLS and one request that only reads; gives its `Date`. Any answer will do.
+    ///
+    /// # Errors
+    /// `NET.UNREACHABLE`, `NET.UNTRUSTED`.
+    fn reach(&self, call: &Call) -> Result<Option<Timestamp>, BackendError>;
     /// Carries out a reading operation (`probe status find_issued`).
     ///
     /// # Errors

@@ -150,6 +150,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
             "list them with `kirikae certs` and tidy up those not in use, or narrow the step's `cn` or `state` down to one.",
         ),
     ),
+    code(
+        "CERT.FINGERPRINT",
+        Class::Permanent,
+        p("ルート証明書の拇印が合わない", "the fingerprint of the root does not fit"),
+        p(
+            "信頼しません。拇印を、紙や電話など別のところで確かめ直してください。",
+            "it is not trusted; compare the fingerprint once more with one from elsewhere.",
+        ),
+    ),
     code("CERT.GONE", Class::Permanent, p("証明書がもう無い", "the certificate is gone"), p("保管先を確かめてください。", "look at the store.")),
     code(
         "CERT.LAST",
@@ -243,6 +252,36 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("空きを作ってから、kirikae resume を実行してください。", "free some space, then run `kirikae resume`."),
     ),
     code("FOLDER.READONLY", Class::Human, p("書き込めない", "not writable"), p("書き込みの許可を確かめてください。", "check that you may write there.")),
+    code(
+        "HOST.NOT_ADMIN",
+        Class::Human,
+        p("管理者の権限がない", "administrator rights are missing"),
+        p("管理者として実行してください。", "run it as administrator."),
+    ),
+    code(
+        "HOST.OS",
+        Class::Permanent,
+        p("この端末のシステムでは使えない", "the system of this terminal does not fit"),
+        p("手引にあるシステムの端末で行ってください。", "use a terminal with a system that the manual names."),
+    ),
+    code(
+        "HOST.PROGRAM_MISSING",
+        Class::Human,
+        p("要るプログラムが入っていない", "a program that is needed is not installed"),
+        p("プログラムを入れてから、kirikae resume を実行してください。", "install it, then run `kirikae resume`."),
+    ),
+    code(
+        "HOST.PROGRAM_PRESENT",
+        Class::Human,
+        p("入っていてはいけないプログラムがある", "a program is installed that must not be"),
+        p("プログラムを消してから、kirikae resume を実行してください。", "remove it, then run `kirikae resume`."),
+    ),
+    code(
+        "HOST.USER",
+        Class::Human,
+        p("別の利用者で動いている", "it runs as another user"),
+        p("手引にある利用者でサインインし直してください。", "sign in to the terminal as the user that the manual names."),
+    ),
     code(
         "HUMAN.DECLINED",
         Class::Human,
@@ -512,6 +551,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("桁数と文字の種類を確かめてください。どこにも送っていません。", "check length and characters; it was not sent anywhere."),
     ),
     code(
+        "SOFTWARE.FAILED",
+        Class::Human,
+        p("プログラムを入れたり消したりできなかった", "a program could not be installed or removed"),
+        p("画面を閉じてもう一度行うか、人が行ってください。", "close other windows and try again, or let a person do it."),
+    ),
+    code(
         "STEP.STUCK",
         Class::Human,
         p("相手が応答しないまま、手順が動かない", "a step is stuck: a device does not answer"),
@@ -525,6 +570,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Ambiguous,
         p("行われたかどうか分からない", "whether it happened is not known"),
         p("サイトの一覧を見て、kirikae answer で答えてください。", "look at the site's list and answer with `kirikae answer`."),
+    ),
+    code(
+        "STORE.BAD_PASSWORD",
+        Class::Human,
+        p("保管先のパスワードが違う", "the store's password is wrong"),
+        p(
+            "サイトファイルでこの保管先の password を確かめてから、kirikae resume を実行してください。何回まちがえてもロックされません。",
+            "check the `password` of this store in the site file, then run `kirikae resume`; no number of failures locks it.",
+        ),
     ),
     code(
         "STORE.LOCKED",
@@ -549,6 +603,12 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         Class::Human,
         p("保管先を読めない", "the store cannot be read"),
         p("場所とパスワードを確かめてください。", "check its path and password."),
+    ),
+    code(
+        "TIME.NOT_YET",
+        Class::Transient,
+        p("その日時になっていない", "the time has not come"),
+        p("その日時になったら kirikae resume を実行してください。", "run `kirikae resume` when it has come."),
     ),
     code("TOKEN.ABSENT", Class::Human, p("USBキーが挿さっていない", "no token is inserted"), p("USBキーを挿してください。", "insert the token.")),
     code(

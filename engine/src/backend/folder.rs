@@ -49,4 +49,9 @@ pub trait FolderWrite: FolderRead {
     /// # Errors
     /// `FILE.DIFFERENT` (the name is taken by other content), `FILE.BAD_NAME`, `FOLDER.*`.
     fn write(&self, call: &Call, name: &str, content: &[u8]) -> Result<(), BackendError>;
+    /// Removes a file durably. One that is not there is removed already.
+    ///
+    /// # Errors
+    /// `FILE.BAD_NAME`, `FOLDER.*`.
+    fn remove(&self, call: &Call, name: &str) -> Result<(), BackendError>;
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BackendError, CaRead, CaWrite, FolderRead, FolderWrite, Notifier, P12, StoreRead, StoreWrite, TokenRead, TokenWrite, Vault};
+use super::{BackendError, CaRead, CaWrite, FolderRead, FolderWrite, HostRead, HostWrite, Notifier, P12, StoreRead, StoreWrite, TokenRead, TokenWrite, Vault};
 use crate::text::Text;
 
 /// Everything that the site binds, by the root playbook's role names.
@@ -25,6 +25,10 @@ pub struct BackendSet {
     pub vault: Arc<dyn Vault>,
     /// Where notices go.
     pub notifier: Arc<dyn Notifier>,
+    /// This terminal.
+    pub host: Arc<dyn HostWrite>,
+    /// All of it is practice: practice roots may be trusted, and nobody waits for a date.
+    pub practice: bool,
 }
 
 /// The read handles of a [`BackendSet`]: all that a planner or a reading action gets.
@@ -114,6 +118,25 @@ impl<'a> ReadBackends<'a> {
         Ok(&**folder)
     }
 
+    /// The folder with this identity ([`FolderRead::id`]): where a backup was made.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`.
+    pub fn folder_at(self, id: &str) -> Result<&'a dyn FolderRead, BackendError> {
+        let folder = self.0.folders.values().find(|folder| folder.id() == id).ok_or_else(|| missing("folder", id))?;
+        Ok(&**folder)
+    }
+
+    /// This terminal.
+    pub fn host(self) -> &'a dyn HostRead {
+        &*self.0.host
+    }
+
+    /// Whether all of it is practice.
+    pub fn practice(self) -> bool {
+        self.0.practice
+    }
+
     /// Where a person's browser saves.
     ///
     /// # Errors
@@ -184,6 +207,11 @@ impl<'a> WriteBackends<'a> {
     /// The vault.
     pub fn vault(self) -> &'a dyn Vault {
         &*self.0.vault
+    }
+
+    /// This terminal.
+    pub fn host(self) -> &'a dyn HostWrite {
+        &*self.0.host
     }
 
     /// Where notices go.

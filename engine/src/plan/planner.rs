@@ -16,7 +16,7 @@ use super::notices::unverified;
 use super::private::{Private, private_ref};
 use super::resolve::{Facts, Resolver, StepFacts, outputs_to_json};
 use super::tries::Ledger;
-use crate::action::{Blobs, Effect, Kind, Observed, Outputs, ReadCx, Registry, Secrets, Sessions};
+use crate::action::{Blobs, Effect, Kind, NOT_YET, Observed, Outputs, ReadCx, Registry, Secrets, Sessions};
 use crate::backend::profile::{Hands, Profile};
 use crate::backend::{BackendError, Call, Class, ReadBackends};
 use crate::check::{BoundAction, Checked, Cite, DocumentKind, Step, What};
@@ -398,6 +398,8 @@ impl<'a> Walk<'a> {
                 entry.outputs_unknown.clear();
                 self.known.0[index] = Fact::Ended(if entry.effect == Effect::Read { "observed" } else { "unchanged" }, json);
             }
+            // It will be, when the run has waited for it.
+            Looked::Failed(error) if error.code == NOT_YET => entry.reason = Some(Reason { say: error.cause, expr: None, waits_for: vec![] }),
             Looked::Failed(error) if self.rescued(step, &error, entry) => {}
             Looked::Failed(error) => {
                 let unreadable = matches!(error.class, Class::Transient) || UNREADABLE.contains(&error.code.as_str());

@@ -14,7 +14,7 @@ use super::decide::{Judge, Next, Program};
 use super::event::{ErrorBody, EventBody, ParkCause, StepEnd, Taken};
 use super::retry::wait;
 use super::state::{Doing, Outcome, State, UncertainStep};
-use crate::action::{Effect, Outputs, Question};
+use crate::action::{Effect, NOT_YET, Outputs, Question, UNTIL};
 use crate::backend::profile::Then;
 use crate::backend::{Class, code_info};
 use crate::check::{RescueRow, Step};
@@ -66,6 +66,10 @@ impl Judge<'_> {
     }
 
     fn another_try(&self, error: &ErrorBody) -> Option<EventBody> {
+        if let Some(due) = not_before(error) {
+            let nth = self.state.step(&self.step.address)?.retries + 1;
+            return Some(EventBody::TimerArmed { timer: format!("{}/until/{nth}", self.step.address), step: self.step.address.clone(), due });
+        }
         let retry = self.step.retry.as_ref()?;
         let used = self.state.step(&self.step.address)?.retries;
         if error.class != Class::Transient || !retry.errors.contains(&error.code) || used >= retry.times {
@@ -208,4 +212,9 @@ fn hand_off(error: &ErrorBody, say: &Text) -> Question {
         ],
         ..Question::default()
     }
+}
+
+/// The instant that a step waits for.
+fn not_before(error: &ErrorBody) -> Option<jiff::Timestamp> {
+    error.data.get(UNTIL).filter(|_| error.code == NOT_YET)?.parse().ok()
 }

@@ -126,6 +126,12 @@ impl FolderWrite for FakeFolder {
         state.files.insert(name.to_owned(), (kept, self.clock.now()));
         Ok(())
     }
+
+    fn remove(&self, _call: &Call, name: &str) -> Result<(), BackendError> {
+        self.fault()?;
+        locked(&self.state).files.remove(name);
+        Ok(())
+    }
 }
 
 /// Keeps the notices.

@@ -133,6 +133,10 @@ impl FolderWrite for HeldFolder {
     fn write(&self, call: &Call, name: &str, content: &[u8]) -> Result<(), BackendError> {
         self.inner.write(call, name, content)
     }
+
+    fn remove(&self, call: &Call, name: &str) -> Result<(), BackendError> {
+        self.inner.remove(call, name)
+    }
 }
 
 /// A notifier whose sendings are held.
@@ -175,6 +179,10 @@ impl CaRead for HeldPortal {
 
     fn open(&self, call: &Call, client: Option<Arc<dyn Signer>>) -> Result<Box<dyn Session>, BackendError> {
         self.inner.open(call, client)
+    }
+
+    fn reach(&self, call: &Call) -> Result<Option<jiff::Timestamp>, BackendError> {
+        self.inner.reach(call)
     }
 
     fn look(&self, call: &Call, session: &mut dyn Session, operation: Operation, request: &Request) -> Result<Gives, BackendError> {

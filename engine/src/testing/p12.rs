@@ -45,6 +45,11 @@ impl FakeP12 {
         content
     }
 
+    /// The certificate with this SHA-256 among the files without a key.
+    pub(super) fn certificate_of(&self, sha256: &str) -> Option<CertInfo> {
+        locked(&self.0).values().map(|(_, cert, _)| cert).find(|cert| !cert.has_key && cert.sha256 == sha256).cloned()
+    }
+
     /// The certificate of the key in a file that was made here.
     pub fn leaf_of(&self, file: &Secret) -> Option<CertInfo> {
         let sha256 = hex::encode(Sha256::digest(file.expose()));
@@ -76,5 +81,12 @@ impl P12 for FakeP12 {
             Some((_, cert, _)) => Ok(vec![stored(CertInfo { holder: format!("file:{sha256}"), ..cert.clone() })]),
             None => Err(BackendError::new("CERT.UNREADABLE", Text::new("証明書として読めません。", "not readable as a certificate."))),
         }
+    }
+
+    /// Takes what a fake store's key signs: the thumbprint, then the message.
+    fn verify(&self, certificate: &[u8], _scheme: u16, message: &[u8], signature: &[u8]) -> Result<(), BackendError> {
+        let sha256 = String::from_utf8_lossy(certificate).into_owned();
+        let fits = sha256.get(..40).is_some_and(|sha1| signature == [sha1.as_bytes(), message].concat());
+        if fits { Ok(()) } else { Err(BackendError::new("KEY.MISMATCH", Text::new("署名が合いません。", "the signature does not fit."))) }
     }
 }

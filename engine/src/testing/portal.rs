@@ -443,6 +443,11 @@ impl CaRead for FakePortal {
         Ok(Box::new(FakeSession { client: client.map(|signer| signer.info().clone()), looked: false }))
     }
 
+    fn reach(&self, _call: &Call) -> Result<Option<Timestamp>, BackendError> {
+        let off = locked(&self.state).clock_off.unwrap_or_default();
+        Ok(Some(self.clock.now() + off))
+    }
+
     fn look(&self, _call: &Call, session: &mut dyn Session, operation: Operation, request: &Request) -> Result<Gives, BackendError> {
         assert!(operation.is_read(), "a look that carries out {operation}");
         if let Some(fault) = self.take_fault(operation) {

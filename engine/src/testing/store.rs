@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex};
 
 use super::{FakeP12, locked, stored};
 use crate::backend::{
-    BackendError, Call, Capabilities, ImportOption, ImportRequest, OptionSupport, P12, Signer, StoreLock, StoreRead, StoreWrite, StoredCert, Verb,
+    BackendError, Call, Capabilities, ImportOption, ImportRequest, OptionSupport, P12, Signer, StoreExport, StoreLock, StoreRead, StoreRoots, StoreTrust,
+    StoreWrite, StoredCert, Verb,
 };
 use crate::dsl::CertInfo;
+use crate::secret::Secret;
 use crate::text::Text;
 
 /// A store of certificates with their keys.
@@ -21,6 +23,7 @@ pub struct FakeStore {
 #[derive(Debug, Default)]
 struct State {
     certs: Vec<StoredCert>,
+    roots: Vec<StoredCert>,
     /// The next call of this kind fails with this code (`list`, `import`, `delete`, `delete half`, `delete late`, `lock`, `writable`).
     faults: BTreeMap<&'static str, &'static str>,
     /// Every call of this kind fails with this code.
@@ -109,7 +112,7 @@ impl StoreRead for FakeStore {
                 (ImportOption::StrongProtection, OptionSupport::Refused),
             ]),
             can_export_keys: true,
-            ..Capabilities::local(&[Verb::List, Verb::Import, Verb::Delete, Verb::Sign])
+            ..Capabilities::local(&[Verb::List, Verb::Import, Verb::Delete, Verb::Sign, Verb::Export, Verb::Trust])
         }
     }
 
@@ -131,6 +134,53 @@ impl StoreRead for FakeStore {
     fn probe_writable(&self, _call: &Call) -> Result<(), BackendError> {
         self.fault("writable")
     }
+
+    fn export(&self) -> Option<&dyn StoreExport> {
+        Some(self)
+    }
+
+    fn roots(&self) -> Option<&dyn StoreRoots> {
+        Some(self)
+    }
+}
+
+impl StoreExport for FakeStore {
+    fn export(&self, _call: &Call, thumbprint: &str, password: &Secret) -> Result<Secret, BackendError> {
+        self.fault("export")?;
+        let state = locked(&self.state);
+        let found = state.certs.iter().find(|cert| cert.info.sha1 == thumbprint);
+        let cert = found.ok_or_else(|| BackendError::new("CERT.GONE", Text::new("証明書がありません。", "no such certificate.")))?;
+        if !cert.info.key_exportable {
+            return Err(BackendError::new("KEY.NOT_EXPORTABLE", Text::new("鍵を書き出せません。", "the key cannot be exported.")));
+        }
+        Ok(self.p12.make(password.expose_text().unwrap_or_default(), &cert.info, &[]))
+    }
+}
+
+impl StoreRoots for FakeStore {
+    fn trusted(&self, _call: &Call) -> Result<Vec<StoredCert>, BackendError> {
+        Ok(locked(&self.state).roots.clone())
+    }
+
+    fn dialog(&self) -> Option<Text> {
+        None
+    }
+}
+
+impl StoreTrust for FakeStore {
+    fn trust(&self, _call: &Call, root: &[u8]) -> Result<StoredCert, BackendError> {
+        self.fault("trust")?;
+        let sha256 = String::from_utf8_lossy(root).into_owned();
+        let mut state = locked(&self.state);
+        if let Some(known) = state.roots.iter().find(|known| known.info.sha256 == sha256) {
+            return Ok(known.clone());
+        }
+        let info =
+            self.p12.certificate_of(&sha256).ok_or_else(|| BackendError::new("CERT.UNREADABLE", Text::new("証明書ではありません。", "no certificate.")))?;
+        let trusted = stored(CertInfo { holder: self.id.clone(), ..info });
+        state.roots.push(trusted.clone());
+        Ok(trusted)
+    }
 }
 
 impl StoreWrite for FakeStore {
@@ -150,6 +200,10 @@ impl StoreWrite for FakeStore {
         state.imported.push(cert.info.sha1.clone());
         state.certs.push(cert.clone());
         Ok(cert)
+    }
+
+    fn trusting(&self) -> Option<&dyn StoreTrust> {
+        Some(self)
     }
 
     fn lock<'a>(&'a self, _call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError> {

@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use jiff::tz::TimeZone;
 
-use super::{FakeBlobs, FakeFolder, FakeNotifier, FakeP12, FakePortal, FakeSecrets, FakeSink, FakeStore, FakeTokens, FakeVault, FixedClock, obn_profile};
+use super::{
+    FakeBlobs, FakeFolder, FakeHost, FakeNotifier, FakeP12, FakePortal, FakeSecrets, FakeSink, FakeStore, FakeTokens, FakeVault, FixedClock, obn_profile,
+};
 use crate::action::{Answer, Answered, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, Question, ReadCx, Sessions, WriteCx, registry};
 use crate::backend::{BackendError, BackendSet, CaWrite, Call, FolderWrite, IdempotencyKey, Progress, StoreWrite, TokenWrite};
 use crate::clock::Clock;
@@ -26,6 +28,9 @@ pub struct World {
     pub downloads: Arc<FakeFolder>,
     pub vault: Arc<FakeVault>,
     pub notifier: Arc<FakeNotifier>,
+    pub host: Arc<FakeHost>,
+    /// All of it is practice.
+    pub practice: bool,
     pub secrets: FakeSecrets,
     pub blobs: FakeBlobs,
     pub zone: TimeZone,
@@ -59,6 +64,8 @@ impl World {
             inbox: Arc::new(FakeFolder::new("folder:/inbox", true, clock.clone())),
             downloads: Arc::new(FakeFolder::new("folder:/downloads", true, clock.clone())),
             notifier: Arc::default(),
+            host: Arc::default(),
+            practice: false,
             secrets: FakeSecrets::new(vault.clone()),
             blobs: FakeBlobs::new(vault.clone(), clock.clone()),
             zone: TimeZone::get("Asia/Tokyo").expect("the built-in time zones"),
@@ -87,6 +94,8 @@ impl World {
             p12: self.p12.clone(),
             vault: self.vault.clone(),
             notifier: self.notifier.clone(),
+            host: self.host.clone(),
+            practice: self.practice,
         }
     }
 

@@ -56,5 +56,6 @@ mod tests {
     fn roots_are_the_constants_that_trust_refuses() {
         let expected = ["5d7a87a70df71760e3b2b0f648d1b552f576975d05750c8a0afba7704e47c80f", "2debcd901988a6ffaecf0a8ba43337f8e18bcc99af3fa0a8a388622209e44fb2"];
         assert_eq!(practice_root_fingerprints(), expected);
+        assert!(expected.iter().all(|root| kirikae_engine::backend::PRACTICE_ROOTS.contains(root)));
     }
 }

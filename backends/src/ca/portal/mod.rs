@@ -30,7 +30,8 @@ use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Text;
 use url::Url;
 
-use self::http::Wire;
+use self::forms::Outgoing;
+use self::http::{Fault, Wire};
 use self::moves::{Task, Web, carry_out};
 use self::screen::Screen;
 use self::tls::Trust;
@@ -151,6 +152,17 @@ impl CaRead for Portal {
 
     fn open(&self, _call: &Call, client: Option<Arc<dyn Signer>>) -> Result<Box<dyn Session>, BackendError> {
         Ok(Box::new(self.web(Trust::Under(tls::roots(&self.settings.roots)?), client)?))
+    }
+
+    fn reach(&self, call: &Call) -> Result<Option<jiff::Timestamp>, BackendError> {
+        let web = self.web(Trust::Under(tls::roots(&self.settings.roots)?), None)?;
+        let limit = call.time_left(self.settings.timeout);
+        match web.wire.fetch(&Outgoing::get(self.url.clone()), limit) {
+            Ok(reply) => Ok(reply.date),
+            // A server that wants a certificate for its pages is there and trusted all the same.
+            Err(Fault::ClientRejected { .. } | Fault::TooLong(_)) => Ok(None),
+            Err(fault) => Err(trouble::fault(fault)),
+        }
     }
 
     fn look(&self, call: &Call, session: &mut dyn Session, operation: Operation, request: &Request) -> Result<Gives, BackendError> {

@@ -1,5 +1,5 @@
 //! The store of kind `dir`: a folder with `NAME.p12` (the key, under the store's own password) and `NAME.json`
-//! (what may be seen without it) for each credential.
+//! (what may be seen without it) for each credential; trusted roots in its folder `roots`.
 //!
 //! May use: files in its own folder. Must not: make the folder (a mistyped path must not look like an empty store),
 //! write a key in the clear, need the password to list.
@@ -11,6 +11,7 @@
 mod entry;
 mod error;
 mod lock;
+mod roots;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,14 +20,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kirikae_engine::backend::{
-    BackendError, Call, Capabilities, ImportOption, ImportRequest, OptionSupport, Signer, StoreLock, StoreRead, StoreWrite, StoredCert, Verb,
+    BackendError, Call, Capabilities, ImportOption, ImportRequest, OptionSupport, Signer, StoreExport, StoreLock, StoreRead, StoreRoots, StoreTrust,
+    StoreWrite, StoredCert, Verb,
 };
 use kirikae_engine::secret::Secret;
 use sha2::{Digest, Sha256};
 
 use self::entry::Entry;
-use self::lock::LockFile;
-use super::p12;
+use super::exclusive::Exclusive;
+use super::p12::{self, Credential};
 use super::signer::{SoftSigner, key_belongs, prove};
 use crate::folder::durable;
 use crate::x509::chain;
@@ -92,8 +94,8 @@ impl DirStore {
         entry.stored(&self.id, has_key).map_err(|reason| error::damaged(&self.folder, &entry.info_file(), &reason.to_string()))
     }
 
-    /// Opens `NAME.p12` with the store's own password and makes a signer of the entry's certificate and that key.
-    fn open_key(&self, entry: &Entry, password: &Secret) -> Result<SoftSigner, BackendError> {
+    /// Opens `NAME.p12` with the store's own password: what is in it, and the entry's certificate, to which the key belongs.
+    fn credential(&self, entry: &Entry, password: &Secret) -> Result<(Credential, StoredCert), BackendError> {
         let stored = self.stored(entry)?;
         let file = entry.key_file();
         if !stored.info.has_key {
@@ -104,6 +106,12 @@ impl DirStore {
         if !key_belongs(&opened.key, &stored.der)? {
             return Err(error::foreign_key(&self.folder, &file));
         }
+        Ok((opened, stored))
+    }
+
+    /// A signer of the entry's certificate and its key.
+    fn open_key(&self, entry: &Entry, password: &Secret) -> Result<SoftSigner, BackendError> {
+        let (opened, stored) = self.credential(entry, password)?;
         let others = opened.others.iter().map(|cert| cert.der.as_slice());
         let chain = chain(&stored.der, others).map_err(|reason| error::damaged(&self.folder, &entry.info_file(), &reason.to_string()))?;
         SoftSigner::new(stored.info, chain, &opened.key)
@@ -152,7 +160,7 @@ impl StoreRead for DirStore {
             can_export_keys: true,
             // Its lock honours deadlines; file operations cannot.
             interruptible: false,
-            ..Capabilities::local(&[Verb::List, Verb::Import, Verb::Delete, Verb::Sign])
+            ..Capabilities::local(&[Verb::List, Verb::Import, Verb::Delete, Verb::Sign, Verb::Export, Verb::Trust])
         }
     }
 
@@ -175,9 +183,36 @@ impl StoreRead for DirStore {
         self.files()?;
         durable::probe(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))
     }
+
+    fn export(&self) -> Option<&dyn StoreExport> {
+        Some(self)
+    }
+
+    fn roots(&self) -> Option<&dyn StoreRoots> {
+        Some(self)
+    }
+}
+
+impl StoreExport for DirStore {
+    fn export(&self, _call: &Call, thumbprint: &str, password: &Secret) -> Result<Secret, BackendError> {
+        let entries = self.found(thumbprint)?;
+        let (credential, info) = self.credential(&entries[0], &(self.password)()?)?;
+        let others: Vec<Vec<u8>> = credential.others.iter().map(|cert| cert.der.clone()).collect();
+        let mut certificates =
+            chain(&info.der, others.iter().map(Vec::as_slice)).map_err(|reason| error::damaged(&self.folder, &entries[0].info_file(), &reason.to_string()))?;
+        // What is not in the chain (its root) goes with it, behind it.
+        let rest: Vec<Vec<u8>> = others.into_iter().filter(|der| !certificates.contains(der)).collect();
+        certificates.extend(rest);
+        let name = info.info.friendly_name.as_deref().unwrap_or(&info.info.subject.cn);
+        p12::write(&credential.key, &certificates, name, password).map(Secret::bytes)
+    }
 }
 
 impl StoreWrite for DirStore {
+    fn trusting(&self) -> Option<&dyn StoreTrust> {
+        Some(self)
+    }
+
     fn import(&self, call: &Call, request: &ImportRequest) -> Result<StoredCert, BackendError> {
         let credential = p12::open(request.file.expose(), &request.password, &self.id)?;
         let leaf = &credential.leaf;
@@ -186,7 +221,7 @@ impl StoreWrite for DirStore {
         self.files()?;
         let password = (self.password)()?;
 
-        let _lock = LockFile::take(&self.folder, call)?;
+        let _lock = lock::take(&self.folder, call)?;
         durable::sweep(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
         if let Some(stored) = self.whole(&name, &leaf.der, &password) {
             // Whoever wrote it may have been killed before its names were on the disk.
@@ -214,7 +249,7 @@ impl StoreWrite for DirStore {
     }
 
     fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError> {
-        Ok(Box::new(LockedDir { store: self, call: call.clone(), _lock: LockFile::take(&self.folder, call)? }))
+        Ok(Box::new(LockedDir { store: self, call: call.clone(), _lock: lock::take(&self.folder, call)? }))
     }
 }
 
@@ -222,7 +257,7 @@ impl StoreWrite for DirStore {
 struct LockedDir<'a> {
     store: &'a DirStore,
     call: Call,
-    _lock: LockFile,
+    _lock: Exclusive,
 }
 
 impl StoreLock for LockedDir<'_> {

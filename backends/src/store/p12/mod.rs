@@ -26,7 +26,7 @@ pub use write::{Bundle, Profile, write, write_as};
 
 use self::cipher::Shut;
 use self::outer::Outer;
-use super::signer::PublicHalf;
+use super::signer::{self, PublicHalf};
 use crate::x509::{Custody, NotACertificate, cert_info, pem_certificates};
 
 /// Bytes; a PKCS#12 file of one credential has a few thousand.
@@ -41,6 +41,10 @@ impl P12 for Pkcs12Files {
         let holder = format!("file:{}", hex::encode(Sha256::digest(file.expose())));
         let opened = open(file.expose(), password, &holder)?;
         Ok(OpenedP12 { leaf: opened.leaf, others: opened.others })
+    }
+
+    fn verify(&self, certificate: &[u8], scheme: u16, message: &[u8], signature: &[u8]) -> Result<(), BackendError> {
+        signer::verify(certificate, scheme, message, signature)
     }
 
     fn certificates(&self, file: &Secret) -> Result<Vec<StoredCert>, BackendError> {

@@ -103,6 +103,7 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let mut journal = state::open(&folder)?;
     let mut job = Job::prepare(globals, &folder, &args.playbook, &args.given, MissingInputs::UseExamples)?;
     job.sources = job.sources.otherwise(Otherwise::Practise);
+    job.backends.practice = true;
     let plan = job.plan(LookScope::Local, Some(&journal));
     if globals.format == Format::Text {
         render::out(&render::plan::text(&plan, &job.checked, &job.open.site, &job.library, lang));

@@ -70,10 +70,10 @@ fn portal() -> Json {
 /// The first key says which port it serves.
 fn backend() -> Json {
     let store = vec![
-        ("store", help("保管先の種類(dir、windows など)。", string())),
+        ("store", help("保管先の種類(dir、nss、windows など)。", string())),
         ("path", string()),
         ("password", definition("secret")),
-        ("profile", string()),
+        ("profile", help("nss: firefox、chrome、chromium、またはフォルダー。", string())),
         ("location", string()),
         ("name", string()),
     ];

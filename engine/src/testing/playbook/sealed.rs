@@ -7,7 +7,8 @@ use std::sync::Arc;
 use crate::backend::profile::{Operation, Profile};
 use crate::backend::{
     BackendError, BackendSet, CaRead, CaWrite, Call, Capabilities, EntryInfo, FileEntry, FolderRead, FolderWrite, Gives, ImportRequest, Notice, Notifier,
-    PresentToken, Progress, Request, SecretSink, Session, Signer, StoreLock, StoreRead, StoreWrite, StoredCert, TokenRead, TokenSession, TokenWrite, Vault,
+    PresentToken, Progress, Request, SecretSink, Session, Signer, StoreExport, StoreLock, StoreRead, StoreRoots, StoreWrite, StoredCert, TokenRead,
+    TokenSession, TokenWrite, Vault,
 };
 use crate::secret::{Secret, SecretRef};
 
@@ -51,6 +52,14 @@ impl StoreRead for Sealed<dyn StoreWrite> {
 
     fn probe_writable(&self, call: &Call) -> Result<(), BackendError> {
         self.0.probe_writable(call)
+    }
+
+    fn export(&self) -> Option<&dyn StoreExport> {
+        self.0.export()
+    }
+
+    fn roots(&self) -> Option<&dyn StoreRoots> {
+        self.0.roots()
     }
 }
 
@@ -109,6 +118,10 @@ impl CaRead for Sealed<dyn CaWrite> {
         panic!("the plan opens a session of {}", self.0.id())
     }
 
+    fn reach(&self, _call: &Call) -> Result<Option<jiff::Timestamp>, BackendError> {
+        panic!("the plan contacts {}", self.0.id())
+    }
+
     fn look(&self, _call: &Call, _session: &mut dyn Session, operation: Operation, _request: &Request) -> Result<Gives, BackendError> {
         panic!("the plan carries out {operation} of {}", self.0.id())
     }
@@ -156,6 +169,10 @@ impl FolderRead for Sealed<dyn FolderWrite> {
 impl FolderWrite for Sealed<dyn FolderWrite> {
     fn write(&self, _call: &Call, name: &str, _content: &[u8]) -> Result<(), BackendError> {
         panic!("the plan writes {name} into {}", self.0.id())
+    }
+
+    fn remove(&self, _call: &Call, name: &str) -> Result<(), BackendError> {
+        panic!("the plan removes {name} from {}", self.0.id())
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{FakeFolder, FakeNotifier, FakeP12, FakePortal, FakeStore, FakeToken, FakeTokens, FakeVault, Fault, FixedClock, Issue, certificate_of};
+use super::super::{
+    FakeFolder, FakeHost, FakeNotifier, FakeP12, FakePortal, FakeStore, FakeToken, FakeTokens, FakeVault, Fault, FixedClock, Issue, certificate_of,
+};
 use crate::backend::profile::Operation;
 use crate::backend::{BackendSet, CaWrite, EntryInfo, FolderRead, FolderWrite, StoreWrite, TokenWrite, Vault};
 use crate::check::{Checked, status_words};
@@ -22,6 +24,7 @@ pub(super) struct SimWorld {
     pub(super) p12: Arc<FakeP12>,
     pub(super) vault: Arc<FakeVault>,
     pub(super) notifier: Arc<FakeNotifier>,
+    pub(super) host: Arc<FakeHost>,
     pub(super) stores: BTreeMap<String, Arc<FakeStore>>,
     pub(super) portals: BTreeMap<String, Arc<FakePortal>>,
     pub(super) folders: BTreeMap<String, Arc<FakeFolder>>,
@@ -46,6 +49,7 @@ impl SimWorld {
             tokens: BTreeMap::new(),
             serials: vec![],
             notifier: Arc::default(),
+            host: Arc::default(),
             certs,
             clock,
             p12,
@@ -158,6 +162,8 @@ impl SimWorld {
             p12: self.p12.clone(),
             vault: self.vault.clone(),
             notifier: self.notifier.clone(),
+            host: self.host.clone(),
+            practice: false,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::dsl::decode_site;
 use crate::dsl::site::Site as SiteFile;
 use crate::plan::{LookScope, Plan};
 use crate::run::{MissingInputs, Program, gather_inputs};
-use crate::testing::{FakeBlobs, FakeFolder, FakeNotifier, FakeP12, FakeStore, FakeVault, certificate, planned};
+use crate::testing::{FakeBlobs, FakeFolder, FakeHost, FakeNotifier, FakeP12, FakeStore, FakeVault, certificate, planned};
 use crate::text::Source;
 
 /// Seeds that share a playbook and a plan.
@@ -148,6 +148,8 @@ fn build(checked: &Checked, setting: Setting, ground: &Arc<Ground>) -> Clinic {
         p12: p12.clone(),
         vault: Arc::new(SimVault(vault.clone(), ground.clone())),
         notifier: Arc::new(SimNotifier(Arc::new(FakeNotifier::default()), ground.clone())),
+        host: Arc::new(FakeHost::default()),
+        practice: false,
     };
     for (role, profile) in &checked.profiles {
         let profile: Profile = profile.clone();

@@ -6,8 +6,8 @@ use super::faults::Harm;
 use super::ground::Ground;
 use super::portal::fault;
 use crate::backend::{
-    BackendError, Call, Capabilities, EntryInfo, FileEntry, FolderRead, FolderWrite, ImportRequest, Notice, Notifier, Signer, StoreLock, StoreRead, StoreWrite,
-    StoredCert, Vault,
+    BackendError, Call, Capabilities, EntryInfo, FileEntry, FolderRead, FolderWrite, ImportRequest, Notice, Notifier, Signer, StoreExport, StoreLock,
+    StoreRead, StoreRoots, StoreTrust, StoreWrite, StoredCert, Vault,
 };
 use crate::secret::{Secret, SecretRef};
 use crate::testing::{FakeFolder, FakeNotifier, FakeStore, FakeVault};
@@ -57,6 +57,14 @@ impl StoreRead for SimStore {
         self.read("probe store")?;
         self.0.probe_writable(call)
     }
+
+    fn export(&self) -> Option<&dyn StoreExport> {
+        StoreRead::export(&*self.0)
+    }
+
+    fn roots(&self) -> Option<&dyn StoreRoots> {
+        self.0.roots()
+    }
 }
 
 impl StoreWrite for SimStore {
@@ -66,6 +74,10 @@ impl StoreWrite for SimStore {
         let stored = self.0.import(call, request)?;
         self.answered("import")?;
         Ok(stored)
+    }
+
+    fn trusting(&self) -> Option<&dyn StoreTrust> {
+        self.0.trusting()
     }
 
     fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError> {
@@ -159,6 +171,17 @@ impl FolderWrite for SimFolder {
         }
         self.0.write(call, name, content)?;
         self.1.leave("write file")?;
+        if self.1.harmed(Harm::LostAnswer) { Err(fault("FOLDER.ABSENT")) } else { Ok(()) }
+    }
+
+    fn remove(&self, call: &Call, name: &str) -> Result<(), BackendError> {
+        self.1.enter("remove file")?;
+        if self.1.harmed(Harm::Write) {
+            return Err(fault(self.1.draw(|rng| *rng.pick(&["FOLDER.ABSENT", "FOLDER.READONLY"]))));
+        }
+        self.1.effect(call, "remove file");
+        self.0.remove(call, name)?;
+        self.1.leave("remove file")?;
         if self.1.harmed(Harm::LostAnswer) { Err(fault("FOLDER.ABSENT")) } else { Ok(()) }
     }
 }

@@ -195,6 +195,12 @@ impl CaRead for SimPortal {
         Ok(Box::new(SimSession { client: client.map(|signer| signer.info().clone()) }))
     }
 
+    fn reach(&self, _call: &Call) -> Result<Option<Timestamp>, BackendError> {
+        self.ground.enter("reach")?;
+        self.refuses_to_read()?;
+        Ok(Some(self.ground.clock.now()))
+    }
+
     fn look(&self, _call: &Call, session: &mut dyn Session, operation: Operation, request: &Request) -> Result<Gives, BackendError> {
         self.ground.enter(operation.word())?;
         self.refuses_to_read()?;
