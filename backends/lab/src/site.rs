@@ -88,7 +88,8 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
     let mut portal_lines = String::new();
     let mut secret_lines = String::new();
     let mut backend_lines = String::new();
-    let mut inputs = BTreeMap::new();
+    // Playbooks without a portal are practised, too: a personal ID that is no playbook's example.
+    let mut inputs = BTreeMap::from([("person_id", "B7654321".to_owned())]);
     for portal in portals {
         let portal = portal.as_ref();
         let id = &portal.profile().id;
