@@ -42,8 +42,7 @@ pub trait CrashCase {
     fn holds(&self, world: &Self::World) -> Result<(), String>;
 
     /// Whether this run waits for a person for good reason: nobody but a person can tell whether its step in doubt happened.
-    fn only_a_person_can_tell(&self, state: &State) -> bool {
-        let _ = state;
+    fn only_a_person_can_tell(&self, _state: &State) -> bool {
         false
     }
 
