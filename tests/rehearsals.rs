@@ -11,7 +11,10 @@ use support::{kirikae, said};
 /// Two at a time.
 #[test]
 fn every_playbook_can_be_rehearsed_by_engine_and_person() {
-    let all: Vec<(String, &str)> = rehearsed().into_iter().flat_map(|playbook| ["engine", "person"].map(|hands| (playbook.clone(), hands))).collect();
+    let playbooks = rehearsed().into_iter().chain([EXAMPLE.to_owned()]);
+    // What only programs send has no page that a person could work.
+    let can = |(playbook, hands): &(String, &str)| !(playbook == "webqkan/client-renew-api" && *hands == "person");
+    let all: Vec<(String, &str)> = playbooks.flat_map(|playbook| ["engine", "person"].map(|hands| (playbook.clone(), hands))).filter(can).collect();
     assert!(all.len() > 20, "{all:?}");
     let (queue, failed) = (Mutex::new(all.into_iter()), Mutex::new(vec![]));
     std::thread::scope(|scope| {
