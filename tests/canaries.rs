@@ -17,7 +17,7 @@ use support::{Lab, said};
 const DIGITS: &str = "7391";
 
 /// The files of a lab that hold its secrets, and nothing else of it is left out.
-const SOURCES: [&str; 4] = ["personal.pw", "install-password.txt", "reference-id.txt", "lab-state.json"];
+const SOURCES: [&str; 5] = ["personal.pw", "install-password.txt", "reference-id.txt", "account-password.txt", "lab-state.json"];
 
 /// A lab whose secrets all come from a program, which writes down how it and the one who asks can be seen; and what can read the vault.
 fn lab(playbook: &str) -> (Lab, age::x25519::Identity) {

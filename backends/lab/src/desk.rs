@@ -104,6 +104,44 @@ impl Desk {
         self.state.held.issuances.iter().rev().find(|issuance| issuance.program == program && issuance.owner == owner).cloned()
     }
 
+    /// Whoever has a certificate of this program, each once, in the order of their first.
+    pub(crate) fn owners(&self, program: &str) -> Vec<String> {
+        let mut owners: Vec<String> = vec![];
+        for issuance in self.state.held.issuances.iter().filter(|issuance| issuance.program == program) {
+            if !owners.contains(&issuance.owner) {
+                owners.push(issuance.owner.clone());
+            }
+        }
+        owners
+    }
+
+    /// Puts a certificate that was issued outside the lab's time into the list of a program.
+    pub(crate) fn put_row(&mut self, program: &str, subject: &[(String, String)], paper: &Paper) -> Result<(), LabError> {
+        let issued = paper.validity.not_before;
+        let owner = subject.iter().find(|(kind, _)| kind == "CN").map(|(_, value)| value.clone()).unwrap_or_default();
+        let request_id = format!("{}{:07}", japan_day(issued).strftime("%Y%m%d"), 10 + self.state.held.issuances.len());
+        self.state.held.issuances.push(Issuance {
+            program: program.to_owned(),
+            request_id,
+            reference_digest: String::new(),
+            owner,
+            replaces: None,
+            accepted_at: issued,
+            ready_at: issued,
+            never: false,
+            revokes_old: false,
+            hidden_until: None,
+            listed: true,
+            subject: subject.to_vec(),
+            serial: paper.serial.clone(),
+            not_before: issued,
+            not_after: paper.validity.not_after,
+            certificate: hex::encode(&paper.certificate),
+            key: hex::encode(&paper.key),
+        });
+        self.state.save()
+    }
+
     /// The PKCS#12 file of an issuance: the key the server made, the certificate, the issuer. Tells `fetched`.
     pub(crate) fn hand_out(&mut self, issuer: &Issuer, issuance: &Issuance, operation: Operation, password: &str, now: Timestamp) -> Result<Vec<u8>, LabError> {
         let key = hex::decode(&issuance.key).map_err(LabError::crypto)?;

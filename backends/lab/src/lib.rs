@@ -10,6 +10,7 @@ mod form;
 mod generic;
 mod html;
 mod obn;
+mod orcamo;
 mod pki;
 mod portal;
 mod server;
@@ -39,6 +40,7 @@ use effects::Effects;
 use faults::FaultBook;
 use generic::Generic;
 use obn::Obn;
+use orcamo::{Door, Orcamo};
 use pki::Issuer;
 use portal::{Pace, Portal};
 use service::{Changing, Service};
@@ -163,6 +165,9 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
 }
 
 fn portal_of(profile: Profile) -> Result<Box<dyn Portal>, LabError> {
+    if let Some(door) = Door::of(&profile.id) {
+        return Ok(Box::new(Orcamo::new(door, profile)?));
+    }
     let example = profile.facts.get("issuer").and_then(|fact| fact.glob.as_ref()).map(|(_, example)| example.clone());
     let issuer = Issuer::of(&profile.id, &example.unwrap_or_else(|| format!("{} Practice CA", profile.id)))?;
     Ok(if profile.id == "obn" { Box::new(Obn::new(profile, issuer)) } else { Box::new(Generic::new(profile, issuer)?) })

@@ -11,8 +11,9 @@ use crate::LabError;
 use crate::desk::Order;
 use crate::html::{Block, Cell, Field, FieldKind, Form, Page, Table};
 use crate::pki::Issuer;
-use crate::portal::{Answer, Client, Incoming, Part, Portal, Visit, not_accepted, session_over};
-use crate::state::{Issuance, japan_day};
+use crate::portal::{Answer, Client, Incoming, Part, Portal, SiteLines, Visit, not_accepted, session_over};
+use crate::site::MEDICAL_CODE;
+use crate::state::{Issuance, State, japan_day};
 
 /// The certificate of a notice can be received this long (manual 1.1).
 const NOTICE_DAYS: i64 = 180;
@@ -207,6 +208,18 @@ impl Portal for Obn {
 
     fn sends_notices(&self) -> bool {
         true
+    }
+
+    fn file_in_inbox(&self, state: &mut State, now: Timestamp) -> Option<String> {
+        Some(format!("{}.p12", state.next_request_id(now)))
+    }
+
+    fn site_lines(&self) -> SiteLines {
+        let secret = |playbook: &str, name: &str, source: &str| format!("{}/{playbook}.{name}: {{ {source} }}", self.profile.id);
+        let made = ["renew-web", "obtain"].map(|playbook| secret(playbook, "p12_password", "generate: digits(4)"));
+        let kept = ["install", "backup-file", "delete-old"].map(|playbook| secret(playbook, "p12_password", "file: ./install-password.txt"));
+        let notice = secret("obtain", "reference_id", "file: ./reference-id.txt");
+        SiteLines { inputs: vec![("medical_code", MEDICAL_CODE.to_owned())], secrets: [notice].into_iter().chain(made).chain(kept).collect() }
     }
 
     fn begins(&self, incoming: &Incoming) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! May use: the file system, the folder store, the CA. Must not: overwrite what is there, but the site file when the port changed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
@@ -31,22 +31,31 @@ pub(crate) fn path(dir: &Path) -> PathBuf {
 
 /// Fills a folder with what is not there yet.
 pub(crate) fn seed(dir: &Path, portals: &[Box<dyn Portal>], desk: &mut Desk, days_left: i64, now: Timestamp) -> Result<(), LabError> {
-    for folder in ["personal", "backup", "inbox", "downloads"] {
+    let own: BTreeSet<&str> = portals.iter().filter_map(|portal| portal.lists_as()).collect();
+    let own_inboxes: Vec<String> = own.iter().map(|program| inbox(Some(program))).collect();
+    for folder in ["personal", "backup", "inbox", "downloads"].into_iter().chain(own).chain(own_inboxes.iter().map(String::as_str)) {
         DirStore::create_folder(&dir.join(folder)).map_err(|error| LabError::store(&error))?;
     }
     write_new(&dir.join("lab-ca.pem"), SITE_ROOT.as_bytes())?;
     let inbox_password = kept(&dir.join("install-password.txt"), || Ok(format!("{:04}", u16::from_le_bytes(random_bytes::<2>()?) % 10_000)))?;
     let store_password = kept(&dir.join("personal.pw"), || Ok(hex::encode(random_bytes::<16>()?)))?;
-    let personal =
-        DirStore::open(&dir.join("personal"), Box::new(move || Ok(Secret::text(store_password.clone())))).map_err(|error| LabError::store(&error))?;
-    let (to_store, to_inbox) = (is_empty(&dir.join("personal"))?, is_empty(&dir.join("inbox"))?);
+    kept(&dir.join("account-password.txt"), || Ok(hex::encode(random_bytes::<8>()?)))?;
+    let (mut stores, mut empty) = (BTreeMap::new(), BTreeMap::new());
+    for folder in portals.iter().map(|portal| portal.lists_as().unwrap_or("personal")) {
+        let password = store_password.clone();
+        let store = DirStore::open(&dir.join(folder), Box::new(move || Ok(Secret::text(password.clone())))).map_err(|error| LabError::store(&error))?;
+        empty.insert(folder, is_empty(&dir.join(folder))? && !desk.state.held.seeded);
+        stores.insert(folder, store);
+    }
+    let to_inbox = is_empty(&dir.join("inbox"))? && !desk.state.held.seeded;
     for portal in portals {
         let portal = portal.as_ref();
-        if to_store && !desk.state.held.seeded {
-            put_certificate(&personal, portal, days_left, now)?;
+        let folder = portal.lists_as().unwrap_or("personal");
+        if let (Some(store), Some(true), true) = (stores.get(folder), empty.get(folder), portal.seeds()) {
+            put_certificate(store, portal, desk, days_left, now)?;
         }
-        if to_inbox && !desk.state.held.seeded && portal.sends_notices() {
-            put_into_inbox(dir, portal, desk, &inbox_password, now)?;
+        if to_inbox && let Some(name) = portal.file_in_inbox(&mut desk.state, now) {
+            put_into_inbox(&dir.join(inbox(portal.lists_as())), portal, &name, &inbox_password, now)?;
         }
         if portal.sends_notices() && !desk.state.held.notices.iter().any(|notice| notice.program == portal.profile().id) {
             put_notice(dir, portal, desk, now)?;
@@ -56,11 +65,17 @@ pub(crate) fn seed(dir: &Path, portals: &[Box<dyn Portal>], desk: &mut Desk, day
     desk.state.save()
 }
 
+/// The folder of received files: the common one, or that of a program.
+fn inbox(program: Option<&str>) -> String {
+    program.map_or_else(|| "inbox".to_owned(), |program| format!("{program}-inbox"))
+}
+
 /// Writes the site file if there is none, or if it leads to another port or lacks a program. Only relative paths are in it.
 pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: u16) -> Result<(), LabError> {
     let base = format!("https://127.0.0.1:{port}");
     let path = path(dir);
-    let leads_here = |text: String| portals.iter().all(|portal| text.contains(&format!("  {}: {{ base: \"{base}\"", portal.profile().id)));
+    let leads = |portal: &dyn Portal| format!("  {}: {{ base: \"{base}{}\"", portal.profile().id, portal.below());
+    let leads_here = |text: String| portals.iter().all(|portal| text.contains(&leads(portal.as_ref())));
     if fs::read_to_string(&path).is_ok_and(leads_here) {
         return Ok(());
     }
@@ -68,18 +83,25 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
     let mut secret_lines = String::new();
     let mut inputs = BTreeMap::new();
     for portal in portals {
-        let id = &portal.profile().id;
-        let _ = writeln!(portal_lines, "  {id}: {{ base: \"{base}\", roots: ./lab-ca.pem, absent_after: 40s }}");
-        let Some(notice) = desk.state.held.notices.iter().find(|notice| notice.program == *id) else { continue };
-        inputs.insert("medical_code", MEDICAL_CODE.to_owned());
-        inputs.insert("request_id", notice.request_id.clone());
-        let _ = writeln!(secret_lines, "  {id}/obtain.reference_id: {{ file: ./reference-id.txt }}");
-        for playbook in ["renew-web", "obtain"] {
-            let _ = writeln!(secret_lines, "  {id}/{playbook}.p12_password: {{ generate: digits(4) }}");
+        let portal = portal.as_ref();
+        let _ = writeln!(portal_lines, "{}, roots: ./lab-ca.pem, absent_after: 40s }}", leads(portal));
+        if let Some(notice) = desk.state.held.notices.iter().find(|notice| notice.program == portal.profile().id) {
+            inputs.insert("request_id", notice.request_id.clone());
         }
-        for playbook in ["install", "backup-file", "delete-old"] {
-            let _ = writeln!(secret_lines, "  {id}/{playbook}.p12_password: {{ file: ./install-password.txt }}");
-        }
+        let lines = portal.site_lines();
+        inputs.extend(lines.inputs);
+        lines.secrets.iter().for_each(|line| secret_lines.push_str(&format!("  {line}\n")));
+    }
+    let own: BTreeSet<&str> = portals.iter().filter_map(|portal| portal.lists_as()).collect();
+    let mut program_lines: String = own
+        .iter()
+        .map(|program| {
+            let store = format!("personal: {{ store: dir, path: ./{program}, password: {{ file: ./personal.pw }} }}");
+            format!("  {program}: {{ backends: {{ {store}, inbox: {{ folder: ./{} }} }} }}\n", inbox(Some(program)))
+        })
+        .collect();
+    if !program_lines.is_empty() {
+        program_lines.insert_str(0, "programs:\n");
     }
     if !secret_lines.is_empty() {
         secret_lines.insert_str(0, "secrets:\n");
@@ -94,13 +116,14 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
          id: lab\n\
          title: {{ ja: 練習用(実物には届かない), en: Practice (reaches nothing real) }}\n\
          timezone: Asia/Tokyo\n\
-         people:\n  担当者: {{ name: 練習者 }}\n  管理者: {{ name: 練習者 }}\n\
+         people:\n  担当者: {{ name: 練習者 }}\n  管理者: {{ name: 練習者 }}\n  医師本人: {{ name: 練習者 }}\n  導入事業所: {{ name: 練習者 }}\n\
          portals:\n{portal_lines}\
          backends:\n\
          \x20 personal: {{ store: dir, path: ./personal, password: {{ file: ./personal.pw }} }}\n\
          \x20 backup: {{ folder: ./backup }}\n\
          \x20 inbox: {{ folder: ./inbox }}\n\
          downloads: ./downloads\n\
+         {program_lines}\
          {input_lines}\
          {secret_lines}"
     );
@@ -120,11 +143,15 @@ pub(crate) fn subject(profile: &Profile) -> Vec<(String, String)> {
 }
 
 /// A certificate that ends in the last second of the day `days_left` days from today, Japan time.
-fn put_certificate(personal: &DirStore, portal: &dyn Portal, days_left: i64, now: Timestamp) -> Result<(), LabError> {
+fn put_certificate(personal: &DirStore, portal: &dyn Portal, desk: &mut Desk, days_left: i64, now: Timestamp) -> Result<(), LabError> {
     let last = japan_day(now).checked_add(days_left.days()).map_err(LabError::crypto)?.at(23, 59, 59, 0);
     let not_after = last.to_zoned(japan()).map_err(LabError::crypto)?;
     let not_before = not_after.checked_sub(3.years().months(3)).map_err(LabError::crypto)?.timestamp();
-    let paper = certify(portal.issuer(), &subject(portal.profile()), Validity { not_before, not_after: not_after.timestamp() })?;
+    let subject = subject(portal.profile());
+    let paper = certify(portal.issuer(), &subject, Validity { not_before, not_after: not_after.timestamp() })?;
+    if let Some(program) = portal.lists_as() {
+        desk.put_row(program, &subject, &paper)?;
+    }
     let password = hex::encode(random_bytes::<16>()?);
     let file = pack(&portal.profile().id, &paper.key, &[&paper.certificate, portal.issuer().der()], &password)?;
     let request = ImportRequest {
@@ -136,12 +163,11 @@ fn put_certificate(personal: &DirStore, portal: &dyn Portal, days_left: i64, now
     personal.import(&Call::unattached(), &request).map(|_| ()).map_err(|error| LabError::store(&error))
 }
 
-/// A certificate file as it lies in the download folder: named by its request ID, under a password of 4 digits.
-fn put_into_inbox(dir: &Path, portal: &dyn Portal, desk: &mut Desk, password: &str, now: Timestamp) -> Result<(), LabError> {
+/// A certificate file as it lies in the folder of received files, under the password of `install-password.txt`.
+fn put_into_inbox(folder: &Path, portal: &dyn Portal, name: &str, password: &str, now: Timestamp) -> Result<(), LabError> {
     let paper = certify(portal.issuer(), &subject(portal.profile()), renewed_validity(now)?)?;
-    let name = desk.state.next_request_id(now);
-    let file = pack(&name, &paper.key, &[&paper.certificate, portal.issuer().der()], password)?;
-    write_new(&dir.join("inbox").join(format!("{name}.p12")), &file)
+    let file = pack(name.trim_end_matches(".p12"), &paper.key, &[&paper.certificate, portal.issuer().der()], password)?;
+    write_new(&folder.join(name), &file)
 }
 
 /// A paper notice: the request ID in `notice.yaml`, the reference ID in `reference-id.txt`.

@@ -34,7 +34,16 @@ const BUILT_IN: &[(&str, &str)] = built_in!(
     "obn/renew-web.yaml",
     "obn/verify.yaml",
     "portals/obn.yaml",
+    "portals/orcamo_admin.yaml",
+    "portals/orcamo_api.yaml",
+    "portals/webqkan.yaml",
     "sources.yaml",
+    "webqkan/admin-renew.yaml",
+    "webqkan/client-renew-api.yaml",
+    "webqkan/client-renew.yaml",
+    "webqkan/expired.yaml",
+    "webqkan/import.yaml",
+    "webqkan/keep-p12.yaml",
 );
 
 /// A library: a folder, and behind it the built-in set.

@@ -94,6 +94,9 @@ pub struct Reveal {
 pub struct FileWanted {
     /// Its name fits this pattern.
     pub pattern: String,
+    /// The file in the archive, where what is saved is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<String>,
     /// Files that are older are not it.
     pub since: Timestamp,
 }

@@ -3,6 +3,7 @@
 //! May use: `dsl` values, `secret`, `text`. Must not: know playbooks, plans, runs or a concrete backend.
 //! Reads and writes are different handle types; a planner that holds `StoreRead` cannot write.
 
+pub mod archive;
 mod ca;
 mod call;
 mod capability;

@@ -3,7 +3,7 @@
 //! They know no rules of the program; a portal whose behaviour matters has pages of its own (`obn`).
 //! May use: the desk, the page model. Must not: know HTTP or markup.
 
-mod account;
+pub(crate) mod account;
 mod page;
 mod screens;
 

@@ -24,7 +24,7 @@ pub struct Args {
     port: Option<u16>,
     /// A fault: NAME[@OPERATION][:COUNT] (may be repeated)
     ///
-    /// NAME: delay, drop-before, drop-after-effect, drop-after-effect-hidden-30s, stale-row, http-503, redirect-307, truncated-file,
+    /// NAME: delay, drop-before, drop-after-effect, drop-after-effect-hidden-30s, stale-row, http-503, maintenance, redirect-307, truncated-file,
     /// html-instead-of-file, wrong-password-file, session-timeout, never-issued, issued-wrong-subject, revokes-old-at-issue, clock-skew.
     /// `http-503@renew:2` answers the first two requests of a renewal with 503.
     #[arg(long, value_name = "FAULT")]

@@ -44,6 +44,9 @@ pub struct Args {
     /// Who does the practice pages: the engine, or a person at a browser, for whom a practice person stands in
     #[arg(long, value_enum, default_value_t)]
     hands: Who,
+    /// Days until the practice certificates end
+    #[arg(long, value_name = "DAYS", default_value_t = 60, allow_negative_numbers = true)]
+    days_left: i64,
     /// Markup of the practice pages
     #[arg(long, value_name = "VARIANT")]
     html: Option<HtmlVariant>,
@@ -70,6 +73,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let mut options = LabOptions::new(place.path().join("lab"), practised(&checked, &shelf)?);
     options.faults = args.fault.clone();
     options.pace = Duration::from_millis(300);
+    options.days_left = args.days_left;
     if let Some(html) = args.html {
         options.html = html;
     }

@@ -198,7 +198,10 @@ impl<'a> Scene<'a> {
     }
 
     /// Begins the run of a plan, everything approved, and carries it on.
-    fn begin(&self, journal: &mut Journal, plan: Plan) -> Result<State, RunError> {
+    fn begin(&self, journal: &mut Journal, mut plan: Plan) -> Result<State, RunError> {
+        // The portals of this world act by themselves, also where the plan shows a person at a browser.
+        plan.steps.iter_mut().filter(|step| step.remote).for_each(|step| step.person = None);
+        plan.digest = plan.compute_digest();
         let backends = self.world.backends();
         keep_private(self.checked, &plan, &self.private_inputs(), &*backends.vault).map_err(run_error)?;
         let blobs = store_closure(journal.folder(), &plan, self.checked).map_err(run_error)?;

@@ -88,6 +88,7 @@ impl SimWorld {
                 SimBackend::Portal(portal) => {
                     if let Some(profile) = checked.profiles.get(role) {
                         let fake = FakePortal::new(profile.clone(), world.clock.clone(), world.p12.clone());
+                        fake.acts_by_itself();
                         world.tell(&fake, portal, &status_words(profile), issuer);
                         world.portals.insert(role.clone(), Arc::new(fake));
                     }
