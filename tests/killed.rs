@@ -34,6 +34,7 @@ fn traces(lab: &Lab) -> BTreeMap<String, usize> {
     let mut traces: BTreeMap<String, usize> = ["personal", "backup", "inbox"].map(|folder| (folder.to_owned(), files(&lab.path(folder)))).into();
     traces.insert("issued".to_owned(), lab.count("issued", None));
     traces.insert("received renew".to_owned(), lab.count("received", Some("renew")));
+    traces.insert("received revoke".to_owned(), lab.count("received", Some("revoke")));
     traces
 }
 

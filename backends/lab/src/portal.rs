@@ -148,6 +148,10 @@ pub(crate) trait Portal: Send + Sync {
     fn has_forms(&self) -> bool {
         true
     }
+    /// A program on the terminal with which a person renews, by the name that manuals give it.
+    fn program(&self) -> Option<&str> {
+        None
+    }
     /// Whether a visit may begin with this request; every other one needs a session.
     fn begins(&self, incoming: &Incoming) -> bool;
     /// The paths of its pages.

@@ -211,7 +211,8 @@ impl Service {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Changing> {
+    /// What changes, for one at a time.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Changing> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,22 +7,27 @@ use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jiff::{Timestamp, ToSpan};
 use kirikae_backends::store::dir::DirStore;
-use kirikae_engine::backend::profile::Profile;
-use kirikae_engine::backend::{Call, ImportOption, ImportRequest, StoreWrite};
+use kirikae_engine::backend::profile::{Operation, Profile};
+use kirikae_engine::backend::{Call, ImportOption, ImportRequest, StoreRead, StoreWrite};
+use kirikae_engine::dsl::Type;
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Lang;
 
 use crate::LabError;
-use crate::desk::{Desk, certify, digest, reference_id, renewed_validity};
+use crate::desk::{Desk, Mishap, Order, certify, digest, reference_id, renewed_validity};
 use crate::pki::{SITE_ROOT, Validity, pack, random_bytes};
 use crate::portal::Portal;
 use crate::state::{Notice, japan, japan_day};
 
 /// The medical institution of the manuals' examples.
 pub(crate) const MEDICAL_CODE: &str = "0110119153";
+
+/// The reference ID of the certificate in the store.
+const HELD_REFERENCE: &str = "held-reference-id.txt";
 
 /// The site file's path.
 pub(crate) fn path(dir: &Path) -> PathBuf {
@@ -42,17 +47,15 @@ pub(crate) fn seed(dir: &Path, portals: &[Box<dyn Portal>], desk: &mut Desk, day
     kept(&dir.join("account-password.txt"), || Ok(hex::encode(random_bytes::<8>()?)))?;
     let (mut stores, mut empty) = (BTreeMap::new(), BTreeMap::new());
     for folder in portals.iter().map(|portal| portal.lists_as().unwrap_or("personal")) {
-        let password = store_password.clone();
-        let store = DirStore::open(&dir.join(folder), Box::new(move || Ok(Secret::text(password.clone())))).map_err(|error| LabError::store(&error))?;
         empty.insert(folder, is_empty(&dir.join(folder))? && !desk.state.held.seeded);
-        stores.insert(folder, store);
+        stores.insert(folder, store(&dir.join(folder), store_password.clone())?);
     }
     let to_inbox = is_empty(&dir.join("inbox"))? && !desk.state.held.seeded;
     for portal in portals {
         let portal = portal.as_ref();
         let folder = portal.lists_as().unwrap_or("personal");
         if let (Some(store), Some(true), true) = (stores.get(folder), empty.get(folder), portal.seeds()) {
-            put_certificate(store, portal, desk, days_left, now)?;
+            put_certificate(dir, store, portal, desk, days_left, now)?;
         }
         if to_inbox && let Some(name) = portal.file_in_inbox(&mut desk.state, now) {
             put_into_inbox(&dir.join(inbox(portal.lists_as())), portal, &name, &inbox_password, now)?;
@@ -84,9 +87,18 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
     let mut inputs = BTreeMap::new();
     for portal in portals {
         let portal = portal.as_ref();
+        let id = &portal.profile().id;
         let _ = writeln!(portal_lines, "{}, roots: ./lab-ca.pem, absent_after: 40s }}", leads(portal));
-        if let Some(notice) = desk.state.held.notices.iter().find(|notice| notice.program == portal.profile().id) {
+        if let Some(notice) = desk.state.held.notices.iter().find(|notice| notice.program == *id) {
             inputs.insert("request_id", notice.request_id.clone());
+            inputs.insert("download_until", download_until(notice.sent_at)?.to_string());
+            // The first that is in no list is the one in the store.
+            if let Some(held) = desk.state.held.issuances.iter().find(|issuance| issuance.program == *id && !issuance.listed) {
+                inputs.insert("revoked_request_id", held.request_id.clone());
+                inputs.insert("revoke_reason", "lost_notice".to_owned());
+                inputs.insert("applicant_mail", "uketsuke@example.jp".to_owned());
+                let _ = writeln!(secret_lines, "  {id}/revoke.reference_id: {{ file: ./{HELD_REFERENCE} }}");
+            }
         }
         let lines = portal.site_lines();
         inputs.extend(lines.inputs);
@@ -143,7 +155,7 @@ pub(crate) fn subject(profile: &Profile) -> Vec<(String, String)> {
 }
 
 /// A certificate that ends in the last second of the day `days_left` days from today, Japan time.
-fn put_certificate(personal: &DirStore, portal: &dyn Portal, desk: &mut Desk, days_left: i64, now: Timestamp) -> Result<(), LabError> {
+fn put_certificate(dir: &Path, personal: &DirStore, portal: &dyn Portal, desk: &mut Desk, days_left: i64, now: Timestamp) -> Result<(), LabError> {
     let last = japan_day(now).checked_add(days_left.days()).map_err(LabError::crypto)?.at(23, 59, 59, 0);
     let not_after = last.to_zoned(japan()).map_err(LabError::crypto)?;
     let not_before = not_after.checked_sub(3.years().months(3)).map_err(LabError::crypto)?.timestamp();
@@ -154,6 +166,15 @@ fn put_certificate(personal: &DirStore, portal: &dyn Portal, desk: &mut Desk, da
     }
     let password = hex::encode(random_bytes::<16>()?);
     let file = pack(&portal.profile().id, &paper.key, &[&paper.certificate, portal.issuer().der()], &password)?;
+    import(personal, file, password)?;
+    if portal.sends_notices() {
+        let (_, reference_id) = desk.remember(&portal.profile().id, &subject, paper)?;
+        write_new(&dir.join(HELD_REFERENCE), reference_id.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn import(personal: &DirStore, file: Vec<u8>, password: String) -> Result<(), LabError> {
     let request = ImportRequest {
         file: Secret::bytes(file),
         password: Secret::text(password),
@@ -161,6 +182,37 @@ fn put_certificate(personal: &DirStore, portal: &dyn Portal, desk: &mut Desk, da
         options: BTreeMap::from([(ImportOption::Exportable, true)]),
     };
     personal.import(&Call::unattached(), &request).map(|_| ()).map_err(|error| LabError::store(&error))
+}
+
+/// The practice store in this folder, opened with the password that lies beside it.
+fn store(folder: &Path, password: String) -> Result<DirStore, LabError> {
+    DirStore::open(folder, Box::new(move || Ok(Secret::text(password.clone())))).map_err(|error| LabError::store(&error))
+}
+
+/// Renews the certificate of a program as the program on the terminal does: the new one lies in the store, and no file is left.
+pub(crate) fn renew_on_terminal(dir: &Path, portal: &dyn Portal, desk: &mut Desk, now: Timestamp) -> Result<(), LabError> {
+    let path = dir.join("personal.pw");
+    let password = fs::read_to_string(&path).map_err(|error| LabError::file(&path, &error))?;
+    let personal = store(&dir.join("personal"), password.trim().to_owned())?;
+    let subject = subject(portal.profile());
+    let common_name = subject.iter().find(|(kind, _)| kind == "CN").map_or("", |(_, name)| name);
+    let held = personal.list(&Call::unattached()).map_err(|error| LabError::store(&error))?;
+    let old = held.iter().filter(|cert| cert.info.subject.cn == common_name).max_by_key(|cert| cert.info.not_after);
+    let order = Order {
+        program: &portal.profile().id,
+        operation: Operation::Renew,
+        issuer: portal.issuer(),
+        subject: subject.clone(),
+        public: None,
+        replaces: old.map(|cert| cert.info.serial.clone()),
+        takes: Duration::ZERO,
+        listed: true,
+        mishap: Mishap::default(),
+    };
+    let (issuance, _) = desk.accept(order, &Type::Digits(15), now)?;
+    let password = hex::encode(random_bytes::<16>()?);
+    let file = desk.hand_out(portal.issuer(), &issuance, Operation::Renew, &password, now)?;
+    import(&personal, file, password)
 }
 
 /// A certificate file as it lies in the folder of received files, under the password of `install-password.txt`.
@@ -174,7 +226,7 @@ fn put_into_inbox(folder: &Path, portal: &dyn Portal, name: &str, password: &str
 fn put_notice(dir: &Path, portal: &dyn Portal, desk: &mut Desk, now: Timestamp) -> Result<(), LabError> {
     let profile = portal.profile();
     let (request_id, reference_id) = (desk.state.next_request_id(now), reference_id()?);
-    let until = japan_day(now).checked_add(180.days()).map_err(LabError::crypto)?;
+    let until = download_until(now)?;
     let text = format!(
         "# 電子証明書発行通知書(練習用)。リファレンスIDは reference-id.txt にあります。\nprogram: {0}\ntitle: {1}\nrequest_id: \"{request_id}\"\nsent_on: {2}\ndownload_until: {until}\n",
         profile.id,
@@ -191,6 +243,11 @@ fn put_notice(dir: &Path, portal: &dyn Portal, desk: &mut Desk, now: Timestamp) 
         sent_at: now,
     });
     Ok(())
+}
+
+/// The last day on which a certificate can be received with a notice of this instant.
+fn download_until(sent_at: Timestamp) -> Result<jiff::civil::Date, LabError> {
+    japan_day(sent_at).checked_add(180.days()).map_err(LabError::crypto)
 }
 
 /// The text of a file, made when it is not there.

@@ -52,7 +52,7 @@ pub(crate) struct Issuance {
     pub not_after: Timestamp,
     /// Certificate, DER in hex.
     pub certificate: String,
-    /// The key the server made, PKCS#8 DER in hex.
+    /// The key the server made, PKCS#8 DER in hex; empty where the client has it.
     pub key: String,
 }
 

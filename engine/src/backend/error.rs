@@ -636,6 +636,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         ),
     ),
     code(
+        "TOKEN.NOT_OPEN",
+        Class::Human,
+        p("USBキーが開いていない", "the token is not open"),
+        p(
+            "kirikae resume を実行すると、PIN を入れるところから続きます。手順書なら、その手順に session: を書きます。",
+            "`kirikae resume` begins with the PIN again; in a playbook, give the step its `session:`.",
+        ),
+    ),
+    code(
         "TOKEN.SETTINGS",
         Class::Human,
         p("サイトファイルのUSBキーの書き方が違う", "the site file does not describe the token well"),

@@ -439,7 +439,10 @@ impl FakePortal {
     /// A file under the password that was typed, or else that its pages showed.
     fn file(&self, cert: &CertInfo, fault: Option<Fault>, request: &Request) -> Gives {
         let typed = request.secret.get("password").and_then(|password| password.expose_text().map(str::to_owned));
-        let password = typed.or_else(|| locked(&self.state).shown_password.clone()).expect("a password");
+        let Some(password) = typed.or_else(|| locked(&self.state).shown_password.clone()) else {
+            // The certificate alone, for who has the key.
+            return Gives { file: Some((format!("{}.cer", cert.serial), self.p12.make_certificate(cert))), ..Gives::default() };
+        };
         let content = match fault.or_else(|| self.next_download()) {
             Some(Fault::HtmlFile) => Secret::text("<html><title>エラー</title></html>"),
             Some(Fault::WrongPasswordFile) => self.p12.make("0000", cert, &[]),

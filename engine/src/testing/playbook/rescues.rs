@@ -70,7 +70,8 @@ fn tried(bench: &Bench, suite: &TestSuite, row: &RowOf, step: &str, situation: &
     let fault = if ambiguous { SimFault::After { at, code, times: 1 } } else { SimFault::Before { at, code, times: 1 } };
     let mut answers: BTreeMap<_, _> = situation.answers.clone();
     if row.then == Then::HandOff {
-        let yes = SimAnswer { word: "true".to_owned(), ..SimAnswer::default() };
+        let leaves = answers.get(step).iter().flat_map(|several| &several.value).flat_map(|answer| answer.leaves.clone()).collect();
+        let yes = SimAnswer { word: "true".to_owned(), leaves, ..SimAnswer::default() };
         answers.insert(step.to_owned(), Spanned::new(vec![yes], Span::default()));
     }
     let disturbed = Situation { faults: vec![Spanned::new(fault, Span::default())], answers, ..situation.clone() };
