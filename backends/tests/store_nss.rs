@@ -249,7 +249,7 @@ fn an_import_that_breaks_off_between_key_and_certificate_leaves_nothing() {
 #[test]
 fn a_full_or_read_only_disk_is_told_before_anything_is_written() {
     let Some(profile) = Profile::new(None) else { return };
-    let Some(disk) = support::disk::TinyDisk::sized(512) else { return };
+    let Some(disk) = support::disk::TinyDisk::sized(2048) else { return };
     let cert = import(&*profile.store(), &clinic()).unwrap();
     for (name, content) in profile.content() {
         fs::write(disk.path().join(name), content).unwrap();
