@@ -12,6 +12,8 @@ pub mod notify;
 pub mod store;
 pub mod token;
 pub mod vault;
+#[cfg(windows)]
+pub mod windows;
 pub mod x509;
 
 use std::collections::BTreeMap;
@@ -113,6 +115,13 @@ static BUILTIN: Builtin = Builtin {
                 en: "the certificate database (NSS) of Firefox, Chrome or Chromium on Linux",
             },
             open: |settings| Ok(Arc::new(store::nss::NssStore::open(settings)?)),
+        },
+        Kind {
+            name: "windows",
+            title: Phrase {
+                ja: "Windows の証明書ストア(Edge・Chrome などが使うもの)", en: "the certificate store of Windows, as Edge and Chrome use it"
+            },
+            open: |settings| store::windows::open(&settings),
         },
     ],
     tokens: &[

@@ -14,6 +14,7 @@ const STORES: &[(&str, StoreRigs)] = &[
     ("dir", rigs::dir::store),
     #[cfg(target_os = "linux")]
     ("nss", rigs::nss::store),
+    ("windows", rigs::windows::store),
 ];
 
 /// Makes a folder of a kind.

@@ -22,6 +22,11 @@ pub fn root() -> PathBuf {
 pub fn kirikae() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kirikae"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).current_dir(root()).stdin(Stdio::null());
+    if cfg!(windows) {
+        // Without these Windows finds neither sockets nor a place for temporary files.
+        let kept = ["SystemRoot", "TEMP", "TMP", "APPDATA", "LOCALAPPDATA", "ProgramData", "USERPROFILE"];
+        command.envs(kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    }
     command
 }
 

@@ -12,7 +12,7 @@ use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 use crate::LabError;
 use crate::effects::{About, Effect, Effects};
-use crate::pki::{Issuer, KeyPair, Validity, distinguished_name, pack, random_bytes, serial_hex};
+use crate::pki::{Issuer, Validity, distinguished_name, pack, random_bytes, serial_hex};
 use crate::portal::Client;
 use crate::state::{Issuance, Notice, State, japan, japan_day};
 
@@ -304,7 +304,7 @@ pub(crate) struct Paper {
 
 /// Makes a key and a certificate for it.
 pub(crate) fn certify(issuer: &Issuer, subject: &[(String, String)], validity: Validity) -> Result<Paper, LabError> {
-    let pair = KeyPair::generate()?;
+    let pair = issuer.make_key()?;
     Ok(Paper { key: pair.private_der()?, ..certify_key(issuer, subject, validity, pair.public()?)? })
 }
 

@@ -35,7 +35,7 @@ use tokio::sync::watch;
 pub use error::LabError;
 pub use faults::{Fault, FaultKind};
 pub use html::HtmlVariant;
-pub use pki::practice_root_fingerprints;
+pub use pki::{ClientKeys, practice_root_fingerprints};
 pub use terminal::Terminal;
 
 use desk::Desk;
@@ -68,6 +68,8 @@ pub struct LabOptions {
     pub days_left: i64,
     /// How long each state of a request (鍵生成中, 発行要求中) lasts before the certificate shows as issued.
     pub pace: Duration,
+    /// What keys the practice CA makes for its clients.
+    pub client_keys: ClientKeys,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -75,7 +77,17 @@ pub struct LabOptions {
 impl LabOptions {
     /// A lab in `dir` without faults, with states of 2 s and a certificate that ends in 60 days.
     pub fn new(dir: impl Into<PathBuf>, profiles: Vec<Profile>) -> Self {
-        Self { dir: dir.into(), profiles, faults: vec![], html: HtmlVariant::default(), port: None, days_left: 60, pace: PACE, clock: Arc::new(SystemClock) }
+        Self {
+            dir: dir.into(),
+            profiles,
+            faults: vec![],
+            html: HtmlVariant::default(),
+            port: None,
+            days_left: 60,
+            pace: PACE,
+            client_keys: ClientKeys::default(),
+            clock: Arc::new(SystemClock),
+        }
     }
 }
 
@@ -162,10 +174,10 @@ impl Drop for Lab {
 /// # Errors
 /// `LAB.FILE`, `LAB.PORT`, `LAB.PROFILES`, `LAB.STORE`, `LAB.CRYPTO`.
 pub fn start(options: LabOptions) -> Result<Lab, LabError> {
-    let LabOptions { dir, profiles, faults, html, port, days_left, pace, clock } = options;
+    let LabOptions { dir, profiles, faults, html, port, days_left, pace, client_keys, clock } = options;
     fs::create_dir_all(&dir).map_err(|error| LabError::file(&dir, &error))?;
     let mut desk = Desk { state: State::open(&dir)?, effects: Effects::open(&dir)? };
-    let portals = profiles.into_iter().map(portal_of).collect::<Result<Vec<_>, _>>()?;
+    let portals = profiles.into_iter().map(|profile| portal_of(profile, client_keys)).collect::<Result<Vec<_>, _>>()?;
     apart(&portals)?;
     let faults = FaultBook::new(faults);
     faults.fits(&portals.iter().map(|portal| portal.profile()).collect::<Vec<_>>())?;
@@ -186,12 +198,12 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     Ok(Lab { port, dir, service, stop, thread: Some(thread) })
 }
 
-fn portal_of(profile: Profile) -> Result<Box<dyn Portal>, LabError> {
+fn portal_of(profile: Profile, client_keys: ClientKeys) -> Result<Box<dyn Portal>, LabError> {
     if let Some(door) = Door::of(&profile.id) {
-        return Ok(Box::new(Orcamo::new(door, profile)?));
+        return Ok(Box::new(Orcamo::new(door, profile, client_keys)?));
     }
     let example = profile.facts.get("issuer").and_then(|fact| fact.glob.as_ref()).map(|(_, example)| example.clone());
-    let issuer = Issuer::of(&profile.id, &example.unwrap_or_else(|| format!("{} Practice CA", profile.id)))?;
+    let issuer = Issuer::of(&profile.id, &example.unwrap_or_else(|| format!("{} Practice CA", profile.id)))?.with_client_keys(client_keys);
     Ok(if profile.id == "obn" { Box::new(Obn::new(profile, issuer)) } else { Box::new(Generic::new(profile, issuer)?) })
 }
 

@@ -16,7 +16,7 @@ use kirikae_engine::dsl::Type;
 use crate::LabError;
 use crate::desk::Order;
 use crate::html::Page;
-use crate::pki::{Issuer, random_bytes};
+use crate::pki::{ClientKeys, Issuer, random_bytes};
 use crate::portal::{Answer, Client, Incoming, Part, Portal, SiteLines, Visit};
 use crate::state::{Issuance, Shown, State, japan};
 
@@ -61,8 +61,8 @@ pub(crate) struct Orcamo {
 
 impl Orcamo {
     /// The door of this profile.
-    pub(crate) fn new(door: Door, profile: Profile) -> Result<Self, LabError> {
-        Ok(Self { door, profile, issuer: Issuer::of(PROGRAM, ISSUER)? })
+    pub(crate) fn new(door: Door, profile: Profile, client_keys: ClientKeys) -> Result<Self, LabError> {
+        Ok(Self { door, profile, issuer: Issuer::of(PROGRAM, ISSUER)?.with_client_keys(client_keys) })
     }
 
     /// Renews what `old` is for, at once. The password is made with it.

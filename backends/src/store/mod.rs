@@ -8,3 +8,4 @@ mod exclusive;
 pub mod nss;
 pub mod p12;
 pub mod signer;
+pub mod windows;

@@ -5,6 +5,7 @@
 pub mod dir;
 #[cfg(target_os = "linux")]
 pub mod nss;
+pub mod windows;
 
 #[path = "../../../tests/support/component.rs"]
 pub mod component;

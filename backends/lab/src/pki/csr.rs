@@ -36,7 +36,7 @@ mod tests {
     use x509_cert::name::Name;
 
     use super::*;
-    use crate::pki::KeyPair;
+    use crate::pki::issue::{ClientKeys, KeyPair};
 
     #[test]
     fn only_a_request_signed_with_its_own_key_passes() {
@@ -48,7 +48,7 @@ mod tests {
         assert_eq!(requested_key(&der), Some(public.clone()));
         assert_eq!(requested_key(request.to_pem(LineEnding::LF).unwrap().as_bytes()), Some(public));
         let mut of_another = request;
-        of_another.info.public_key = KeyPair::generate().unwrap().public().unwrap();
+        of_another.info.public_key = KeyPair::generate(ClientKeys::P256).unwrap().public().unwrap();
         assert_eq!(requested_key(&of_another.to_der().unwrap()), None);
         assert_eq!(requested_key(b"<html>"), None);
     }

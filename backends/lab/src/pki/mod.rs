@@ -15,7 +15,8 @@ use x509_cert::Certificate;
 
 pub(crate) use client::{Presented, Rejection, tls_config};
 pub(crate) use csr::requested_key;
-pub(crate) use issue::{Issuer, KeyPair, Validity, distinguished_name, random_bytes, subject_parts};
+pub use issue::ClientKeys;
+pub(crate) use issue::{Issuer, Validity, distinguished_name, random_bytes, subject_parts};
 pub(crate) use p12::pack;
 
 use crate::LabError;

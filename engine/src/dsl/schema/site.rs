@@ -76,6 +76,7 @@ fn backend() -> Json {
         ("profile", help("nss: firefox、chrome、chromium、またはフォルダー。", string())),
         ("location", string()),
         ("name", string()),
+        ("keys", help("windows で鍵を入れる仕組み。書かなければ cng。capi は古いソフト用(RSA だけ)。", words(&["cng", "capi"]))),
     ];
     let token = vec![
         ("token", help("USBキー・カードの種類(pkcs11、練習用の soft)。", string())),
