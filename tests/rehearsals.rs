@@ -11,7 +11,7 @@ use support::{kirikae, said};
 /// Two at a time.
 #[test]
 fn every_playbook_can_be_rehearsed_by_engine_and_person() {
-    let playbooks = rehearsed().into_iter().chain([EXAMPLE.to_owned()]);
+    let playbooks = rehearsed().into_iter();
     // What only programs send has no page that a person could work.
     let can = |(playbook, hands): &(String, &str)| !(playbook == "webqkan/client-renew-api" && *hands == "person");
     let all: Vec<(String, &str)> = playbooks.flat_map(|playbook| ["engine", "person"].map(|hands| (playbook.clone(), hands))).filter(can).collect();
