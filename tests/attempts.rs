@@ -78,6 +78,8 @@ fn a_stored_wrong_password_is_tried_once_and_cleared_by_somebody_with_a_name() {
     let device = told[0]["device"].as_str().unwrap().to_owned();
     let shown = said(&lab.run(&["attempts"]));
     assert!(shown.contains("続けて1回失敗") && shown.contains(&device) && !shown.contains("machigai"), "{shown}");
+    let doctor = said(&lab.run(&["doctor"]));
+    assert!(doctor.contains("続けて1回まちがえています") && doctor.contains(&format!("kirikae attempts {device}")), "{doctor}");
 
     let unknown = lab.run(&["attempts", "clear", "nothing", "--by", "院長", "--reason", "電話で確かめた"]);
     assert!(unknown.status.code() == Some(2) && said(&unknown).contains("ATTEMPTS.UNKNOWN"), "{}", said(&unknown));

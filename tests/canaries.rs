@@ -17,8 +17,8 @@ use support::{Lab, said};
 const DIGITS: &str = "7391";
 
 /// The files of a lab that hold its secrets, and nothing else of it is left out.
-const SOURCES: [&str; 6] =
-    ["personal.pw", "install-password.txt", "reference-id.txt", "held-reference-id.txt", "account-password.txt", "lab-state.json"];
+const SOURCES: [&str; 7] =
+    ["personal.pw", "install-password.txt", "reference-id.txt", "held-reference-id.txt", "account-password.txt", "printed-number.txt", "lab-state.json"];
 
 /// A lab whose secrets all come from a program, which writes down how it and the one who asks can be seen; and what can read the vault.
 fn lab(playbook: &str) -> (Lab, age::x25519::Identity) {
@@ -120,8 +120,9 @@ fn no_secret_is_left_behind_said_or_shown_on_any_playbook() {
         canaries.push(Canary::new("the recovery key", identity.to_string().expose_secret().as_bytes()));
 
         let left = files(&lab.state()).into_iter().filter(|(name, _)| name != "keys/identity.txt").map(|(name, content)| (format!("state/{name}"), content));
-        let of_lab =
-            files(&lab.path("")).into_iter().filter(|(name, _)| !SOURCES.contains(&name.as_str())).map(|(name, content)| (format!("lab/{name}"), content));
+        // The site file is its owner's: a personal ID may stand there.
+        let left_out = |name: &str| SOURCES.contains(&name) || name == "site.yaml";
+        let of_lab = files(&lab.path("")).into_iter().filter(|(name, _)| !left_out(name)).map(|(name, content)| (format!("lab/{name}"), content));
         let said = outputs.iter().flat_map(|(command, output)| {
             let name = command.join(" ");
             [(format!("stdout of {name}"), output.stdout.clone()), (format!("stderr of {name}"), output.stderr.clone())]

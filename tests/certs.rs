@@ -73,7 +73,8 @@ fn a_file_of_openssl_is_told_or_refused_by_its_code() {
     let told = inspect(place.path(), &["one.p12", "--secret-file", "password=right.pw"]);
     assert_eq!(told.status.code(), Some(0), "{}", said(&told));
     let text = said(&told);
-    assert!(["CN=0110119153", "残り30日", "組になっています", "sakura"].iter().all(|word| text.contains(word)), "{text}");
+    let words = ["CN=0110119153", "残り30日", "組になっています", "sakura", "HMAC-SHA256(2048回)", "PBES2 AES-256-CBC", "RSA 2048", "JST"];
+    assert!(words.iter().all(|word| text.contains(word)), "{text}");
     let json: Json = serde_json::from_slice(&inspect(place.path(), &["one.pem", "--format", "json"]).stdout).unwrap();
     assert_eq!((&json["kind"], &json["key_matches"], &json["certs"][0]["has_key"]), (&Json::from("certificates"), &Json::Null, &Json::from(false)));
     for (arguments, code) in [
@@ -86,4 +87,32 @@ fn a_file_of_openssl_is_told_or_refused_by_its_code() {
         assert_ne!(refused.status.code(), Some(0), "{arguments:?}");
         assert!(said(&refused).contains(code) && !said(&refused).contains("1357"), "{arguments:?}: {}", said(&refused));
     }
+    let roots = |file: &str| inspect(place.path(), &["one.p12", "--secret-file", "password=right.pw", "--roots", file]);
+    assert_eq!(roots("one.pem").status.code(), Some(0), "{}", said(&roots("one.pem")));
+    openssl_root(&openssl, place.path());
+    assert_eq!(roots("other.pem").status.code(), Some(1));
+    assert!(said(&roots("other.pem")).contains("どれでもありません"), "{}", said(&roots("other.pem")));
+}
+
+/// `other.pem`, another root.
+fn openssl_root(openssl: &Path, place: &Path) {
+    let arguments = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", "other.key", "-out", "other.pem", "-subj", "/CN=other"];
+    assert!(Command::new(openssl).args(arguments).current_dir(place).output().unwrap().status.success());
+}
+
+#[test]
+fn a_file_without_a_key_shows_what_it_has_and_why_it_is_no_credential() {
+    let Some(openssl) = program("openssl") else { return };
+    let place = tempfile::tempdir().unwrap();
+    made_by_openssl(&openssl, place.path());
+    let made =
+        Command::new(&openssl).args("pkcs12 -export -nokeys -in one.pem -out nokey.p12 -passout pass:2468".split(' ')).current_dir(place.path()).output();
+    assert!(made.unwrap().status.success());
+    let told = inspect(place.path(), &["nokey.p12", "--secret-file", "password=right.pw"]);
+    assert_eq!(told.status.code(), Some(1));
+    assert!(said(&told).contains("CN=0110119153") && said(&told).contains("P12.NO_KEY"), "{}", said(&told));
+    let json = inspect(place.path(), &["nokey.p12", "--secret-file", "password=right.pw", "--format", "json"]);
+    let json: Json = serde_json::from_slice(&json.stdout).unwrap();
+    assert_eq!((&json["refusal"]["code"], &json["key_matches"], &json["certs"][0]["key"]), (&Json::from("P12.NO_KEY"), &Json::Null, &Json::from("RSA 2048")));
+    assert_eq!(json["protection"]["mac"]["algorithm"], "HMAC-SHA256");
 }

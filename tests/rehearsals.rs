@@ -1,5 +1,4 @@
-//! Every shipped playbook that a person starts is rehearsed, with the engine's hands and with a person's; so is the example that stands
-//! in no manual, from its own library.
+//! Every shipped playbook that a person starts is rehearsed, with the engine's hands and with a person's.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
@@ -9,14 +8,13 @@ use std::sync::Mutex;
 use support::shipped::rehearsed;
 use support::{kirikae, said};
 
-/// The example's playbook.
-const EXAMPLE: &str = "playbooks/examples/aozora/issue.yaml";
-
 /// Two at a time.
 #[test]
 fn every_playbook_can_be_rehearsed_by_engine_and_person() {
-    let playbooks = rehearsed().into_iter().chain([EXAMPLE.to_owned()]);
-    let all: Vec<(String, &str)> = playbooks.flat_map(|playbook| ["engine", "person"].map(|hands| (playbook.clone(), hands))).collect();
+    let playbooks = rehearsed().into_iter();
+    // What only programs send has no page that a person could work.
+    let can = |(playbook, hands): &(String, &str)| !(playbook == "webqkan/client-renew-api" && *hands == "person");
+    let all: Vec<(String, &str)> = playbooks.flat_map(|playbook| ["engine", "person"].map(|hands| (playbook.clone(), hands))).filter(can).collect();
     assert!(all.len() > 20, "{all:?}");
     let (queue, failed) = (Mutex::new(all.into_iter()), Mutex::new(vec![]));
     std::thread::scope(|scope| {

@@ -1,6 +1,12 @@
 //! Certificates as the language sees them.
 //!
-//! May use: `x509-cert` for DER and distinguished names, `rustls` for PEM. Must not: decide whether a chain is trusted.
+//! May use: `x509-cert` for DER and distinguished names, `rustls` for PEM. Must not: decide whether a chain is trusted (that is
+//! [`verify_chain`]).
+
+mod details;
+mod hpki;
+mod name;
+mod trust;
 
 use std::fmt;
 
@@ -16,7 +22,14 @@ use sha2::Digest;
 use webpki::RawPublicKeyEntity;
 use x509_cert::Certificate;
 use x509_cert::name::Name;
+use x509_cert::spki::SubjectPublicKeyInfoRef;
 use x509_cert::time::Time;
+
+pub use details::{Details, details};
+pub use hpki::{HcRole, NATIONAL_SCHEME};
+pub use trust::{Purpose, Untrusted, verify_chain};
+
+use self::name::ComparableName;
 
 /// Bytes that are no certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,6 +92,7 @@ pub fn cert_info(der: &[u8], custody: Custody) -> Result<CertInfo, NotACertifica
         key_protected: custody.key_protected,
         holder: custody.holder,
         friendly_name: custody.friendly_name,
+        hc_role: hpki::hc_roles(certificate).into_iter().find(|role| role.scheme == NATIONAL_SCHEME).map(|role| role.name),
     })
 }
 
@@ -88,6 +102,12 @@ pub fn cert_info(der: &[u8], custody: Custody) -> Result<CertInfo, NotACertifica
 /// [`NotACertificate`].
 pub fn public_key(der: &[u8]) -> Result<Vec<u8>, NotACertificate> {
     Ok(Certificate::from_der(der)?.tbs_certificate().subject_public_key_info().to_der()?)
+}
+
+/// The key in a SubjectPublicKeyInfo, without its algorithm.
+pub(crate) fn public_key_bits(info: &[u8]) -> Option<Vec<u8>> {
+    let info = SubjectPublicKeyInfoRef::from_der(info).ok()?;
+    info.subject_public_key.as_bytes().map(<[u8]>::to_vec)
 }
 
 /// The certificates of a PEM file (RFC 7468), DER, in file order; `None` if it holds none.
@@ -136,18 +156,24 @@ pub fn is_self_issued(der: &[u8]) -> bool {
     Names::of(der).is_ok_and(|names| names.subject == names.issuer)
 }
 
-/// Names as DER: two names are the same when their bytes are.
+/// Subject and issuer of a certificate, to compare.
 struct Names {
-    subject: Vec<u8>,
-    issuer: Vec<u8>,
+    subject: ComparableName,
+    issuer: ComparableName,
 }
 
 impl Names {
     fn of(der: &[u8]) -> Result<Self, NotACertificate> {
         let certificate = Certificate::from_der(der)?;
         let certificate = certificate.tbs_certificate();
-        Ok(Self { subject: certificate.subject().to_der()?, issuer: certificate.issuer().to_der()? })
+        Ok(Self { subject: ComparableName::of(certificate.subject())?, issuer: ComparableName::of(certificate.issuer())? })
     }
+}
+
+/// A SHA-1 thumbprint or other hexadecimal the way Windows and the manuals print it: pairs with spaces between.
+pub fn in_pairs(hex: &str) -> String {
+    let digits: Vec<char> = hex.chars().collect();
+    digits.chunks(2).map(|pair| pair.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
 }
 
 fn shown_name(name: &Name) -> String {

@@ -114,6 +114,8 @@ fn files_of_openssl_open_whatever_protects_them() {
         ("mac-sha1", "-macalg sha1", PASSWORD),
         ("mac-sha512", "-macalg sha512", PASSWORD),
         ("mac-sha384", "-macalg sha384", PASSWORD),
+        ("mac-sha512-224", "-macalg sha512-224 -legacy -certpbe PBE-SHA1-RC2-128", PASSWORD),
+        ("mac-sha512-256", "-macalg sha512-256 -legacy -certpbe PBE-SHA1-RC2-128", PASSWORD),
         ("certs-plain", "-certpbe NONE", PASSWORD),
         ("key-plain", "-keypbe NONE -certpbe NONE", PASSWORD),
         ("legacy", "-legacy", PASSWORD),
@@ -326,6 +328,32 @@ fn wrapping_order_and_what_follows_do_not_matter() {
     put("odd.pem", [root, &bench.leaf, middle].map(|der| pem("CERTIFICATE", der)).concat().as_bytes());
     bench.run("openssl", "pkcs12 -export -inkey key.pem -in odd.pem -passout pass:pw1234 -out odd");
     bench.assert_opens("odd", PASSWORD);
+}
+
+#[test]
+fn a_damaged_file_is_refused_or_opens_but_never_breaks_anything() {
+    let Some(bench) = Bench::new() else { return };
+    // RC2-128 goes through our own step, the other through p12-keystore; one round each, so that thousands can be tried.
+    let export = "pkcs12 -export -inkey key.pem -in leaf.pem -certfile chain.pem -iter 1 -nomac -passout pass:pw1234";
+    bench.run("openssl", &format!("{export} -legacy -certpbe PBE-SHA1-RC2-128 -keypbe PBE-SHA1-RC2-128 -out own"));
+    bench.run("openssl", &format!("{export} -out stock"));
+    for name in ["own", "stock"] {
+        let (content, mut seed) = (bench.content(name), 12345u64);
+        let mut next = || {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            usize::try_from(seed >> 33).unwrap()
+        };
+        for _ in 0..3000 {
+            let mut damaged = content.clone();
+            for _ in 0..=next() % 3 {
+                let at = next() % damaged.len().min(400);
+                damaged[at] = next().to_le_bytes()[1];
+            }
+            if let Err(error) = open(&damaged, PASSWORD) {
+                assert!(error.code.starts_with("P12.") || error.code.starts_with("KEY."), "{error}");
+            }
+        }
+    }
 }
 
 /// What we wrote, in both profiles, with the leaf's friendly name in Japanese.

@@ -125,6 +125,7 @@ fn cert() -> Value {
         key_protected: false,
         holder: "dir:x".into(),
         friendly_name: None,
+        hc_role: None,
     }))
 }
 

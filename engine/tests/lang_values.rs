@@ -12,7 +12,7 @@ use kirikae_engine::action::Secrets;
 use kirikae_engine::backend::{BackendError, EntryInfo, Vault};
 use kirikae_engine::check::{Checked, SecretDecl, What};
 use kirikae_engine::clock::Clock;
-use kirikae_engine::dsl::{Value, decode_site};
+use kirikae_engine::dsl::{Type, Value, decode_site, fold};
 use kirikae_engine::plan::{Decision, Facts, GivenInput, InputOrigin, LookScope, Plan, PlanRequest, Resolver, StepFacts, Target, World as PlanWorld, plan};
 use kirikae_engine::run::{MissingInputs, NoSecrets, RunSecrets, SecretSources, gather_inputs};
 use kirikae_engine::secret::{Secret, SecretRef};
@@ -285,4 +285,19 @@ fn nothing_from_a_portal_or_a_person_is_ever_evaluated() {
         assert_eq!(bound(2).text("ask").unwrap().ja, format!("答え: {hostile}"));
         assert_eq!(bound(2).str("who"), Some(hostile), "a result is a value, not an expression");
     }
+}
+
+#[test]
+fn thumbprints_are_taken_as_people_copy_and_type_them() {
+    let digits = "3f9a0c11d2e4857766554433221100ffeeddccbb";
+    let pairs = digits.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap()).collect::<Vec<_>>();
+    let wide: String = digits.chars().map(|c| char::from_u32(u32::from(c) + 0xfee0).unwrap()).collect();
+    // As Windows shows it (an invisible mark before it), as manuals print it, as openssl does, typed on a Japanese keyboard.
+    for typed in
+        [format!("\u{200e}{}", pairs.join(" ")), pairs.join("\u{3000}").to_uppercase(), pairs.join(":"), pairs.join("-"), wide, format!("{digits}\r\n")]
+    {
+        assert_eq!(fold(&Type::Hex, &typed), digits, "{typed:?}");
+    }
+    // A letter that is no digit stays and is refused later.
+    assert_eq!(fold(&Type::Hex, "3fg"), "3fg");
 }

@@ -13,6 +13,7 @@ mod obn;
 mod orcamo;
 mod pki;
 mod portal;
+mod sanka;
 mod server;
 mod service;
 mod site;
@@ -46,6 +47,7 @@ use obn::Obn;
 use orcamo::{Door, Orcamo};
 use pki::Issuer;
 use portal::{Pace, Portal};
+use sanka::{Sanka, media};
 use service::{Changing, Service};
 use state::State;
 
@@ -114,6 +116,14 @@ impl Lab {
     /// The log of what the portals did.
     pub fn effects_path(&self) -> PathBuf {
         self.dir.join("effects.jsonl")
+    }
+
+    /// Takes the inserted USB key out and inserts the next one. `false`: there is no other.
+    ///
+    /// # Errors
+    /// When the lab's files cannot be moved.
+    pub fn change_key(&self) -> Result<bool, LabError> {
+        media::change_key(&self.dir)
     }
 
     /// Does with a program on the terminal what a person does who was told to work there (the MPKI client: renews the certificate in the
@@ -204,7 +214,11 @@ fn portal_of(profile: Profile, client_keys: ClientKeys) -> Result<Box<dyn Portal
     }
     let example = profile.facts.get("issuer").and_then(|fact| fact.glob.as_ref()).map(|(_, example)| example.clone());
     let issuer = Issuer::of(&profile.id, &example.unwrap_or_else(|| format!("{} Practice CA", profile.id)))?.with_client_keys(client_keys);
-    Ok(if profile.id == "obn" { Box::new(Obn::new(profile, issuer)) } else { Box::new(Generic::new(profile, issuer)?) })
+    Ok(match profile.id.as_str() {
+        "obn" => Box::new(Obn::new(profile, issuer)),
+        "sanka" => Box::new(Sanka::new(profile, issuer)),
+        _ => Box::new(Generic::new(profile, issuer)?),
+    })
 }
 
 /// All portals of a lab share its address, so no two may have a page at the same path.

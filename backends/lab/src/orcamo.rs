@@ -9,7 +9,7 @@ mod admin;
 mod api;
 mod app;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 use kirikae_engine::backend::profile::{Operation, Profile};
 use kirikae_engine::dsl::Type;
 
@@ -18,7 +18,7 @@ use crate::desk::Order;
 use crate::html::Page;
 use crate::pki::{ClientKeys, Issuer, random_bytes};
 use crate::portal::{Answer, Client, Incoming, Part, Portal, SiteLines, Visit};
-use crate::state::{Issuance, Shown, State, japan};
+use crate::state::{Issuance, Shown, State, japan_day};
 
 /// What all three issue and list under.
 const PROGRAM: &str = "webqkan";
@@ -104,8 +104,7 @@ fn file_name(client: &str) -> String {
 
 /// Whether a certificate is in its last 90 days, Japan time.
 fn is_due(issuance: &Issuance, now: Timestamp) -> bool {
-    let opens = issuance.not_after.to_zoned(japan()).checked_sub(RENEW_DAYS.days()).map(|opens| opens.timestamp());
-    opens.is_ok_and(|opens| now >= opens)
+    i64::from((japan_day(issuance.not_after) - japan_day(now)).get_days()) <= RENEW_DAYS
 }
 
 /// The password of an issuance's file, made when it is asked for first.
@@ -170,10 +169,12 @@ impl Portal for Orcamo {
                     .into_iter()
                     .chain(["import", "expired"].map(|playbook| secret(playbook, "p12_password", "install-password.txt")))
                     .collect(),
+                ..SiteLines::default()
             },
             Door::Admin => SiteLines {
                 inputs: vec![("tenant_user", TENANT.to_owned()), ("target", "client300".to_owned())],
                 secrets: vec![secret("admin-renew", "tenant_password", "account-password.txt")],
+                ..SiteLines::default()
             },
             Door::Api => SiteLines::default(),
         }

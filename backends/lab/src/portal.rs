@@ -3,6 +3,7 @@
 //! May use: the page model, the desk, faults. Must not: know hyper or TLS.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::time::Duration;
 
 use der::Decode;
@@ -114,6 +115,8 @@ pub(crate) struct SiteLines {
     pub inputs: Vec<(&'static str, String)>,
     /// Sources of secrets, as they are written.
     pub secrets: Vec<String>,
+    /// What further roles are bound to, as it is written.
+    pub backends: Vec<String>,
 }
 
 /// The pages of one program.
@@ -143,6 +146,13 @@ pub(crate) trait Portal: Send + Sync {
     /// What the site file says of its playbooks.
     fn site_lines(&self) -> SiteLines {
         SiteLines::default()
+    }
+    /// Puts what its CA sends by post into the lab's folder: a disc, USB keys. Called once.
+    ///
+    /// # Errors
+    /// When the lab's files cannot be written.
+    fn send_media(&self, _dir: &Path, _days_left: i64, _now: Timestamp) -> Result<(), LabError> {
+        Ok(())
     }
     /// Whether what is sent comes from forms, which hold hidden fields in some variants.
     fn has_forms(&self) -> bool {

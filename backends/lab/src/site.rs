@@ -60,6 +60,9 @@ pub(crate) fn seed(dir: &Path, portals: &[Box<dyn Portal>], desk: &mut Desk, day
         if to_inbox && let Some(name) = portal.file_in_inbox(&mut desk.state, now) {
             put_into_inbox(&dir.join(inbox(portal.lists_as())), portal, &name, &inbox_password, now)?;
         }
+        if !desk.state.held.seeded {
+            portal.send_media(dir, days_left, now)?;
+        }
         if portal.sends_notices() && !desk.state.held.notices.iter().any(|notice| notice.program == portal.profile().id) {
             put_notice(dir, portal, desk, now)?;
         }
@@ -84,7 +87,9 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
     }
     let mut portal_lines = String::new();
     let mut secret_lines = String::new();
-    let mut inputs = BTreeMap::new();
+    let mut backend_lines = String::new();
+    // Playbooks without a portal are practised, too: a personal ID that is no playbook's example.
+    let mut inputs = BTreeMap::from([("person_id", "B7654321".to_owned())]);
     for portal in portals {
         let portal = portal.as_ref();
         let id = &portal.profile().id;
@@ -103,6 +108,7 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
         let lines = portal.site_lines();
         inputs.extend(lines.inputs);
         lines.secrets.iter().for_each(|line| secret_lines.push_str(&format!("  {line}\n")));
+        lines.backends.iter().for_each(|line| backend_lines.push_str(&format!("  {line}\n")));
     }
     let own: BTreeSet<&str> = portals.iter().filter_map(|portal| portal.lists_as()).collect();
     let mut program_lines: String = own
@@ -134,6 +140,7 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
          \x20 personal: {{ store: dir, path: ./personal, password: {{ file: ./personal.pw }} }}\n\
          \x20 backup: {{ folder: ./backup }}\n\
          \x20 inbox: {{ folder: ./inbox }}\n\
+         {backend_lines}\
          downloads: ./downloads\n\
          {program_lines}\
          {input_lines}\
@@ -154,13 +161,18 @@ pub(crate) fn subject(profile: &Profile) -> Vec<(String, String)> {
     parts.into_iter().map(|(kind, value)| (kind.to_owned(), value.to_owned())).collect()
 }
 
-/// A certificate that ends in the last second of the day `days_left` days from today, Japan time.
-fn put_certificate(dir: &Path, personal: &DirStore, portal: &dyn Portal, desk: &mut Desk, days_left: i64, now: Timestamp) -> Result<(), LabError> {
+/// A validity that ends in the last second of the day `days_left` days from today, Japan time.
+pub(crate) fn ending_in(days_left: i64, now: Timestamp) -> Result<Validity, LabError> {
     let last = japan_day(now).checked_add(days_left.days()).map_err(LabError::crypto)?.at(23, 59, 59, 0);
     let not_after = last.to_zoned(japan()).map_err(LabError::crypto)?;
     let not_before = not_after.checked_sub(3.years().months(3)).map_err(LabError::crypto)?.timestamp();
+    Ok(Validity { not_before, not_after: not_after.timestamp() })
+}
+
+/// A certificate that ends in the last second of the day `days_left` days from today, Japan time.
+fn put_certificate(dir: &Path, personal: &DirStore, portal: &dyn Portal, desk: &mut Desk, days_left: i64, now: Timestamp) -> Result<(), LabError> {
     let subject = subject(portal.profile());
-    let paper = certify(portal.issuer(), &subject, Validity { not_before, not_after: not_after.timestamp() })?;
+    let paper = certify(portal.issuer(), &subject, ending_in(days_left, now)?)?;
     if let Some(program) = portal.lists_as() {
         desk.put_row(program, &subject, &paper)?;
     }
@@ -269,7 +281,7 @@ fn is_empty(folder: &Path) -> Result<bool, LabError> {
 }
 
 /// Writes a file for its owner only.
-fn write_new(path: &Path, content: &[u8]) -> Result<(), LabError> {
+pub(crate) fn write_new(path: &Path, content: &[u8]) -> Result<(), LabError> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true);
     #[cfg(unix)]

@@ -143,6 +143,9 @@ pub(crate) struct Account {
     pub password_digest: String,
     /// Wrong passwords in a row.
     pub wrong: u32,
+    /// Its password has to be set at the next login.
+    #[serde(default)]
+    pub to_be_set: bool,
 }
 
 /// The file and what it holds.

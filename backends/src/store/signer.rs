@@ -71,16 +71,45 @@ impl Signer for SoftSigner {
     }
 }
 
-/// Whether a PKCS#8 key belongs to a certificate: it signs, and the certificate's public key verifies.
+/// The public half of a private key, to find its certificate among many.
+pub struct PublicHalf {
+    key: Arc<dyn SigningKey>,
+    /// The key itself as certificates hold it (RFC 5280 4.1.2.7), without its algorithm.
+    bits: Option<Vec<u8>>,
+}
+
+impl PublicHalf {
+    /// Of a PKCS#8 key. Reading it checks that its parts belong together.
+    ///
+    /// # Errors
+    /// `KEY.UNUSABLE` if the key is of a kind or size that ring does not do.
+    pub fn of(pkcs8: &Secret) -> Result<Self, BackendError> {
+        let key = signing_key(pkcs8)?;
+        let bits = key.public_key().and_then(|info| x509::public_key_bits(&info));
+        Ok(Self { key, bits })
+    }
+
+    /// Whether a certificate is the key's own.
+    ///
+    /// # Errors
+    /// `KEY.UNUSABLE` if it had to be tried by signing and the key cannot.
+    pub fn belongs_to(&self, certificate: &[u8]) -> Result<bool, BackendError> {
+        if let (Some(own), Ok(info)) = (&self.bits, x509::public_key(certificate)) {
+            return Ok(x509::public_key_bits(&info).is_some_and(|bits| bits == *own));
+        }
+        let scheme = schemes(&*self.key).next().ok_or_else(unusable_kind)?;
+        let message = b"kirikae: does this key belong to this certificate?";
+        let signature = sign(&*self.key, scheme, message)?;
+        Ok(verify(certificate, scheme.into(), message, &signature).is_ok())
+    }
+}
+
+/// Whether a PKCS#8 key belongs to a certificate.
 ///
 /// # Errors
-/// `KEY.UNUSABLE` if the key cannot sign at all.
+/// As [`PublicHalf::of`] and [`PublicHalf::belongs_to`].
 pub fn key_belongs(pkcs8: &Secret, certificate: &[u8]) -> Result<bool, BackendError> {
-    let key = signing_key(pkcs8)?;
-    let scheme = schemes(&*key).next().ok_or_else(unusable_kind)?;
-    let message = b"kirikae: does this key belong to this certificate?";
-    let signature = sign(&*key, scheme, message)?;
-    Ok(verify(certificate, scheme.into(), message, &signature).is_ok())
+    PublicHalf::of(pkcs8)?.belongs_to(certificate)
 }
 
 /// Signs fresh random bytes and verifies the signature with the certificate's public key.

@@ -54,7 +54,11 @@ enum Command {
     Secrets(commands::secrets::Args),
     /// Show how often limited tries failed, or start a count anew
     Attempts(commands::attempts::Args),
-    /// Which certificate is where: every store of the site, days left, old ones beside newer ones
+    /// What this terminal has and what it lacks, for a playbook if one is named; each finding with its cure. Sends nothing
+    Doctor(commands::doctor::Args),
+    /// What each kind of backend can do that a site file can name
+    Backends,
+    /// Which certificate is where: every store and token of the site, days left, old ones beside newer ones
     Certs,
     /// Say what a PKCS#12 or certificate file holds. Imports nothing, costs no attempts
     Inspect(commands::inspect::Args),
@@ -107,6 +111,8 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => commands::verify::run(globals, args),
         Command::Secrets(args) => commands::secrets::run(globals, args),
         Command::Attempts(args) => commands::attempts::run(globals, args),
+        Command::Doctor(args) => commands::doctor::run(globals, args),
+        Command::Backends => commands::backends::run(globals),
         Command::Certs => commands::certs::run(globals),
         Command::Inspect(args) => commands::inspect::run(globals, args),
         Command::Restore(args) => commands::restore::run(globals, args),

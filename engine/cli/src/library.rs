@@ -31,6 +31,8 @@ const BUILT_IN: &[(&str, &str)] = built_in!(
     "obn/backup-file.yaml",
     "obn/delete-old.yaml",
     "obn/install.yaml",
+    "obn/mpki-install.yaml",
+    "obn/mpki-upgrade.yaml",
     "obn/obtain.yaml",
     "obn/prepare.yaml",
     "obn/renew-mpki.yaml",

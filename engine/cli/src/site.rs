@@ -161,6 +161,17 @@ pub fn open_stores(open: &OpenSite, vault: &Arc<dyn Vault>) -> Vec<OpenStore> {
     stores.map(|(name, role, bound)| (name, open_store(role, bound, open, vault))).collect()
 }
 
+/// Tokens by their role, or why they cannot be looked for.
+pub type OpenToken = (String, Result<Arc<dyn TokenWrite>, BackendError>);
+
+/// Every token role of the site; those of one program as `program/role`. No device is touched.
+pub fn open_tokens(open: &OpenSite) -> Vec<OpenToken> {
+    let of_site = open.site.backends.iter().map(|(role, bound)| (role.clone(), bound));
+    let of_programs = open.site.programs.iter().flat_map(|(id, program)| program.backends.iter().map(move |(role, bound)| (format!("{id}/{role}"), bound)));
+    let tokens = of_site.chain(of_programs).filter(|(_, bound)| bound.port == BackendPort::Token);
+    tokens.map(|(name, bound)| (name, open_token(bound, open))).collect()
+}
+
 /// A folder of the site: its name (`backup`, `obn/backup`), and the folder or why it cannot be opened.
 pub type OpenFolder = (String, Result<Arc<dyn FolderWrite>, BackendError>);
 
@@ -238,7 +249,8 @@ pub fn portal_roots(open: &OpenSite, program: &str, id: &str) -> Result<Roots, F
     roots(&named, id, &open.base)
 }
 
-fn roots(named: &PortalSite, id: &str, base: &Path) -> Result<Roots, Failure> {
+/// Whom to trust at a portal that is named like this.
+pub fn roots(named: &PortalSite, id: &str, base: &Path) -> Result<Roots, Failure> {
     Ok(match &named.roots {
         Some(RootsAt::File(path)) => {
             let path = base.join(path);

@@ -16,8 +16,9 @@ fn wrong(ja: String, en: String) -> ScalarError {
     ScalarError { why: Text::new(ja, en) }
 }
 
-/// Folds what a person typed, by type: full-width ASCII to half-width, U+3000 to space, trimmed; `hex` drops spaces and
-/// colons and is lower-cased. `string`, `text` and secrets of them stay as they are.
+/// Folds what a person typed, by type: full-width ASCII to half-width, U+3000 to space, trimmed; `hex` drops
+/// what is between its digits where thumbprints are printed (white space, colons, hyphens, the invisible mark that Windows copies before
+/// them) and is lower-cased. `string`, `text` and secrets of them stay as they are.
 pub fn fold(ty: &Type, typed: &str) -> String {
     let inner = match ty.required() {
         Type::Secret(inner) => inner.required(),
@@ -36,9 +37,14 @@ pub fn fold(ty: &Type, typed: &str) -> String {
     };
     match inner {
         Type::Digits(_) | Type::Ascii | Type::Int | Type::Bool | Type::Date | Type::DateTime | Type::Duration | Type::Url | Type::Enum(_) => narrow(typed),
-        Type::Hex => narrow(typed).chars().filter(|c| !matches!(c, ' ' | ':')).collect::<String>().to_ascii_lowercase(),
+        Type::Hex => narrow(typed).chars().filter(|c| !between_digits(*c)).collect::<String>().to_ascii_lowercase(),
         _ => typed.to_owned(),
     }
+}
+
+/// What stands between and around the digits of a thumbprint where people copy it from.
+fn between_digits(c: char) -> bool {
+    c.is_whitespace() || matches!(c, ':' | '-' | '\u{200e}' | '\u{200f}' | '\u{feff}')
 }
 
 /// Reads a scalar of a type from its text, without folding. Optional and secret types read what is inside.

@@ -169,6 +169,7 @@ impl Type {
                 ("key_protected", Type::Bool),
                 ("sha1", Type::Hex),
                 ("sha256", Type::Hex),
+                ("hc_role", Type::String.optional()),
             ],
             Self::Token => vec![("serial", Type::String), ("label", Type::String), ("model", Type::String)],
             Self::File => vec![("name", Type::String), ("size", Type::Int), ("sha256", Type::Hex)],

@@ -95,6 +95,9 @@ pub struct CertInfo {
     /// Friendly name, if the place keeps one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub friendly_name: Option<String>,
+    /// The national qualification that an HPKI certificate states (hcRole: `Medical Doctor`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hc_role: Option<String>,
 }
 
 /// The parts of a subject that the language offers.
@@ -289,6 +292,7 @@ impl Value {
                 "key_exportable" => Self::Bool(cert.key_exportable),
                 "key_protected" => Self::Bool(cert.key_protected),
                 "subject" => cert.subject.to_value(),
+                "hc_role" => Self::Str(cert.hc_role.clone()?),
                 _ => return None,
             }),
             _ => None,

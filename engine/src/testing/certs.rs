@@ -44,6 +44,7 @@ pub fn certificate_of(cn: &str, serial: &str, issuer: &str) -> CertInfo {
         key_protected: false,
         holder: String::new(),
         friendly_name: None,
+        hc_role: None,
     }
 }
 

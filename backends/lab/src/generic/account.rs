@@ -24,7 +24,7 @@ pub(crate) fn judge(visit: &mut Visit<'_>, profile: &Profile, about: &About) -> 
     }
     let key = key(profile, about, |name| typed(&name.to_owned()));
     let digest = digest(&secrets.join("\n"));
-    let account = visit.desk.state.held.accounts.entry(key).or_insert_with(|| Account { password_digest: digest.clone(), wrong: 0 });
+    let account = visit.desk.state.held.accounts.entry(key).or_insert_with(|| Account { password_digest: digest.clone(), wrong: 0, to_be_set: false });
     let locked = account.wrong >= LOCKS_AFTER;
     let right = account.password_digest == digest;
     if !locked {
@@ -44,7 +44,7 @@ pub(super) fn set_password(visit: &mut Visit<'_>, profile: &Profile, about: &Abo
     let Some((name, _)) = takes.iter().rev().find(|(_, ty)| ty.is_secret()) else { return Ok(()) };
     let chosen = visit.session.values.get(name).cloned().unwrap_or_default();
     let key = key(profile, about, |name| visit.session.values.get(name).cloned().unwrap_or_default());
-    visit.desk.state.held.accounts.insert(key, Account { password_digest: digest(&chosen), wrong: 0 });
+    visit.desk.state.held.accounts.insert(key, Account { password_digest: digest(&chosen), wrong: 0, to_be_set: false });
     visit.desk.state.save()
 }
 

@@ -11,6 +11,7 @@ mod labels;
 mod moves;
 mod page;
 mod probe;
+pub mod reach;
 mod screen;
 mod table;
 mod tls;

@@ -20,7 +20,7 @@ const SCRYPT: ObjectIdentifier = oid("1.3.6.1.4.1.11591.4.11");
 const HMAC_SHA1: ObjectIdentifier = oid("1.2.840.113549.2.7");
 
 /// Algorithms that can be opened.
-const KNOWN: [(ObjectIdentifier, &str); 24] = [
+const KNOWN: [(ObjectIdentifier, &str); 25] = [
     (pkcs12::PKCS_12_PBE_WITH_SHAAND128_BIT_RC4, "PBE-SHA1-RC4-128"),
     (pkcs12::PKCS_12_PBE_WITH_SHAAND40_BIT_RC4, "PBE-SHA1-RC4-40"),
     (pkcs12::PKCS_12_PBE_WITH_SHAAND3_KEY_TRIPLE_DES_CBC, "PBE-SHA1-3DES"),
@@ -44,11 +44,12 @@ const KNOWN: [(ObjectIdentifier, &str); 24] = [
     (oid("2.16.840.1.101.3.4.2.1"), "SHA256"),
     (oid("2.16.840.1.101.3.4.2.2"), "SHA384"),
     (oid("2.16.840.1.101.3.4.2.3"), "SHA512"),
+    (oid("2.16.840.1.101.3.4.2.5"), "SHA512-224"),
     (oid("2.16.840.1.101.3.4.2.6"), "SHA512-256"),
 ];
 
 /// Algorithms that are met and cannot be opened.
-const REFUSED: [(ObjectIdentifier, &str); 14] = [
+const REFUSED: [(ObjectIdentifier, &str); 13] = [
     (oid("1.2.840.113549.1.5.1"), "PBE-MD2-DES"),
     (oid("1.2.840.113549.1.5.3"), "PBE-MD5-DES"),
     (oid("1.2.840.113549.1.5.4"), "PBE-MD2-RC2-64"),
@@ -62,7 +63,6 @@ const REFUSED: [(ObjectIdentifier, &str); 14] = [
     (oid("1.2.392.200011.61.1.1.1.4"), "Camellia-256-CBC"),
     (oid("1.2.840.113549.2.5"), "MD5"),
     (oid("1.2.643.7.1.1.5.1.1"), "GOST"),
-    (oid("2.16.840.1.101.3.4.2.5"), "SHA512-224"),
 ];
 
 /// The algorithms of one protected part, and the work it takes to derive its key.

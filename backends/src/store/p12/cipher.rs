@@ -55,6 +55,7 @@ pub(super) fn verify_mac(mac: &MacData, password: &Password<'_>, data: &[u8]) ->
         "HMAC-SHA256" => mac_is_right::<sha2::Sha256>(mac, password, data),
         "HMAC-SHA384" => mac_is_right::<sha2::Sha384>(mac, password, data),
         "HMAC-SHA512" => mac_is_right::<sha2::Sha512>(mac, password, data),
+        "HMAC-SHA512-224" => mac_is_right::<sha2::Sha512_224>(mac, password, data),
         "HMAC-SHA512-256" => mac_is_right::<sha2::Sha512_256>(mac, password, data),
         _ => return Err(Shut::Unsupported(method.name)),
     };

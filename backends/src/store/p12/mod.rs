@@ -26,7 +26,7 @@ pub use write::{Bundle, Profile, write, write_as};
 
 use self::cipher::Shut;
 use self::outer::Outer;
-use super::signer::{self, key_belongs};
+use super::signer::{self, PublicHalf};
 use crate::x509::{Custody, NotACertificate, cert_info, pem_certificates};
 
 /// Bytes; a PKCS#12 file of one credential has a few thousand.
@@ -155,10 +155,11 @@ impl Contents {
         let key = self.only_key()?;
         let pkcs8 = Secret::bytes(key.key.as_der().to_vec());
         let marker = key.local_key_id.as_ref().map(|id| id.0.as_slice());
+        let public = PublicHalf::of(&pkcs8)?;
         let (mut own, mut others, mut unread) = (Vec::new(), Vec::new(), None);
         for bag in &self.certs {
             let der = bag.cert.as_der();
-            let belongs = key_belongs(&pkcs8, der)?;
+            let belongs = public.belongs_to(der)?;
             // The key's name comes first: some tools name a certificate by its subject.
             let friendly_name = key.friendly_name.clone().filter(|_| belongs).or_else(|| bag.friendly_name.clone());
             let custody = Custody { holder: holder.to_owned(), has_key: belongs, key_exportable: belongs, key_protected: false, friendly_name };

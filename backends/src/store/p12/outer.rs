@@ -156,7 +156,7 @@ impl Protection {
     ///
     /// # Errors
     /// `P12.UNSUPPORTED` with the algorithm's name, `P12.TOO_COSTLY`.
-    pub(super) fn check(&self) -> Result<(), BackendError> {
+    pub fn check(&self) -> Result<(), BackendError> {
         if let Some(name) = self.methods().find_map(|method| method.refused.as_deref()) {
             return Err(unsupported(name));
         }

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use kirikae_engine::backend::{BackendError, Call, StoreWrite};
+use kirikae_engine::backend::{BackendError, Call, StoreWrite, TokenWrite};
 use kirikae_engine::dsl::CertInfo;
 use kirikae_engine::text::{Lang, Text};
 use serde_json::{Value as Json, json};
@@ -13,18 +13,18 @@ use crate::globals::{Format, Globals};
 use crate::render::certs::{as_json, lines};
 use crate::{render, site, state};
 
-/// What was found in a store.
+/// What was found in a store or on a token.
 struct Found {
     certs: Vec<CertInfo>,
     locked: Vec<String>,
 }
 
-/// Lists the certificates of every store of the site. Reads only. Exit 1 if a store cannot be read.
+/// Lists the certificates of every store and token of the site. Reads only, no PIN. Exit 1 if one cannot be read.
 pub fn run(globals: &Globals) -> Result<u8, Failure> {
     let open = site::load(globals)?;
     let vault = site::vault(&state::folder(globals)?, &open.site)?;
-    let stores = site::open_stores(&open, &vault);
-    if stores.is_empty() {
+    let (stores, tokens) = (site::open_stores(&open, &vault), site::open_tokens(&open));
+    if stores.is_empty() && tokens.is_empty() {
         return Err(Failure::usage(
             "CERTS.NO_STORE",
             Text::new("証明書の保管先がありません。", "there is no store of certificates."),
@@ -35,7 +35,7 @@ pub fn run(globals: &Globals) -> Result<u8, Failure> {
         ));
     }
     let (now, zone, lang) = (Timestamp::now(), open.site.timezone.clone(), globals.lang());
-    let mut told = vec![];
+    let (mut told, mut told_tokens) = (vec![], vec![]);
     let mut unreadable = false;
     for (name, store) in stores {
         let found = store.and_then(|store| look(&*store).map(|found| (store.id().to_owned(), found)));
@@ -45,8 +45,20 @@ pub fn run(globals: &Globals) -> Result<u8, Failure> {
             _ => render::out(&people(&name, &found, now, &zone, lang).join("\n")),
         }
     }
+    for (name, token) in tokens {
+        let found = match token.and_then(|token| on_tokens(&*token)) {
+            Ok(found) => found.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        };
+        unreadable |= found.iter().any(Result::is_err);
+        match globals.format {
+            Format::Json => told_tokens.extend(found.iter().map(|found| machine(&name, found, now, &zone))),
+            _ if found.is_empty() => render::out(&format!("{name}\n  {}", if lang == Lang::Ja { "挿さっていません。" } else { "no token is inserted." })),
+            _ => found.iter().for_each(|found| render::out(&people(&name, found, now, &zone, lang).join("\n"))),
+        }
+    }
     if globals.format == Format::Json {
-        render::out(&json!({"at": now.to_string(), "stores": told}).to_string());
+        render::out(&json!({"at": now.to_string(), "stores": told, "tokens": told_tokens}).to_string());
     }
     Ok(if unreadable { exit::FAILED } else { exit::DONE })
 }
@@ -58,8 +70,18 @@ fn look(store: &dyn StoreWrite) -> Result<Found, BackendError> {
     Ok(Found { certs, locked: store.locked(&call)? })
 }
 
+/// Every token that is inserted, as `LABEL (SERIAL)`, with the certificates that it shows without a PIN.
+fn on_tokens(token: &dyn TokenWrite) -> Result<Vec<(String, Found)>, BackendError> {
+    let call = Call::unattached();
+    let one = |present: kirikae_engine::backend::PresentToken| {
+        let certs = token.certificates(&call, &present.info.serial)?.into_iter().map(|cert| cert.info).collect();
+        Ok((format!("{} ({})", present.info.label, present.info.serial), Found { certs, locked: vec![] }))
+    };
+    token.tokens(&call)?.into_iter().map(one).collect()
+}
+
 /// Certificates with a key whose replacement stands beside them.
-fn leftovers(certs: &[CertInfo], now: Timestamp) -> Vec<&CertInfo> {
+pub fn leftovers(certs: &[CertInfo], now: Timestamp) -> Vec<&CertInfo> {
     certs.iter().filter(|old| old.has_key && certs.iter().any(|new| new.replaces(old, now))).collect()
 }
 

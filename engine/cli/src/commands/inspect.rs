@@ -3,19 +3,18 @@
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use kirikae_backends::store::p12::Pkcs12Files;
-use kirikae_backends::x509::{Custody, cert_info, pem_certificates};
-use kirikae_engine::backend::{BackendError, P12};
-use kirikae_engine::dsl::{CertInfo, Type};
+use kirikae_backends::store::p12::{self, Protection};
+use kirikae_backends::x509::{self, Custody, Purpose, cert_info, pem_certificates};
+use kirikae_engine::backend::{BackendError, StoredCert};
+use kirikae_engine::dsl::Type;
 use kirikae_engine::secret::Secret;
-use kirikae_engine::text::{Lang, Text};
-use serde_json::json;
+use kirikae_engine::text::Text;
 
 use crate::exit;
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
 use crate::person::Terminal;
-use crate::render::certs::{as_json, lines};
+use crate::render::inspect::{Chain, Seen, as_json, lines};
 use crate::secrets::first_line;
 use crate::{render, site};
 
@@ -27,6 +26,9 @@ pub struct Args {
     /// Where the file's password is: password=PATH, its first line [default: asked, hidden]
     #[arg(long = "secret-file", value_name = "password=PATH", value_parser = password_file)]
     secret_file: Option<PathBuf>,
+    /// Check that the certificate leads to one of these roots (PEM or DER) today
+    #[arg(long, value_name = "FILE")]
+    roots: Option<PathBuf>,
 }
 
 fn password_file(text: &str) -> Result<PathBuf, String> {
@@ -36,51 +38,61 @@ fn password_file(text: &str) -> Result<PathBuf, String> {
     }
 }
 
-/// What a file holds: certificates, the first with the key where there is one.
-enum Holds {
-    Credential(Vec<CertInfo>),
-    Certificates(Vec<CertInfo>),
-}
-
-/// Says what is in the file. Imports nothing. A refusal ends with its code, exit 1.
+/// Says what is in the file. Imports nothing. A refusal ends with its code, exit 1; so does a chain that does not hold.
 pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let zone = site::load(globals)?.site.timezone;
-    let (now, lang) = (Timestamp::now(), globals.lang());
-    let holds = look(globals, args)?;
-    let (kind, certs) = match &holds {
-        Holds::Credential(certs) => ("pkcs12", certs),
-        Holds::Certificates(certs) => ("certificates", certs),
-    };
+    let now = Timestamp::now();
+    let mut seen = look(globals, args)?;
+    if let Some(roots) = &args.roots {
+        seen.chain = Some(chain(&seen, &certificates(&read(roots)?), now));
+    }
     if globals.format == Format::Json {
-        let certs: Vec<_> = certs.iter().map(|cert| as_json(cert, now, &zone)).collect();
-        render::out(
-            &json!({"file": args.file, "kind": kind, "key_matches": matches!(holds, Holds::Credential(_)).then_some(true), "certs": certs}).to_string(),
-        );
-        return Ok(exit::DONE);
+        render::out(&as_json(&args.file, &seen, now, &zone).to_string());
+    } else {
+        render::out(&lines(&seen, now, &zone, globals.lang()).join("\n"));
     }
-    let told = match (&holds, lang) {
-        (Holds::Credential(_), Lang::Ja) => "PKCS#12。秘密鍵が1つあり、最初の証明書と組になっています。",
-        (Holds::Credential(_), Lang::En) => "PKCS#12 with one private key; it belongs to the first certificate.",
-        (Holds::Certificates(_), Lang::Ja) => "証明書だけのファイルです。秘密鍵は入っていません。",
-        (Holds::Certificates(_), Lang::En) => "Certificates only; no private key.",
-    };
-    render::out(told);
-    for cert in certs {
-        render::out(&lines(cert, now, &zone, lang).join("\n"));
+    let broken = matches!(seen.chain, Some(Err(_)));
+    match seen.refusal {
+        // Its words stand in the JSON already.
+        Some(refusal) if globals.format != Format::Json => Err(refusal.into()),
+        Some(_) => Ok(exit::FAILED),
+        None => Ok(if broken { exit::FAILED } else { exit::DONE }),
     }
-    Ok(exit::DONE)
 }
 
-fn look(globals: &Globals, args: &Args) -> Result<Holds, Failure> {
+fn look(globals: &Globals, args: &Args) -> Result<Seen, Failure> {
     let bytes = read(&args.file)?;
-    let ders = pem_certificates(&bytes).unwrap_or_else(|| vec![bytes.clone()]);
-    let holder = || Custody { holder: format!("file:{}", args.file.display()), ..Custody::default() };
-    if let Ok(certs) = ders.iter().map(|der| cert_info(der, holder())).collect::<Result<Vec<_>, _>>() {
-        return Ok(Holds::Certificates(certs));
+    let holder = format!("file:{}", args.file.display());
+    let custody = || Custody { holder: holder.clone(), ..Custody::default() };
+    let bare = certificates(&bytes)
+        .into_iter()
+        .map(|der| Ok(StoredCert { info: cert_info(&der, custody())?, der }))
+        .collect::<Result<Vec<_>, x509::NotACertificate>>();
+    if let Ok(certs) = bare {
+        return Ok(Seen { certs, protection: None, refusal: None, chain: None });
     }
-    let opened = Pkcs12Files.open(&Secret::bytes(bytes), &password(globals, args)?)?;
-    let others = opened.others.into_iter().map(|other| other.info);
-    Ok(Holds::Credential(std::iter::once(opened.leaf.info).chain(others).collect()))
+    let protection = p12::protection(&bytes)?;
+    protection.check()?;
+    let contents = p12::read(&bytes, &password(globals, args, &protection)?)?;
+    let (certs, refusal) = match contents.credential(&holder) {
+        Ok(credential) => (std::iter::once(credential.leaf).chain(credential.others).collect(), None),
+        Err(refusal) => (contents.certificates(&holder), Some(refusal)),
+    };
+    Ok(Seen { certs, protection: Some(protection), refusal, chain: None })
+}
+
+/// The certificates of a file, if it is PEM; else the whole as one.
+fn certificates(bytes: &[u8]) -> Vec<Vec<u8>> {
+    pem_certificates(bytes).unwrap_or_else(|| vec![bytes.to_vec()])
+}
+
+/// From the first certificate over the others to a root.
+fn chain(seen: &Seen, roots: &[Vec<u8>], now: Timestamp) -> Chain {
+    let Some((leaf, others)) = seen.certs.split_first() else { return Err(x509::Untrusted::Unreadable) };
+    let others: Vec<Vec<u8>> = others.iter().map(|other| other.der.clone()).collect();
+    let path = x509::verify_chain(&leaf.der, &others, roots, now, Purpose::Any)?;
+    let named = |der: &Vec<u8>| cert_info(der, Custody::default()).map(|info| info.subject_dn).map_err(|_| x509::Untrusted::Unreadable);
+    path.iter().map(named).collect()
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -93,10 +105,13 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     })
 }
 
-/// From the file that was named, else typed by the person at the terminal.
-fn password(globals: &Globals, args: &Args) -> Result<Secret, Failure> {
+/// From the file that was named, else typed by the person at the terminal; none where nothing is encrypted.
+fn password(globals: &Globals, args: &Args, protection: &Protection) -> Result<Secret, Failure> {
     if let Some(path) = &args.secret_file {
         return Ok(first_line(path, "password")?);
+    }
+    if !protection.needs_password() {
+        return Ok(Secret::text(""));
     }
     let title = Text::new("証明書ファイルのパスワード", "Password of the file");
     let typed = globals.interactive().then(|| Terminal { lang: globals.lang() }.hidden(title.get(globals.lang()), &Type::String, false)).flatten();

@@ -22,6 +22,7 @@ pub fn days(cert: &CertInfo, now: Timestamp, zone: &TimeZone, lang: Lang) -> Str
 /// A certificate in a few lines, the first with what tells it from others.
 pub fn lines(cert: &CertInfo, now: Timestamp, zone: &TimeZone, lang: Lang) -> Vec<String> {
     let day = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
+    let zone_name = cert.not_after.to_zoned(zone.clone()).strftime("%Z").to_string();
     let word = |ja: &'static str, en: &'static str| if lang == Lang::Ja { ja } else { en };
     let key = match (cert.has_key, cert.key_exportable, cert.key_protected) {
         (false, ..) => word("鍵なし", "no key"),
@@ -32,7 +33,7 @@ pub fn lines(cert: &CertInfo, now: Timestamp, zone: &TimeZone, lang: Lang) -> Ve
     let mut lines = vec![
         format!("{}  {}  {key}", cert.subject_dn, days(cert, now, zone, lang)),
         format!("  {} {}", word("発行者", "issuer"), cert.issuer_dn),
-        format!("  {} {} - {}", word("有効期間", "valid"), day(cert.not_before), day(cert.not_after)),
+        format!("  {} {} - {} {zone_name}", word("有効期間", "valid"), day(cert.not_before), day(cert.not_after)),
         format!("  {} {}   {} {}", word("シリアル番号", "serial"), cert.serial, word("拇印(SHA-1)", "thumbprint (SHA-1)"), cert.sha1),
     ];
     if let Some(name) = &cert.friendly_name {
@@ -47,6 +48,6 @@ pub fn as_json(cert: &CertInfo, now: Timestamp, zone: &TimeZone) -> Json {
         "subject": cert.subject_dn, "cn": cert.subject.cn, "issuer": cert.issuer_dn, "serial": cert.serial,
         "not_before": cert.not_before.to_string(), "not_after": cert.not_after.to_string(), "days_left": days_left(cert.not_after, now, zone),
         "sha1": cert.sha1, "sha256": cert.sha256, "has_key": cert.has_key, "key_exportable": cert.key_exportable,
-        "key_protected": cert.key_protected, "friendly_name": cert.friendly_name,
+        "key_protected": cert.key_protected, "friendly_name": cert.friendly_name, "hc_role": cert.hc_role,
     })
 }

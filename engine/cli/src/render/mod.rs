@@ -1,12 +1,15 @@
 //! What people and machines read. The only place that writes to the terminal.
 
 pub mod actions;
+pub mod backends;
 pub mod certs;
 pub mod coverage;
 pub mod diagnostic;
+pub mod doctor;
 pub mod drift;
 pub mod encoding;
 pub mod graph;
+pub mod inspect;
 pub mod plan;
 mod plan_errors;
 pub mod question;

@@ -173,8 +173,4 @@ impl TokenSession for SimLogin {
     fn signer(&self, _call: &Call, _thumbprint: &str) -> Result<Arc<dyn Signer>, BackendError> {
         Err(fault("CERT.GONE"))
     }
-
-    fn prove_key(&self, _call: &Call, _thumbprint: &str) -> Result<(), BackendError> {
-        Err(fault("CERT.GONE"))
-    }
 }
