@@ -3,5 +3,6 @@
 //! May use: the store port. Must not: know what a playbook wants of them.
 
 pub mod dir;
+pub mod key_pair;
 pub mod p12;
 pub mod signer;
