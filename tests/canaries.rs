@@ -10,14 +10,14 @@ use std::path::Path;
 
 use age::secrecy::ExposeSecret;
 use support::canary::{Canary, files};
-use support::shipped::{lab_before, started_by_people};
+use support::shipped::{asks_for_secrets, lab_before, started_by_people};
 use support::{Lab, said};
 
 /// Four digits that stand nowhere by chance: no year, fee or port.
 const DIGITS: &str = "7391";
 
 /// The files of a lab that hold its secrets, and nothing else of it is left out.
-const SOURCES: [&str; 4] = ["personal.pw", "install-password.txt", "reference-id.txt", "lab-state.json"];
+const SOURCES: [&str; 6] = ["personal.pw", "install-password.txt", "reference-id.txt", "held-reference-id.txt", "account-password.txt", "lab-state.json"];
 
 /// A lab whose secrets all come from a program, which writes down how it and the one who asks can be seen; and what can read the vault.
 fn lab(playbook: &str) -> (Lab, age::x25519::Identity) {
@@ -134,10 +134,10 @@ fn no_secret_is_left_behind_said_or_shown_on_any_playbook() {
                 canary.sings_not_in(&format!("{place} ({playbook})"), content);
             }
         }
-        // All that hpki2 asks for is done on a phone.
-        if !playbook.starts_with("hpki2/") {
+        if asks_for_secrets(&playbook) {
             let seen = fs::read_to_string(lab.path("seen")).unwrap();
-            assert!(seen.contains("PATH=") && seen.contains(&playbook), "{playbook}: the children looked: {seen}");
+            // What is asked for only after a person's answer is asked for by `resume`.
+            assert!(seen.contains("PATH=") && (seen.contains(&playbook) || seen.contains("\nresume\n")), "{playbook}: the children looked: {seen}");
         }
         assert!(canaries.len() >= 4, "{playbook}: the vault and the sources have something to hide");
     }

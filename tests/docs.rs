@@ -23,6 +23,33 @@ fn every_path_named_for_contributors_exists() {
 }
 
 #[test]
+fn unsafe_code_stands_in_one_module_and_each_block_has_its_reason() {
+    let module = root().join("backends/src/windows");
+    let mut blocks = 0;
+    for file in ["engine", "backends", "tests"].iter().flat_map(|folder| sources(&root().join(folder))) {
+        let text = std::fs::read_to_string(&file).expect("a source file");
+        // Written in two parts, so that this file is not one that allows it.
+        let allows = text.contains(concat!("allow(unsafe", "_code)"));
+        assert!(!allows || file == module.join("mod.rs"), "{} allows unsafe code", file.display());
+        let lines: Vec<&str> = text.lines().filter(|_| file.starts_with(&module)).collect();
+        for (index, line) in lines.iter().enumerate().filter(|(_, line)| line.contains(concat!("unsafe", " {"))) {
+            let reason = lines[index.saturating_sub(2)..index].iter().any(|line| line.contains("// SAFETY:"));
+            assert!(reason, "{}:{} gives no reason: {line}", file.display(), index + 1);
+            blocks += 1;
+        }
+    }
+    assert!(blocks > 40, "the blocks are no longer found: {blocks}");
+}
+
+/// Every Rust file below a folder.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.filter(|path| !path.ends_with("target")).partition(|path| path.is_dir());
+    let own = files.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "rs"));
+    own.chain(folders.iter().flat_map(|folder| sources(folder))).collect()
+}
+
+#[test]
 fn paths_are_told_from_other_words() {
     let text = "See `engine/src/no_such.rs`, [rules](CONTRIBUTING.md#style) and [home](https://example.org/a);\n\
         `cargo test --workspace`, `cert.find@1`, `engine::backend` and `serde_yaml` are no paths; `NOWHERE.md` is one,\n\

@@ -159,3 +159,55 @@ steps:
     let digest = answered["answer"]["files"][0]["sha256"].as_str().unwrap();
     assert_eq!(std::fs::read(lab.state().join("blobs").join(digest)).unwrap(), b"JPEG");
 }
+
+/// A rehearsal with its folder kept: what it said, and the folder of its lab.
+fn rehearsed(place: &std::path::Path, arguments: &[&str]) -> (std::process::Output, std::path::PathBuf) {
+    let output = kirikae().env("TMPDIR", place).arg("rehearse").args(arguments).arg("--keep").output().unwrap();
+    let kept = std::fs::read_dir(place).unwrap().flatten().next().unwrap().path().join("lab");
+    (output, kept)
+}
+
+fn count(folder: &std::path::Path, extension: &str) -> usize {
+    let files = std::fs::read_dir(folder).unwrap().flatten();
+    files.filter(|file| file.path().extension().is_some_and(|known| known == extension)).count()
+}
+
+#[test]
+fn webqkan_is_rehearsed_by_a_person_at_the_browser() {
+    for playbook in ["client-renew", "admin-renew", "client-renew-api", "import"] {
+        let place = tempfile::tempdir().unwrap();
+        let (output, lab) = rehearsed(place.path(), &[&format!("playbooks/webqkan/{playbook}.yaml")]);
+        assert_eq!(output.status.code(), Some(0), "{playbook}: {}", said(&output));
+        assert!(said(&output).contains("終わりました。"), "{playbook}: {}", said(&output));
+        let issued = std::fs::read_to_string(lab.join("effects.jsonl")).unwrap().matches("\"issued\"").count();
+        let renews = usize::from(playbook != "import");
+        assert_eq!(issued, renews, "{playbook}");
+        // The door to the administration site, the old one, and the new one under the same name.
+        assert_eq!((count(&lab.join("webqkan"), "p12"), count(&lab.join("backup"), "age")), (3, 1), "{playbook}: {}", said(&output));
+        if playbook == "admin-renew" {
+            assert_eq!(count(&lab.join("downloads"), "zip"), 1, "the browser saved a zip file");
+        }
+    }
+}
+
+#[test]
+fn a_terminal_whose_certificate_has_expired_is_brought_back() {
+    let place = tempfile::tempdir().unwrap();
+    let (output, lab) = rehearsed(place.path(), &["playbooks/webqkan/expired.yaml", "--days-left", "-1"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(count(&lab.join("webqkan"), "p12"), 3, "{}", said(&output));
+    let place = tempfile::tempdir().unwrap();
+    let (output, _) = rehearsed(place.path(), &["playbooks/webqkan/expired.yaml"]);
+    assert!(output.status.code() == Some(0) && said(&output).contains("まだ期限内です"), "{}", said(&output));
+    let place = tempfile::tempdir().unwrap();
+    let (output, lab) = rehearsed(place.path(), &["playbooks/webqkan/client-renew.yaml", "--days-left", "-1"]);
+    assert!(output.status.code() == Some(1) && said(&output).contains("webqkan/expired"), "{}", said(&output));
+    assert!(!std::fs::read_to_string(lab.join("effects.jsonl")).unwrap_or_default().contains("signed_in"));
+}
+
+#[test]
+fn a_site_under_maintenance_is_waited_for() {
+    let output = kirikae().args(["rehearse", "playbooks/webqkan/client-renew.yaml", "--fault", "maintenance@sign_in"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(75), "{}", said(&output));
+    assert!(said(&output).contains("メンテナンス中です"), "{}", said(&output));
+}

@@ -34,6 +34,7 @@ fn traces(lab: &Lab) -> BTreeMap<String, usize> {
     let mut traces: BTreeMap<String, usize> = ["personal", "backup", "inbox"].map(|folder| (folder.to_owned(), files(&lab.path(folder)))).into();
     traces.insert("issued".to_owned(), lab.count("issued", None));
     traces.insert("received renew".to_owned(), lab.count("received", Some("renew")));
+    traces.insert("received revoke".to_owned(), lab.count("received", Some("revoke")));
     traces
 }
 
@@ -121,11 +122,26 @@ fn a_renewal_killed_behind_every_write_and_in_the_midst_of_what_follows_issues_o
 
 #[test]
 fn every_other_playbook_killed_here_and_there_ends_as_if_nothing_had_happened() {
-    for playbook in started_by_people().iter().filter(|playbook| *playbook != "obn/renew-web") {
+    // A renewal that nothing can look up is tried apart.
+    for playbook in started_by_people().iter().filter(|playbook| !["obn/renew-web", "webqkan/client-renew-api"].contains(&playbook.as_str())) {
         let (writes, intents, expected) = undisturbed(playbook);
         let kills = writes.into_iter().step_by(4).map(Kill::Behind).chain(intents.into_iter().step_by(2).map(Kill::InTheMidstOf));
         all(playbook, kills.collect(), &expected);
     }
+}
+
+#[test]
+fn a_renewal_that_nothing_can_look_up_is_sent_once_and_left_to_a_person() {
+    let lab = Lab::start(&["--fault", "drop-after-effect@renew"]);
+    let cut = lab.run(&["apply", "webqkan/client-renew-api", "--approve", "all"]);
+    assert_eq!(cut.status.code(), Some(75), "{}", said(&cut));
+    for _ in 0..2 {
+        let again = lab.run(&["resume", "last"]);
+        assert_eq!(again.status.code(), Some(75), "{}", said(&again));
+    }
+    assert_eq!((lab.count("received", Some("renew")), lab.count("issued", None)), (1, 1));
+    let second = lab.run(&["apply", "webqkan/client-renew-api", "--approve", "all"]);
+    assert!(said(&second).contains("RUN.UNFINISHED"), "{}", said(&second));
 }
 
 /// A generator of numbers that are the same for the same seed (SplitMix64).

@@ -12,6 +12,8 @@ pub mod notify;
 pub mod store;
 pub mod token;
 pub mod vault;
+#[cfg(windows)]
+pub mod windows;
 pub mod x509;
 
 use std::collections::BTreeMap;
@@ -32,11 +34,11 @@ pub struct Kind<Open: 'static> {
     pub name: &'static str,
     /// What it is, for people.
     pub title: Phrase,
-    /// Makes one from the site's settings. Touches nothing yet.
+    /// Makes one from the site's settings. Changes nothing yet.
     pub open: Open,
 }
 
-/// Makes a store. `STORE.UNREADABLE` if the settings lack what the kind needs.
+/// Makes a store and changes nothing. `STORE.UNREADABLE` if the settings lack what the kind needs, or mean no store that is there.
 pub type OpenStore = fn(StoreSettings) -> Result<Arc<dyn StoreWrite>, BackendError>;
 
 /// Makes a folder. `FOLDER.ABSENT` if its path is none.
@@ -96,14 +98,32 @@ pub fn builtin() -> &'static Builtin {
 }
 
 static BUILTIN: Builtin = Builtin {
-    stores: &[Kind {
-        name: "dir",
-        title: Phrase {
-            ja: "フォルダ(証明書ごとに暗号化した .p12 と説明の .json)",
-            en: "a folder: an encrypted .p12 and a descriptive .json for each certificate",
+    stores: &[
+        Kind {
+            name: "dir",
+            title: Phrase {
+                ja: "フォルダ(証明書ごとに暗号化した .p12 と説明の .json)",
+                en: "a folder: an encrypted .p12 and a descriptive .json for each certificate",
+            },
+            open: open_dir_store,
         },
-        open: open_dir_store,
-    }],
+        #[cfg(target_os = "linux")]
+        Kind {
+            name: "nss",
+            title: Phrase {
+                ja: "Linux の Firefox・Chrome・Chromium の証明書データベース(NSS)",
+                en: "the certificate database (NSS) of Firefox, Chrome or Chromium on Linux",
+            },
+            open: |settings| Ok(Arc::new(store::nss::NssStore::open(settings)?)),
+        },
+        Kind {
+            name: "windows",
+            title: Phrase {
+                ja: "Windows の証明書ストア(Edge・Chrome などが使うもの)", en: "the certificate store of Windows, as Edge and Chrome use it"
+            },
+            open: |settings| store::windows::open(&settings),
+        },
+    ],
     tokens: &[
         Kind { name: "pkcs11", title: Phrase { ja: "USBキー・カード(PKCS#11)", en: "USB keys and cards (PKCS#11)" }, open: open_pkcs11_tokens },
         Kind { name: "soft", title: Phrase { ja: "フォルダの中の練習用USBキー", en: "a practice token in a folder" }, open: open_soft_token },
@@ -182,7 +202,8 @@ mod tests {
     #[test]
     fn an_unknown_kind_is_refused_with_the_known_ones() {
         let error = builtin().store("windws").err().unwrap();
-        assert_eq!((error.code.as_str(), error.data["known"].as_str()), ("BACKEND.UNSUPPORTED", "dir"));
+        let known = BUILTIN.stores.iter().map(|kind| kind.name).collect::<Vec<_>>().join(", ");
+        assert_eq!((error.code.as_str(), error.data["known"].as_str()), ("BACKEND.UNSUPPORTED", known.as_str()));
         assert!(error.cause.ja.contains("windws") && error.cause.ja.contains("dir"));
         assert!(builtin().folder("cloud").is_err());
         assert_eq!(builtin().token("pkcs12").err().unwrap().data["known"], "pkcs11, soft");

@@ -10,9 +10,10 @@ use der::asn1::{Any, BmpString, Ia5StringRef, PrintableStringRef, TeletexStringR
 use der::{Decode, Encode, Tag, Tagged};
 use jiff::Timestamp;
 use kirikae_engine::dsl::{CertInfo, Subject};
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, SubjectPublicKeyInfoDer};
 use sha2::Digest;
+use webpki::RawPublicKeyEntity;
 use x509_cert::Certificate;
 use x509_cert::name::Name;
 use x509_cert::time::Time;
@@ -96,7 +97,8 @@ pub fn pem_certificates(text: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Puts certificates behind `leaf` in issuing order and leaves the root out, as TLS sends them (RFC 8446 4.4.2).
-/// What does not belong to the chain, or cannot be read, is left out too.
+/// What does not belong to the chain, or cannot be read, is left out too. Of several authorities of one name, as their renewals
+/// leave them, the one that signed is taken.
 ///
 /// # Errors
 /// [`NotACertificate`] if the leaf is none.
@@ -104,12 +106,34 @@ pub fn chain<'a>(leaf: &[u8], others: impl IntoIterator<Item = &'a [u8]>) -> Res
     let mut rest: Vec<(Names, &[u8])> = others.into_iter().filter_map(|der| Some((Names::of(der).ok()?, der))).collect();
     let mut chain = vec![leaf.to_vec()];
     let mut issuer = Names::of(leaf)?.issuer;
-    while let Some(index) = rest.iter().position(|(names, _)| names.subject == issuer && names.subject != names.issuer) {
+    loop {
+        let last = chain.last().map_or(leaf, Vec::as_slice);
+        let fits = |(names, _): &(Names, &[u8])| names.subject == issuer && names.subject != names.issuer;
+        let named = || rest.iter().enumerate().filter(|(_, candidate)| fits(candidate));
+        let signed = named().find(|(_, (_, der))| is_signed_by(last, der));
+        // A signature of a kind that is not known here says nothing; then the name does.
+        let Some((index, _)) = signed.or_else(|| named().next()) else { return Ok(chain) };
         let (names, der) = rest.swap_remove(index);
         chain.push(der.to_vec());
         issuer = names.issuer;
     }
-    Ok(chain)
+}
+
+/// Whether the signature of a certificate is that of the key of `issuer`.
+fn is_signed_by(certificate: &[u8], issuer: &[u8]) -> bool {
+    let check = || {
+        let certificate = Certificate::from_der(certificate).ok()?;
+        let (signed, signature) = (certificate.tbs_certificate().to_der().ok()?, certificate.signature().as_bytes()?);
+        let key = SubjectPublicKeyInfoDer::from(public_key(issuer).ok()?);
+        let key = RawPublicKeyEntity::try_from(&key).ok()?;
+        webpki::ALL_VERIFICATION_ALGS.iter().find(|algorithm| key.verify_signature(**algorithm, &signed, signature).is_ok())
+    };
+    check().is_some()
+}
+
+/// Whether a certificate names itself as its issuer, as roots do.
+pub fn is_self_issued(der: &[u8]) -> bool {
+    Names::of(der).is_ok_and(|names| names.subject == names.issuer)
 }
 
 /// Names as DER: two names are the same when their bytes are.

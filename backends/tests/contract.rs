@@ -10,12 +10,20 @@ use kirikae_engine::testing::contract::{folder, store};
 /// Makes a store of a kind, or `None` where what the kind needs is not installed and its test is to be skipped.
 type StoreRigs = fn() -> Option<store::StoreRig>;
 
-const STORES: &[(&str, StoreRigs)] = &[("dir", rigs::dir::store)];
+const STORES: &[(&str, StoreRigs)] = &[
+    ("dir", rigs::dir::store),
+    #[cfg(target_os = "linux")]
+    ("nss", rigs::nss::store),
+    ("windows", rigs::windows::store),
+];
 
 /// Makes a folder of a kind.
 type FolderRigs = fn() -> folder::FolderRig;
 
 const FOLDERS: &[(&str, FolderRigs)] = &[("dir", rigs::dir::folder)];
+
+/// Tests of tokens. A module has one state in a process, so they run the suite themselves.
+const TOKENS: &[(&str, &str)] = &[("pkcs11", include_str!("token_pkcs11.rs")), ("soft", include_str!("token_soft.rs"))];
 
 #[test]
 fn every_kind_of_store_has_its_line() {
@@ -25,6 +33,14 @@ fn every_kind_of_store_has_its_line() {
 #[test]
 fn every_kind_of_folder_has_its_line() {
     same_names(builtin().folders, FOLDERS);
+}
+
+#[test]
+fn every_kind_of_token_has_its_line_and_runs_the_suite() {
+    same_names(builtin().tokens, TOKENS);
+    for (name, tests) in TOKENS {
+        assert!(tests.contains("contract::token::{TokenRig, holds}") && tests.contains("    holds("), "the tests of {name} do not run the suite");
+    }
 }
 
 fn same_names<Open, Rig>(kinds: &[Kind<Open>], rigs: &[(&str, Rig)]) {

@@ -175,3 +175,12 @@ fn base64(der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect::<Vec<_>>().join("\n")
 }
+
+#[test]
+fn of_two_authorities_of_one_name_the_one_that_signed_is_in_the_chain() {
+    let (one, two) = (clinic(), clinic());
+    let middles = [&two.middle.der, &one.middle.der, &one.root.der].map(Vec::as_slice);
+    assert_eq!(one.middle.subject(), two.middle.subject());
+    let chain = kirikae_backends::x509::chain(&one.leaf.der, middles).unwrap();
+    assert_eq!(chain, [one.leaf.der, one.middle.der]);
+}

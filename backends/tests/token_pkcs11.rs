@@ -13,15 +13,21 @@ mod support;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
+use kirikae_backends::ca::portal::{Portal, PortalSettings, Roots};
 use kirikae_backends::store::signer::verify;
 use kirikae_backends::token::pkcs11::Pkcs11Tokens;
-use kirikae_engine::backend::{BackendError, Call, PresentToken, TokenRead, TokenSession, TokenWrite};
+use kirikae_engine::backend::profile::Operation;
+use kirikae_engine::backend::{BackendError, CaRead, Call, PresentToken, Request, TokenRead, TokenSession, TokenWrite};
+use kirikae_engine::dsl::decode_profile;
 use kirikae_engine::secret::Secret;
 use kirikae_engine::testing::contract::token::{TokenRig, holds};
+use kirikae_engine::text::Source;
 use p256::pkcs8::EncodePublicKey;
 use softhsm::{Faulty, PIN, SoftHsm, module};
 use support::{Issued, issue};
@@ -50,6 +56,7 @@ fn part() {
         "pulled" => pulled(&place),
         "two_logins" => two_logins(&place),
         "hanging" => hanging(&place),
+        "mutual_tls" => mutual_tls(&place),
         other => panic!("{other}"),
     }
     println!("done: {}", part.display());
@@ -187,7 +194,6 @@ fn keys(_place: &Path) {
             let signature = signer.sign(scheme, b"message").unwrap();
             verify(&by_name(cn).der, scheme, b"message", &signature).unwrap_or_else(|error| panic!("{cn} {scheme:#06x}: {error:?}"));
         }
-        session.prove_key(&Call::unattached(), &by_name(cn).info.sha1).unwrap();
         (signer.schemes(), signer.chain().len())
     };
     assert_eq!(made("ec"), (vec![0x0403], 1), "the root is not sent");
@@ -319,6 +325,91 @@ fn hanging(place: &Path) {
     // The stuck call keeps its login; who else holds it can go, and so can the process.
     drop(session);
     assert!(!backend.capabilities().interruptible);
+}
+
+const PROFILE: &str = "kirikae: portal/1\nid: peer\nversion: \"1.0.0\"\ntitle: 例\nchecked: { status: unverified, by: 例 }\nbase: https://127.0.0.1\n\
+    operations: { probe: { client_cert: true, pages: [{ open: /probe.html, signed_in: 入りました }] } }\n";
+
+#[test]
+fn openssl_takes_signatures_of_a_token_in_tls_1_2_and_1_3() {
+    let Some(hsm) = SoftHsm::new() else { return };
+    let Some(openssl) = component::program("openssl") else { return };
+    hsm.token("tls");
+    let made = |arguments: &[&str], out: &str| {
+        let output = Command::new(&openssl).args(arguments).arg("-out").arg(hsm.path(out)).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        std::fs::read(hsm.path(out)).unwrap()
+    };
+    let mut trusted = String::new();
+    for (nth, algorithm, option) in [("01", "RSA", "rsa_keygen_bits:2048"), ("02", "EC", "ec_paramgen_curve:P-256"), ("03", "EC", "ec_paramgen_curve:P-384")] {
+        let key = made(&["genpkey", "-algorithm", algorithm, "-pkeyopt", option, "-outform", "DER"], "key.der");
+        let key_file = hsm.path("key.der").display().to_string();
+        let request = ["req", "-x509", "-new", "-days", "9", "-keyform", "DER", "-key", &key_file, "-subj", &format!("/CN=client {nth}")];
+        trusted.push_str(&String::from_utf8(made(&request, "client.pem")).unwrap());
+        hsm.put_key("tls", nth, &key);
+        hsm.put_certificate("tls", nth, &made(&[&request[..], &["-outform", "DER"]].concat(), "client.der"));
+        // The two are made at two moments: the one on the token is to be trusted, too.
+        let client = hsm.path("client.der").display().to_string();
+        trusted.push_str(&String::from_utf8(made(&["x509", "-inform", "DER", "-in", &client], "client.pem")).unwrap());
+    }
+    std::fs::write(hsm.path("clients.pem"), trusted).unwrap();
+    let server = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
+    let key_file = hsm.path("server.key").display().to_string();
+    made(&[&server[..], &["-addext", "basicConstraints=critical,CA:FALSE", "-keyout", &key_file]].concat(), "server.pem");
+    std::fs::write(hsm.path("probe.html"), "<h1>入りました</h1>").unwrap();
+    carry_out(&hsm, "mutual_tls");
+}
+
+fn mutual_tls(place: &Path) {
+    let backend = tokens(&module(), "tls");
+    let listed = backend.certificates(&Call::unattached(), &only(&backend).info.serial).unwrap();
+    let session = log_in(&backend, PIN).unwrap();
+    assert_eq!(listed.len(), 3);
+    for version in ["-tls1_2", "-tls1_3"] {
+        for cert in &listed {
+            let server = Peer::start(place, version);
+            let signer = session.signer(&Call::unattached(), &cert.info.sha1).unwrap();
+            let settings = PortalSettings {
+                base: server.base.clone(),
+                roots: Roots::Pem(std::fs::read(place.join("server.pem")).unwrap()),
+                proxy: None,
+                timeout: Duration::from_secs(30),
+                absent_after: None,
+                hands: None,
+            };
+            let portal = Portal::new(decode_profile(&Source::new("peer.yaml", PROFILE)).unwrap(), settings).unwrap();
+            let mut web = portal.open(&Call::unattached(), Some(signer)).unwrap();
+            let probe = portal.look(&Call::unattached(), web.as_mut(), Operation::Probe, &Request::default());
+            assert_eq!(probe.unwrap().signed_in.as_deref(), Some("入りました"), "{version} {}", cert.info.subject.cn);
+        }
+    }
+}
+
+/// OpenSSL as a server that lets nobody in without one of the certificates.
+struct Peer {
+    child: Child,
+    base: String,
+}
+
+impl Peer {
+    fn start(place: &Path, version: &str) -> Self {
+        let arguments = ["s_server", "-accept", "127.0.0.1:0", "-cert", "server.pem", "-key", "server.key", "-CAfile", "clients.pem"];
+        let mut command = Command::new("openssl");
+        command.current_dir(place).args(arguments).args(["-Verify", "2", "-verify_return_error", "-WWW", version]);
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let port = lines.find_map(|line| line.unwrap().strip_prefix("ACCEPT 127.0.0.1:").map(str::to_owned)).expect("the port");
+        // What it goes on to say is read, so that it never waits for a reader.
+        std::thread::spawn(move || lines.for_each(drop));
+        Self { child, base: format!("https://127.0.0.1:{}", port.trim()) }
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 /// A new kind of token needs its line in a contract test.

@@ -1,14 +1,15 @@
 //! cert.find, cert.import, cert.delete, cert.export, cert.prove_key, cert.trust, p12.inspect.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::SignedDuration;
 use kirikae_engine::action::{Inputs, Observed, Outputs};
 use kirikae_engine::backend::{Class, FolderRead, Vault};
 use kirikae_engine::clock::Clock;
-use kirikae_engine::dsl::{BackupRef, CertInfo, Proof, ProofBy, ProofKind, Value};
-use kirikae_engine::testing::{Ended, World, certificate, inputs, root_certificate};
+use kirikae_engine::dsl::{BackupRef, CertInfo, Proof, ProofBy, ProofKind, TokenInfo, Value};
+use kirikae_engine::testing::{Ended, FakeToken, World, certificate, inputs, root_certificate};
 
 const CODE: &str = "0110119153";
 
@@ -54,6 +55,31 @@ fn find_takes_issuer_name_and_key_into_account() {
     assert_eq!(cert_of(&outputs, "cert"), ours);
     assert_eq!(outputs["count"], Value::Int(1));
     assert_eq!(outputs["others"], Value::List(vec![]));
+}
+
+#[test]
+fn find_searches_the_tokens_that_are_inserted_or_one_of_them() {
+    let world = World::obn();
+    let on = |serial: &str, nth: u64, until: &str| FakeToken { certs: vec![certificate(CODE, nth, "2023-10-22", until)], ..FakeToken::new(serial) };
+    let find = |token: Option<&str>| {
+        let mut given = Inputs(BTreeMap::from([("in".to_owned(), role("key")), ("issuer".to_owned(), word("Online*")), ("pick".to_owned(), word("newest"))]));
+        if let Some(serial) = token {
+            let holder = "fake:tokens".to_owned();
+            let token = TokenInfo { serial: serial.to_owned(), label: String::new(), model: String::new(), holder };
+            given.0.insert("on".to_owned(), Value::Token(token));
+        }
+        world.outputs("cert.find", &given)
+    };
+    assert_eq!(find(None).unwrap_err().code, "TOKEN.ABSENT");
+    world.tokens.insert(on("A1", 1, "2027-01-22"));
+    world.tokens.insert(on("B2", 2, "2028-01-22"));
+    world.store.put(certificate(CODE, 3, "2023-10-22", "2029-01-22"));
+    let holder = |token: Option<&str>| cert_of(&find(token).unwrap(), "cert").holder;
+    assert_eq!(holder(None), "token:B2");
+    assert_eq!(holder(Some("A1")), "token:A1");
+    let error = find(Some("C3")).unwrap_err();
+    assert!(error.code == "CERT.NOT_FOUND" && error.cause.ja.contains("fake:tokens"), "{error:?}");
+    assert_eq!(world.tokens.tries("A1") + world.tokens.tries("B2"), 0);
 }
 
 #[test]

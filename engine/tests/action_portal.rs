@@ -7,8 +7,8 @@ use kirikae_engine::action::{Inputs, Observed, registry};
 use kirikae_engine::backend::Class;
 use kirikae_engine::backend::profile::{Hands, Operation, OperationSpec};
 use kirikae_engine::clock::Clock;
-use kirikae_engine::dsl::{CertInfo, Proof, ProofBy, ProofKind, Type, Value, decode_profile};
-use kirikae_engine::testing::{Ended, Fault, World, certificate, inputs, obn_profile};
+use kirikae_engine::dsl::{CertInfo, Proof, ProofBy, ProofKind, TokenInfo, Type, Value, decode_profile};
+use kirikae_engine::testing::{Ended, FakeToken, Fault, World, certificate, inputs, obn_profile};
 use kirikae_engine::text::Source;
 
 const CODE: &str = "0110119153";
@@ -50,6 +50,38 @@ fn status_goes_from_absent_over_pending_to_issued() {
     assert_eq!(status(&given), word("issued"));
     given.0.remove("request_id");
     assert_eq!(status(&given), word("issued"), "the newest row without a request ID");
+}
+
+#[test]
+fn a_certificate_on_a_token_is_used_in_the_login_of_that_token() {
+    let world = World::obn();
+    world.secrets.set("pin", "12345678");
+    for (serial, nth) in [("A1", 1), ("B2", 2)] {
+        world.tokens.insert(FakeToken { certs: vec![certificate(CODE, nth, "2023-10-22", "2027-01-22")], ..FakeToken::new(serial) });
+    }
+    let token = |serial: &str| {
+        let info = TokenInfo { serial: serial.to_owned(), label: String::new(), model: String::new(), holder: "fake:tokens".to_owned() };
+        inputs([("token", Value::Token(info)), ("pin", Value::DeclaredSecret("pin".to_owned()))])
+    };
+    let cert = CertInfo { holder: "token:A1".to_owned(), ..certificate(CODE, 1, "2023-10-22", "2027-01-22") };
+    let attempt = world.attempt();
+    let probe = |session: Option<Value>| {
+        let mut given = with_client(&cert);
+        given.0.extend(session.map(|session| ("session".to_owned(), session)));
+        attempt.step("web.probe", &given)
+    };
+    let log_in = |serial: &str| match attempt.step("token.login", &token(serial)).unwrap() {
+        Ended::Changed(outputs) => outputs["session"].clone(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(probe(None).unwrap_err().code, "TOKEN.NOT_OPEN");
+    assert_eq!(probe(Some(Value::Live("gone".to_owned()))).unwrap_err().code, "TOKEN.NOT_OPEN");
+    assert_eq!(probe(Some(log_in("B2"))).unwrap_err().code, "TOKEN.WRONG");
+    let Ended::Unchanged(outputs) = probe(Some(log_in("A1"))).unwrap() else { panic!("a read") };
+    let Value::Proof(proof) = &outputs["proof"] else { panic!("{outputs:?}") };
+    assert_eq!((proof.holder.as_str(), proof.by), ("token:A1", ProofBy::Engine));
+    // A dry run opens no token.
+    assert_eq!(attempt.preflight("ca.renew", &with_client(&cert)).unwrap_err().code, kirikae_engine::action::NOT_KNOWN);
 }
 
 #[test]

@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use kirikae_engine::action::registry;
-use kirikae_engine::check::{Checked, check};
+use kirikae_engine::action::{Answer, Effect, Question, registry};
+use kirikae_engine::backend::profile::ObserveBy;
+use kirikae_engine::check::{Checked, What, check};
 use kirikae_engine::clock::Clock;
 use kirikae_engine::dsl::Type;
 use kirikae_engine::journal::Journal;
-use kirikae_engine::run::{Phase, RunEnd, RunError, State};
-use kirikae_engine::testing::{CrashCase, Desk, Drive, Shipped, Willing, certificate, crash_matrix, planned, situations};
+use kirikae_engine::run::{Doing, Person, Phase, RunEnd, RunError, State};
+use kirikae_engine::testing::{CrashCase, Desk, Drive, Shipped, Willing, World, certificate, crash_matrix, planned, situations};
 use tempfile::TempDir;
 
 const RUN: &str = "20261123-abcdef";
@@ -25,7 +26,10 @@ fn desk(playbook: &str) -> Desk {
             desk
         }
         other => {
-            let desk = Desk::at(other);
+            let mut desk = Desk::at(other);
+            if other == "obn/revoke" {
+                desk = desk.given(&[("revoke_reason", "lost_notice"), ("revoked_request_id", "202311010000042"), ("applicant_mail", "uketsuke@example.jp")]);
+            }
             desk.world.store.put(certificate("0110119153", 1, "2023-08-22", "2027-01-22"));
             let file = desk.world.p12.make("1234", &certificate("0110119153", 2, "2026-11-01", "2030-02-01"), &[]);
             desk.world.inbox.put("202611010000042.p12", file.expose());
@@ -39,6 +43,28 @@ fn desk(playbook: &str) -> Desk {
 /// A playbook that a person starts: it asks for nothing that only another playbook can give.
 fn is_started_by_people(checked: &Checked) -> bool {
     checked.inputs.iter().all(|input| !matches!(input.ty, Type::File | Type::Cert | Type::Proof | Type::BackupRef))
+}
+
+/// Whether nothing shows if this step happened: a person did it, or it was sent to a portal that has no page for it.
+fn is_out_of_sight(checked: &Checked, step: &str) -> bool {
+    let Some(What::Action(action)) = checked.steps.iter().find(|known| known.address == step).map(|step| &step.what) else { return false };
+    let profile = action.portal.as_ref().and_then(|role| checked.profiles.get(role));
+    let spec = profile.and_then(|profile| profile.operations.get(&action.manifest.operation?));
+    let irreversible = action.manifest.effect == Effect::Irreversible;
+    action.manifest.person || irreversible && spec.is_some_and(|spec| spec.observe == ObserveBy::Nothing)
+}
+
+/// Says yes to everything, and does what is asked of them with the MPKI client: the renewed certificate lies in the store.
+struct AtWork<'a>(&'a World);
+
+impl Person for AtWork<'_> {
+    fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
+        let with_client = question.place.as_ref().is_some_and(|place| place.ja.contains("MPKI クライアント"));
+        if with_client && self.0.store.certs().len() == 1 {
+            self.0.store.put(certificate("0110119153", 9, "2026-11-22", "2030-02-22"));
+        }
+        Willing.answer(step, question).map(|answer| Answer { at: self.0.clock.now(), ..answer })
+    }
 }
 
 struct Clinic {
@@ -76,7 +102,7 @@ impl CrashCase for Case {
     fn process(&self, clinic: &Clinic, journal: &mut Journal) -> Result<State, RunError> {
         let Desk { world, checked, site, scope, set } = &clinic.desk;
         let backends = world.backends();
-        let drive = Drive { site, backends: &backends, clock: &*world.clock, pauser: &*world.clock, person: &Willing };
+        let drive = Drive { site, backends: &backends, clock: &*world.clock, pauser: &*world.clock, person: &AtWork(world) };
         let known = !journal.runs().unwrap().is_empty();
         let end = if known {
             drive.resume(journal, RUN)
@@ -90,6 +116,12 @@ impl CrashCase for Case {
 
     fn holds(&self, clinic: &Clinic) -> Result<(), String> {
         if clinic.worked && !clinic.works() { Err("no certificate works".to_owned()) } else { Ok(()) }
+    }
+
+    fn only_a_person_can_tell(&self, state: &State) -> bool {
+        let doubts: Vec<&String> = state.steps.iter().filter(|(_, known)| matches!(known.doing, Doing::Uncertain(_))).map(|(step, _)| step).collect();
+        let checked = Desk::at(&self.0).checked;
+        !doubts.is_empty() && doubts.iter().all(|step| is_out_of_sight(&checked, step))
     }
 
     fn effects(&self, clinic: &Clinic) -> Vec<(String, u64)> {

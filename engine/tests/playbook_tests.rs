@@ -149,7 +149,7 @@ fn a_token_counts_wrong_pins_and_the_run_stops_before_it_locks() {
     let cases = "  right: { expect: { result: done, calls: { token.login: 1 }, never_in_artifacts: [\"73918246\"] } }\n  \
                  wrong_once: { answers: { pin: [\"11118246\", \"73918246\"] }, expect: { result: done, calls: { token.login: 2 } } }\n  \
                  wrong_always: { answers: { pin: \"11118246\" }, expect: { result: failed, error: PIN.STOPPED, at: open, calls: { token.login: 2 } } }\n  \
-                 not_inserted: { given: { key.tokens: [{ serial: A1, pin: \"73918246\", present: false }] }, expect: { result: blocked, error: TOKEN.ABSENT, at: insert } }\n";
+                 not_inserted: { given: { key.tokens: [{ serial: A1, pin: \"73918246\", present: false }] }, expect: { result: waiting, outcome: { insert: waiting }, calls: { token.login: 0 } } }\n";
     let suite = of_token("{ limit: 10, leave: 5, per_run: 2, cite: obn_edge#1.1 }", "{ serial: A1, pin: \"73918246\" }", cases);
     let trials: Vec<String> = Bench::trials(&suite).into_iter().map(|trial| trial.name).collect();
     assert!(trials.contains(&"generated/rescue/open/PIN.INCORRECT".to_owned()));

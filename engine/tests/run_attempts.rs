@@ -34,6 +34,22 @@ fn the_right_pin_is_counted_before_the_try_and_ends_the_count() {
 }
 
 #[test]
+fn a_token_that_is_not_inserted_is_asked_for_and_the_run_waits() {
+    let (desk, playbook) = (Desk::new(), checked(LIMITS, ""));
+    desk.file("12345678");
+    desk.world.tokens.change(SERIAL, |token| token.present = false);
+    let plan = desk.plan(&playbook, &NoLedger);
+    assert!(plan.steps.iter().all(|step| step.decision != Decision::Blocked), "it may be inserted when it is asked for");
+    let state = desk.night(&playbook);
+    assert_eq!(state.phase, Phase::Parked(ParkCause::Person), "{:?}", desk.events());
+    let question =
+        desk.events().into_iter().find_map(|event| if let EventBody::HumanAsked { step, question, .. } = event.body { Some((step, question)) } else { None });
+    let (step, question) = question.unwrap();
+    assert_eq!((step.as_str(), question.ask.ja.as_str()), ("key", "USBキーを挿してください。"));
+    assert_eq!(desk.tries(), 0);
+}
+
+#[test]
 fn a_stored_wrong_pin_run_thirty_nights_spends_one_try() {
     let (desk, playbook) = (Desk::new(), checked(LIMITS, ""));
     desk.file("99999999");

@@ -264,3 +264,32 @@ fn the_notice_s_numbers_are_shown_and_its_secrets_are_not() {
     assert!(!serde_json::to_string(&question).unwrap().contains("0417"));
     assert!(desk.revealed.borrow().is_empty(), "nobody was there to read it");
 }
+
+#[test]
+fn while_one_person_is_asked_to_press_no_other_is_and_an_older_look_counts_no_more() {
+    let second = REQUEST.replace("request:", "second:") + "    needs: [current]\n";
+    let desk = desk();
+    let program = program(&desk, &format!("{CURRENT}{REQUEST}{second}"));
+    // Nobody is there: both ask for the list, and are answered from elsewhere.
+    assert_eq!(desk.apply(&program).phase, Phase::Parked(ParkCause::Person));
+    for step in ["request", "second"] {
+        desk.answer_with(step, listed(&[OLD_ROW]), None);
+    }
+    desk.resume(&program);
+    let asked_to_press = |step: &str| desk.count("IntentRecorded", step);
+    assert_eq!(asked_to_press("request") + asked_to_press("second"), 1, "one of them");
+    let (first, other) = if asked_to_press("request") == 1 { ("request", "second") } else { ("second", "request") };
+    desk.shown.borrow_mut().push_back("zigLUVC29Q");
+    let fields = yes(&SHOWN).fields.into_iter().filter(|(name, _)| name != "request_id");
+    let fields = fields.chain([("request_id".to_owned(), "202611230000001".to_owned()), ("reference_id".to_owned(), "vault:typed".to_owned())]).collect();
+    desk.answer_with(first, Answer { yes: true, fields, ..Answer::default() }, None);
+    desk.words.borrow_mut().push_back(listed(&[OLD_ROW, NEW_ROW]));
+    let state = desk.resume(&program);
+    assert_eq!(state.ended(first).unwrap().outcome, Outcome::Changed);
+    assert_eq!(
+        (desk.count("HumanAsked", other), desk.count("IntentRecorded", other)),
+        (2, 0),
+        "it looks once more, and presses nothing: {:?}",
+        state.step(other)
+    );
+}

@@ -10,7 +10,7 @@ use kirikae_engine::action::Answer;
 use kirikae_engine::backend::profile::Operation;
 use kirikae_engine::clock::Clock;
 use kirikae_engine::journal::Journal;
-use kirikae_engine::run::{Event, EventBody, ParkCause, Phase, RunEnd, Settled, State, apply};
+use kirikae_engine::run::{Event, EventBody, ParkCause, Phase, Program, RunEnd, Settled, State, apply};
 use kirikae_engine::testing::{Fault, World, certificate};
 use kirikae_engine::text::Text;
 use support::{CURRENT, Desk, REQUEST, RUN};
@@ -40,20 +40,47 @@ fn an_answer_that_is_delivered_again_later_changes_nothing() {
     desk.answers.borrow_mut().push_back((true, Box::new(|_: &World| ())));
     let program = desk.program(&format!("{CURRENT}{REQUEST}{ISSUED}"));
     assert_eq!(desk.apply(&program).phase, Phase::Ended(RunEnd::Done));
-    let events = desk.events();
     let kinds = ["Decided", "Observed", "IntentRecorded", "EffectEnded", "Uncertain", "Reconciled", "TimerFired", "HumanAsked", "HumanAnswered", "StepEnded"];
     for kind in kinds {
-        assert!(events.iter().any(|event| event.body.kind() == kind), "the run has {kind}");
+        assert!(desk.events().iter().any(|event| event.body.kind() == kind), "the run has {kind}");
     }
+    nothing_changes_when_it_comes_again(&desk, &program, &kinds);
+}
+
+/// Every event of these kinds, delivered once more at any later time, changes nothing.
+fn nothing_changes_when_it_comes_again(desk: &Desk, program: &Program, kinds: &[&str]) {
+    let events = desk.events();
     let mut state = State::new(RUN);
     for (at, event) in events.iter().enumerate() {
-        apply(&program, &mut state, event);
+        apply(program, &mut state, event);
         for old in events[..=at].iter().filter(|old| kinds.contains(&old.body.kind())) {
             let mut after = state.clone();
-            apply(&program, &mut after, &Event { seq: state.seq + 1, at: event.at, body: old.body.clone() });
+            apply(program, &mut after, &Event { seq: state.seq + 1, at: event.at, body: old.body.clone() });
             assert_eq!(State { seq: state.seq, ..after }, state, "{:?} again after {:?}", old.body, event.body);
         }
     }
+}
+
+#[test]
+fn under_a_person_s_hands_an_answer_counts_for_its_own_question_only() {
+    let desk = desk();
+    let steps = format!("{CURRENT}{REQUEST}");
+    let checked = support::checked_with_profile(&steps, "base: https://cert.obn", "hands: person\nbase: https://cert.obn");
+    let mut world = World::obn();
+    let profile = checked.profiles["issuer"].clone();
+    world.portal = std::sync::Arc::new(kirikae_engine::testing::FakePortal::new(profile, world.clock.clone(), world.p12.clone()));
+    world.store = desk.world.store.clone();
+    let desk = Desk::new(world);
+    let program = desk.program_of(checked, &BTreeMap::new());
+    let listed = |rows: Vec<BTreeMap<String, String>>| Answer { yes: true, rows: Some(rows), ..Answer::default() };
+    let row = [("request_id", "202611230000001"), ("subject", "0110119153"), ("not_after", "2030年2月23日")];
+    let row = row.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let unknown = Answer { problem: Some("result_unknown".to_owned()), ..Answer::default() };
+    desk.words.borrow_mut().extend([listed(vec![]), unknown, listed(vec![row])]);
+    assert_eq!(desk.apply(&program).phase, Phase::Ended(RunEnd::Done));
+    let kinds = ["Decided", "Observed", "IntentRecorded", "EffectEnded", "Uncertain", "Reconciled", "HumanAsked", "HumanAnswered", "StepEnded"];
+    assert_eq!(desk.count("HumanAsked", "request"), 3, "the list, the button, the list");
+    nothing_changes_when_it_comes_again(&desk, &program, &kinds);
 }
 
 #[test]
@@ -84,7 +111,18 @@ fn a_request_that_a_person_vouches_for_without_its_number_is_not_made_again() {
     let program = desk.program(&format!("{CURRENT}{REQUEST}{again}"));
     assert_eq!(desk.apply(&program).phase, Phase::Parked(ParkCause::Uncertain));
     let (name, at) = ("院長".to_owned(), desk.world.clock.now());
-    let answer = Answer { yes: true, fields: BTreeMap::new(), evidence: None, by: name.clone(), account: name, at, problem: None, rows: None, files: vec![] };
+    let answer = Answer {
+        yes: true,
+        fields: BTreeMap::new(),
+        evidence: None,
+        by: name.clone(),
+        account: name,
+        at,
+        problem: None,
+        rows: None,
+        files: vec![],
+        asked: None,
+    };
     let told = EventBody::HumanAnswered { step: "request".to_owned(), answer, settled: Some(Settled::Done) };
     Journal::open(desk.state.path()).unwrap().append(RUN, at, told).unwrap();
     let state = desk.resume(&program);

@@ -8,6 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use kirikae_engine::action::Answer;
+use kirikae_engine::clock::Clock;
 use kirikae_engine::dsl::FileRef;
 use kirikae_engine::run::{Doing, EventBody, Outcome, ParkCause, Phase, RunEnd, Settled, Uncovered, in_doubt};
 use kirikae_engine::testing::{World, certificate};
@@ -120,6 +121,24 @@ fn after_a_crash_nobody_is_asked_to_act_again_before_somebody_says_what_happened
         assert_eq!((state.phase.clone(), ended.outcome, desk.count("HumanAsked", "register")), (Phase::Ended(RunEnd::Done), outcome, asked));
         assert_eq!((&ended.outputs["by"], &ended.outputs["fields"]["name"]), (&"受付".into(), &"a".into()));
     }
+}
+
+#[test]
+fn a_stop_while_the_person_acts_waits_for_their_word_and_parks() {
+    let desk = desk();
+    let program = desk.program(
+        &format!("{REGISTER}  after:\n    title: 後\n    uses: human.confirm@1\n    with: {{ ask: 済みましたか }}\n")
+            .replace("      fields: { name: { type: ascii, title: ラベル } }\n", ""),
+    );
+    let cancel = desk.cancel.borrow().clone();
+    desk.answers.borrow_mut().push_back((true, Box::new(move |_| cancel.cancel())));
+    let state = desk.apply(&program);
+    assert_eq!(state.phase, Phase::Parked(ParkCause::Cancelled));
+    assert_eq!(state.ended("register").unwrap().outcome, Outcome::Changed, "what was done is on record");
+    *desk.cancel.borrow_mut() = kirikae_engine::backend::CancelToken::default();
+    desk.words.borrow_mut().push_back(yes(&[]));
+    assert_eq!(desk.resume(&program).phase, Phase::Ended(RunEnd::Done));
+    assert_eq!(desk.count("HumanAsked", "register"), 1, "and nobody does it again");
 }
 
 #[test]
@@ -318,4 +337,31 @@ fn a_question_in_doubt_is_found_until_it_is_answered() {
     assert!(matches!(events.last().unwrap().body, EventBody::HumanAnswered { settled: Some(Settled::NotDone), .. }));
     desk.words.borrow_mut().push_back(yes(&[("name", "a")]));
     assert_eq!(desk.resume(&program).phase, Phase::Ended(RunEnd::Done));
+}
+
+#[test]
+fn after_a_clock_that_was_set_back_a_question_still_waits_as_long_as_it_says() {
+    let steps = "
+  first:
+    title: 先に見る
+    uses: human.confirm@1
+    with: { ask: 見ましたか }
+  act:
+    title: 行う
+    uses: human.perform@1
+    with: { ask: 行いましたか, lapse: 10m }
+";
+    let desk = desk();
+    let program = desk.program(steps);
+    // The first answer comes while the clock is a day ahead.
+    let clock = desk.world.clock.clone();
+    desk.answers.borrow_mut().push_back((true, Box::new(move |_| clock.advance(Duration::from_hours(24)))));
+    let back = desk.world.clock.clone();
+    desk.answers.borrow_mut().push_back((true, Box::new(|_| ())));
+    let seen = desk.apply_watching(&program, move |event| {
+        if matches!(&event.body, EventBody::StepEnded { step, .. } if step == "first") {
+            back.set(back.now() - jiff::SignedDuration::from_hours(24));
+        }
+    });
+    assert_eq!((seen.phase, desk.count("Uncertain", "act")), (Phase::Ended(RunEnd::Done), 0));
 }

@@ -22,6 +22,11 @@ pub fn root() -> PathBuf {
 pub fn kirikae() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kirikae"));
     command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).current_dir(root()).stdin(Stdio::null());
+    if cfg!(windows) {
+        // Without these Windows finds neither sockets nor a place for temporary files.
+        let kept = ["SystemRoot", "TEMP", "TMP", "APPDATA", "LOCALAPPDATA", "ProgramData", "USERPROFILE"];
+        command.envs(kept.iter().filter_map(|name| Some((name, std::env::var_os(name)?))));
+    }
     command
 }
 
@@ -107,12 +112,17 @@ impl Lab {
         steps.into_iter().find_map(|(step, known)| Some((step, known["doing"]["asked"].as_object().cloned()?.into())))
     }
 
-    /// A person's step that was cut off between its intent and its question: nobody was asked, so nobody did it.
-    fn not_even_asked(&self) -> Option<String> {
+    /// A step in doubt of which only a person can tell whether it happened, and their word: what was cut off between its intent and its
+    /// question nobody was asked, so nobody did it; of a revocation the practice CA knows.
+    fn in_doubt(&self) -> Option<(String, &'static str)> {
         let shown = self.show();
-        let of_person = |step: &Json| step["uses"].as_str().is_some_and(|uses| uses.starts_with("human."));
-        let mut steps = shown["plan"]["steps"].as_array()?.iter().filter(|step| of_person(step)).filter_map(|step| step["address"].as_str());
-        steps.find(|step| shown["state"]["steps"][*step]["doing"]["uncertain"].is_object()).map(str::to_owned)
+        let word = |step: &Json| match step["uses"].as_str()? {
+            uses if uses.starts_with("human.") => Some("not-done"),
+            "ca.revoke@1" => Some(if self.count("received", Some("revoke")) > 0 { "done" } else { "not-done" }),
+            _ => None,
+        };
+        let mut steps = shown["plan"]["steps"].as_array()?.iter().filter_map(|step| Some((step["address"].as_str()?.to_owned(), word(step)?)));
+        steps.find(|(step, _)| shown["state"]["steps"][step]["doing"]["uncertain"].is_object())
     }
 
     /// Lets people answer whatever is asked and goes on, until the run ends or nothing is asked: the practice person works checklists, all
@@ -121,6 +131,9 @@ impl Lab {
         loop {
             let Some((step, question)) = self.asked() else { return self.run(&["show", "last"]) };
             let run = self.show()["run"].as_str().unwrap().to_owned();
+            if question["place"].to_string().contains("MPKI クライアント") {
+                self.renew_on_terminal();
+            }
             let answered = match question["moves"].as_array().is_some_and(|moves| !moves.is_empty()) {
                 true => self.run(&["practice-person", &run, &step]),
                 false => self.run(&yes(&step, &question).iter().map(String::as_str).collect::<Vec<_>>()),
@@ -133,14 +146,22 @@ impl Lab {
         }
     }
 
+    /// What the MPKI client does: a renewed certificate lies in the store. It is the one of the inbox.
+    fn renew_on_terminal(&self) {
+        let file = std::fs::read_dir(self.path("inbox")).unwrap().flatten().next().expect("a file in the inbox").path();
+        let password = format!("password={}", self.path("install-password.txt").display());
+        let renewed = self.run(&["restore", file.to_str().unwrap(), "--secret-file", &password, "--to", "personal", "--yes"]);
+        assert_eq!(renewed.status.code(), Some(0), "{}", said(&renewed));
+    }
+
     /// `resume` until the run is done, at most five times; people answer what they are asked.
     pub fn resume_to_the_end(&self) {
         let mut last = None;
         for _ in 0..5 {
             let resumed = self.run(&["resume", "last"]);
             let waits = resumed.status.code() == Some(75);
-            if let Some(step) = self.not_even_asked().filter(|_| waits) {
-                let settled = self.run(&["answer", "last", &step, "--uncertain", "not-done", "--by", "受付 佐藤"]);
+            if let Some((step, word)) = self.in_doubt().filter(|_| waits) {
+                let settled = self.run(&["answer", "last", &step, "--uncertain", word, "--by", "受付 佐藤"]);
                 assert_eq!(settled.status.code(), Some(0), "{}", said(&settled));
             }
             let output = if waits && self.asked().is_some() { self.people_go_on() } else { resumed };

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 use kirikae_engine::action::registry;
-use kirikae_engine::check::check;
+use kirikae_engine::check::{Library, check};
 use kirikae_engine::dsl::Type;
 use kirikae_engine::testing::Shipped;
 
@@ -11,11 +11,24 @@ use super::{Lab, said};
 /// Playbooks for which another one must be carried out first.
 const BEFORE: [(&str, &str); 1] = [("obn/delete-old", "obn/install")];
 
+/// Playbooks that only a rehearsal can carry out here: practice roots are trusted nowhere else.
+const REHEARSED_ONLY: [&str; 1] = ["obn/root-install"];
+
 /// The ids of those that a person starts: they ask for nothing that only another playbook can give.
-pub fn started_by_people() -> Vec<String> {
+pub fn rehearsed() -> Vec<String> {
     let checked = Shipped.playbooks().into_iter().map(|source| check(&source, &Shipped, registry()).result.unwrap());
     let started = checked.filter(|checked| checked.inputs.iter().all(|input| !matches!(input.ty, Type::File | Type::Cert | Type::Proof | Type::BackupRef)));
     started.map(|checked| checked.id).collect()
+}
+
+/// Those of them that can be carried out against a lab.
+pub fn started_by_people() -> Vec<String> {
+    rehearsed().into_iter().filter(|id| !REHEARSED_ONLY.contains(&id.as_str())).collect()
+}
+
+/// Whether a playbook asks for secrets.
+pub fn asks_for_secrets(playbook: &str) -> bool {
+    !check(&Shipped.playbook(playbook).unwrap(), &Shipped, registry()).result.unwrap().secrets.is_empty()
 }
 
 /// Does in a fresh lab what gives this playbook something to do.

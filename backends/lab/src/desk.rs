@@ -8,10 +8,11 @@ use jiff::{Timestamp, ToSpan};
 use kirikae_engine::backend::profile::Operation;
 use kirikae_engine::dsl::Type;
 use sha2::{Digest, Sha256};
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 use crate::LabError;
 use crate::effects::{About, Effect, Effects};
-use crate::pki::{Issuer, KeyPair, Validity, distinguished_name, pack, random_bytes, serial_hex};
+use crate::pki::{Issuer, Validity, distinguished_name, pack, random_bytes, serial_hex};
 use crate::portal::Client;
 use crate::state::{Issuance, Notice, State, japan, japan_day};
 
@@ -33,6 +34,8 @@ pub(crate) struct Order<'a> {
     pub issuer: &'a Issuer,
     /// Subject, most specific first.
     pub subject: Vec<(String, String)>,
+    /// The client's own key; without one the CA makes it.
+    pub public: Option<SubjectPublicKeyInfoOwned>,
     /// Serial of the certificate it renews.
     pub replaces: Option<String>,
     /// How long until it shows as issued.
@@ -83,6 +86,11 @@ impl Desk {
         }
     }
 
+    /// The issuance that these two IDs are of.
+    pub(crate) fn with_ids(&self, program: &str, request_id: &str, reference_id: &str) -> Option<Issuance> {
+        self.find(program, request_id).filter(|issuance| issuance.reference_digest == digest(reference_id))
+    }
+
     /// When the notice with these IDs was sent.
     pub(crate) fn notice_sent(&self, program: &str, request_id: &str) -> Option<Timestamp> {
         self.state.held.notices.iter().find(|notice| notice.program == program && notice.request_id == request_id).map(|notice| notice.sent_at)
@@ -104,11 +112,50 @@ impl Desk {
         self.state.held.issuances.iter().rev().find(|issuance| issuance.program == program && issuance.owner == owner).cloned()
     }
 
-    /// The PKCS#12 file of an issuance: the key the server made, the certificate, the issuer. Tells `fetched`.
+    /// Whoever has a certificate of this program, each once, in the order of their first.
+    pub(crate) fn owners(&self, program: &str) -> Vec<String> {
+        let mut owners: Vec<String> = vec![];
+        for issuance in self.state.held.issuances.iter().filter(|issuance| issuance.program == program) {
+            if !owners.contains(&issuance.owner) {
+                owners.push(issuance.owner.clone());
+            }
+        }
+        owners
+    }
+
+    /// Puts a certificate that was issued outside the lab's time into the list of a program.
+    pub(crate) fn put_row(&mut self, program: &str, subject: &[(String, String)], paper: &Paper) -> Result<(), LabError> {
+        let issued = paper.validity.not_before;
+        let owner = subject.iter().find(|(kind, _)| kind == "CN").map(|(_, value)| value.clone()).unwrap_or_default();
+        let request_id = format!("{}{:07}", japan_day(issued).strftime("%Y%m%d"), 10 + self.state.held.issuances.len());
+        self.state.held.issuances.push(Issuance {
+            program: program.to_owned(),
+            request_id,
+            reference_digest: String::new(),
+            owner,
+            replaces: None,
+            accepted_at: issued,
+            ready_at: issued,
+            never: false,
+            revokes_old: false,
+            hidden_until: None,
+            listed: true,
+            subject: subject.to_vec(),
+            serial: paper.serial.clone(),
+            not_before: issued,
+            not_after: paper.validity.not_after,
+            certificate: hex::encode(&paper.certificate),
+            key: hex::encode(&paper.key),
+        });
+        self.state.save()
+    }
+
+    /// The file of an issuance: PKCS#12 with the key the server made, the certificate, the issuer; the certificate alone, DER, where the
+    /// client has the key. Tells `fetched`.
     pub(crate) fn hand_out(&mut self, issuer: &Issuer, issuance: &Issuance, operation: Operation, password: &str, now: Timestamp) -> Result<Vec<u8>, LabError> {
         let key = hex::decode(&issuance.key).map_err(LabError::crypto)?;
         let certificate = hex::decode(&issuance.certificate).map_err(LabError::crypto)?;
-        let file = pack(&issuance.request_id, &key, &[&certificate, issuer.der()], password)?;
+        let file = if key.is_empty() { certificate } else { pack(&issuance.request_id, &key, &[&certificate, issuer.der()], password)? };
         self.tell(now, &issuance.program, Effect::Fetched, Some(operation), &issuance.about())?;
         Ok(file)
     }
@@ -116,28 +163,21 @@ impl Desk {
     /// Puts a certificate that was issued at `before` into the client's list, and remembers that this client sees it on top.
     pub(crate) fn put_old_row(&mut self, program: &str, issuer: &Issuer, client: &Client, before: Timestamp) -> Result<(), LabError> {
         let paper = certify(issuer, &client.subject, renewed_validity(before)?)?;
-        let row = Issuance {
-            program: program.to_owned(),
-            request_id: format!("{}0000077", japan_day(before).strftime("%Y%m%d")),
-            reference_digest: String::new(),
-            owner: client.about.subject.clone(),
-            replaces: None,
-            accepted_at: before,
-            ready_at: before,
-            never: false,
-            revokes_old: false,
-            hidden_until: None,
-            listed: true,
-            subject: client.subject.clone(),
-            serial: paper.serial,
-            not_before: paper.validity.not_before,
-            not_after: paper.validity.not_after,
-            certificate: hex::encode(paper.certificate),
-            key: hex::encode(paper.key),
-        };
+        let request_id = format!("{}0000077", japan_day(before).strftime("%Y%m%d"));
+        let row = Issuance { listed: true, ..issued_before(program, &client.subject, paper, request_id) };
         self.state.held.issuances.insert(0, row);
         self.state.held.stale_lists.insert(client.about.serial.clone());
         self.state.save()
+    }
+
+    /// Remembers a certificate that was received with a notice long ago. Gives its request ID and reference ID.
+    pub(crate) fn remember(&mut self, program: &str, subject: &[(String, String)], paper: Paper) -> Result<(String, String), LabError> {
+        let reference_id = reference_id()?;
+        let request_id = self.state.next_request_id(paper.validity.not_before);
+        let known = issued_before(program, subject, paper, request_id.clone());
+        self.state.held.issuances.push(Issuance { reference_digest: digest(&reference_id), ..known });
+        self.state.save()?;
+        Ok((request_id, reference_id))
     }
 
     /// Hides the newest row of this owner for a time.
@@ -186,7 +226,10 @@ impl Desk {
         if order.mishap.wrong_subject {
             subject.iter_mut().filter(|(kind, _)| kind == "CN").for_each(|(_, value)| *value = other_name(value));
         }
-        let paper = certify(order.issuer, &subject, renewed_validity(now)?)?;
+        let paper = match order.public {
+            Some(public) => certify_key(order.issuer, &subject, renewed_validity(now)?, public)?,
+            None => certify(order.issuer, &subject, renewed_validity(now)?)?,
+        };
         let ready_at = now.checked_add(order.takes).map_err(LabError::crypto)?;
         let issuance = Issuance {
             program: order.program.to_owned(),
@@ -216,6 +259,30 @@ impl Desk {
     }
 }
 
+/// An issuance of the past, in no list.
+fn issued_before(program: &str, subject: &[(String, String)], paper: Paper, request_id: String) -> Issuance {
+    let at = paper.validity.not_before;
+    Issuance {
+        program: program.to_owned(),
+        request_id,
+        reference_digest: String::new(),
+        owner: subject.iter().find(|(kind, _)| kind == "CN").map(|(_, value)| value.clone()).unwrap_or_default(),
+        replaces: None,
+        accepted_at: at,
+        ready_at: at,
+        never: false,
+        revokes_old: false,
+        hidden_until: None,
+        listed: false,
+        subject: subject.to_vec(),
+        serial: paper.serial,
+        not_before: at,
+        not_after: paper.validity.not_after,
+        certificate: hex::encode(paper.certificate),
+        key: hex::encode(paper.key),
+    }
+}
+
 impl Issuance {
     /// Whom its effects are about.
     pub(crate) fn about(&self) -> About {
@@ -227,7 +294,7 @@ impl Issuance {
 pub(crate) struct Paper {
     /// DER.
     pub certificate: Vec<u8>,
-    /// PKCS#8 DER.
+    /// PKCS#8 DER; empty where the client has it.
     pub key: Vec<u8>,
     /// Hex.
     pub serial: String,
@@ -237,10 +304,15 @@ pub(crate) struct Paper {
 
 /// Makes a key and a certificate for it.
 pub(crate) fn certify(issuer: &Issuer, subject: &[(String, String)], validity: Validity) -> Result<Paper, LabError> {
+    let pair = issuer.make_key()?;
+    Ok(Paper { key: pair.private_der()?, ..certify_key(issuer, subject, validity, pair.public()?)? })
+}
+
+/// Makes a certificate for a key that the client has.
+fn certify_key(issuer: &Issuer, subject: &[(String, String)], validity: Validity, public: SubjectPublicKeyInfoOwned) -> Result<Paper, LabError> {
     let parts: Vec<(&str, &str)> = subject.iter().map(|(kind, value)| (kind.as_str(), value.as_str())).collect();
-    let pair = KeyPair::generate()?;
-    let certificate = issuer.issue(&distinguished_name(&parts)?, pair.public()?, validity)?;
-    Ok(Paper { serial: serial_hex(&certificate)?, certificate, key: pair.private_der()?, validity })
+    let certificate = issuer.issue(&distinguished_name(&parts)?, public, validity)?;
+    Ok(Paper { serial: serial_hex(&certificate)?, certificate, key: vec![], validity })
 }
 
 /// From now for 3 years and 3 months.

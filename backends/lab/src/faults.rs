@@ -30,6 +30,8 @@ pub enum FaultKind {
     /// Status 503 with a page that says the portal is busy; no effect.
     #[serde(rename = "http-503")]
     Http503,
+    /// Status 503 with the profile's words for a maintenance (`PORTAL.CLOSED`); no effect.
+    Maintenance,
     /// Status 307 to the same address; no effect unless the client sends again.
     #[serde(rename = "redirect-307")]
     Redirect307,
@@ -70,13 +72,14 @@ pub(crate) enum Stage {
 
 impl FaultKind {
     /// All kinds, in the order of the design.
-    pub const ALL: [FaultKind; 16] = [
+    pub const ALL: [FaultKind; 17] = [
         Self::Delay,
         Self::DropBefore,
         Self::DropAfterEffect,
         Self::DropAfterEffectHidden30s,
         Self::StaleRow,
         Self::Http503,
+        Self::Maintenance,
         Self::Redirect307,
         Self::Refused,
         Self::TruncatedFile,
@@ -98,6 +101,7 @@ impl FaultKind {
             Self::DropAfterEffectHidden30s => "drop-after-effect-hidden-30s",
             Self::StaleRow => "stale-row",
             Self::Http503 => "http-503",
+            Self::Maintenance => "maintenance",
             Self::Redirect307 => "redirect-307",
             Self::Refused => "refused",
             Self::TruncatedFile => "truncated-file",
@@ -119,6 +123,7 @@ impl FaultKind {
             | Self::DropAfterEffect
             | Self::DropAfterEffectHidden30s
             | Self::Http503
+            | Self::Maintenance
             | Self::Redirect307
             | Self::Refused
             | Self::SessionTimeout => Stage::Request,

@@ -10,14 +10,17 @@ mod form;
 mod generic;
 mod html;
 mod obn;
+mod orcamo;
 mod pki;
 mod portal;
 mod server;
 mod service;
 mod site;
 mod state;
+mod terminal;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -32,13 +35,15 @@ use tokio::sync::watch;
 pub use error::LabError;
 pub use faults::{Fault, FaultKind};
 pub use html::HtmlVariant;
-pub use pki::practice_root_fingerprints;
+pub use pki::{ClientKeys, practice_root_fingerprints};
+pub use terminal::Terminal;
 
 use desk::Desk;
 use effects::Effects;
 use faults::FaultBook;
 use generic::Generic;
 use obn::Obn;
+use orcamo::{Door, Orcamo};
 use pki::Issuer;
 use portal::{Pace, Portal};
 use service::{Changing, Service};
@@ -63,6 +68,8 @@ pub struct LabOptions {
     pub days_left: i64,
     /// How long each state of a request (鍵生成中, 発行要求中) lasts before the certificate shows as issued.
     pub pace: Duration,
+    /// What keys the practice CA makes for its clients.
+    pub client_keys: ClientKeys,
     /// What time it is.
     pub clock: Arc<dyn Clock>,
 }
@@ -70,15 +77,25 @@ pub struct LabOptions {
 impl LabOptions {
     /// A lab in `dir` without faults, with states of 2 s and a certificate that ends in 60 days.
     pub fn new(dir: impl Into<PathBuf>, profiles: Vec<Profile>) -> Self {
-        Self { dir: dir.into(), profiles, faults: vec![], html: HtmlVariant::default(), port: None, days_left: 60, pace: PACE, clock: Arc::new(SystemClock) }
+        Self {
+            dir: dir.into(),
+            profiles,
+            faults: vec![],
+            html: HtmlVariant::default(),
+            port: None,
+            days_left: 60,
+            pace: PACE,
+            client_keys: ClientKeys::default(),
+            clock: Arc::new(SystemClock),
+        }
     }
 }
 
 /// A lab that is running. It ends when this is dropped.
-#[derive(Debug)]
 pub struct Lab {
     port: u16,
     dir: PathBuf,
+    service: Arc<Service>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -97,6 +114,19 @@ impl Lab {
     /// The log of what the portals did.
     pub fn effects_path(&self) -> PathBuf {
         self.dir.join("effects.jsonl")
+    }
+
+    /// Does with a program on the terminal what a person does who was told to work there (the MPKI client: renews the certificate in the
+    /// store). `false`: `place` names no program that the lab has.
+    ///
+    /// # Errors
+    /// `LAB.FILE`, `LAB.STORE`, `LAB.CRYPTO`.
+    pub fn work(&self, place: &str) -> Result<bool, LabError> {
+        let portals = &self.service.portals;
+        let Some(portal) = portals.iter().find(|portal| portal.program().is_some_and(|program| place.contains(program))) else { return Ok(false) };
+        let mut changing = self.service.lock();
+        site::renew_on_terminal(&self.dir, portal.as_ref(), &mut changing.desk, self.service.clock.now())?;
+        Ok(true)
     }
 
     /// Stops serving and waits until the port is free.
@@ -127,6 +157,12 @@ impl Lab {
     }
 }
 
+impl fmt::Debug for Lab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Lab({}, port {})", self.dir.display(), self.port)
+    }
+}
+
 impl Drop for Lab {
     fn drop(&mut self) {
         self.end();
@@ -138,10 +174,10 @@ impl Drop for Lab {
 /// # Errors
 /// `LAB.FILE`, `LAB.PORT`, `LAB.PROFILES`, `LAB.STORE`, `LAB.CRYPTO`.
 pub fn start(options: LabOptions) -> Result<Lab, LabError> {
-    let LabOptions { dir, profiles, faults, html, port, days_left, pace, clock } = options;
+    let LabOptions { dir, profiles, faults, html, port, days_left, pace, client_keys, clock } = options;
     fs::create_dir_all(&dir).map_err(|error| LabError::file(&dir, &error))?;
     let mut desk = Desk { state: State::open(&dir)?, effects: Effects::open(&dir)? };
-    let portals = profiles.into_iter().map(portal_of).collect::<Result<Vec<_>, _>>()?;
+    let portals = profiles.into_iter().map(|profile| portal_of(profile, client_keys)).collect::<Result<Vec<_>, _>>()?;
     apart(&portals)?;
     let faults = FaultBook::new(faults);
     faults.fits(&portals.iter().map(|portal| portal.profile()).collect::<Vec<_>>())?;
@@ -154,17 +190,20 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     let tls = pki::tls_config(&portals.iter().map(|portal| portal.issuer()).collect::<Vec<_>>())?;
     let changing = Mutex::new(Changing { desk, sessions: HashMap::new() });
     let pace = Pace::of(pace);
-    let service = Service { portals, faults, html, pace, clock, changing };
+    let service = Arc::new(Service { portals, faults, html, pace, clock, changing });
     let (stop, stopped) = watch::channel(false);
-    let thread = server::run(listener, tls, Arc::new(service), stopped)?;
+    let thread = server::run(listener, tls, service.clone(), stopped)?;
     let told = dir.join("port");
     fs::write(&told, port.to_string()).map_err(|error| LabError::file(&told, &error))?;
-    Ok(Lab { port, dir, stop, thread: Some(thread) })
+    Ok(Lab { port, dir, service, stop, thread: Some(thread) })
 }
 
-fn portal_of(profile: Profile) -> Result<Box<dyn Portal>, LabError> {
+fn portal_of(profile: Profile, client_keys: ClientKeys) -> Result<Box<dyn Portal>, LabError> {
+    if let Some(door) = Door::of(&profile.id) {
+        return Ok(Box::new(Orcamo::new(door, profile, client_keys)?));
+    }
     let example = profile.facts.get("issuer").and_then(|fact| fact.glob.as_ref()).map(|(_, example)| example.clone());
-    let issuer = Issuer::of(&profile.id, &example.unwrap_or_else(|| format!("{} Practice CA", profile.id)))?;
+    let issuer = Issuer::of(&profile.id, &example.unwrap_or_else(|| format!("{} Practice CA", profile.id)))?.with_client_keys(client_keys);
     Ok(if profile.id == "obn" { Box::new(Obn::new(profile, issuer)) } else { Box::new(Generic::new(profile, issuer)?) })
 }
 

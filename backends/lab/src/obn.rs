@@ -1,7 +1,10 @@
-//! The online-billing CA's portal, made by hand after its user manual v1.6.0 (1.1, 2.2, 2.2.1, 5.2.2).
+//! The online-billing CA's portal, made by hand after its user manual v1.6.0 (1.1, 1.5, 2.1, 2.2, 2.2.1, 3, 5.2.2, 5.3.1).
 //!
 //! Its labels are written here from the manual, not taken from the profile, so that the profile is tried on other work than itself.
 //! May use: the desk, the page model. Must not: know HTTP or markup.
+
+mod handouts;
+mod revocation;
 
 use jiff::Timestamp;
 use kirikae_engine::backend::profile::{Operation, Profile};
@@ -11,8 +14,9 @@ use crate::LabError;
 use crate::desk::Order;
 use crate::html::{Block, Cell, Field, FieldKind, Form, Page, Table};
 use crate::pki::Issuer;
-use crate::portal::{Answer, Client, Incoming, Part, Portal, Visit, not_accepted, session_over};
-use crate::state::{Issuance, japan_day};
+use crate::portal::{Answer, Client, Incoming, Part, Portal, SiteLines, Visit, not_accepted, session_over};
+use crate::site::MEDICAL_CODE;
+use crate::state::{Issuance, State, japan_day};
 
 /// The certificate of a notice can be received this long (manual 1.1).
 const NOTICE_DAYS: i64 = 180;
@@ -73,6 +77,7 @@ impl Obn {
             operation: Operation::Obtain,
             issuer: &self.issuer,
             subject: vec![],
+            public: None,
             replaces: None,
             takes: std::time::Duration::ZERO,
             listed: false,
@@ -91,6 +96,7 @@ impl Obn {
             operation: Operation::Renew,
             issuer: &self.issuer,
             subject: client.subject.clone(),
+            public: None,
             replaces: Some(client.about.serial),
             takes: visit.pace.issuing,
             listed: true,
@@ -209,12 +215,29 @@ impl Portal for Obn {
         true
     }
 
+    fn file_in_inbox(&self, state: &mut State, now: Timestamp) -> Option<String> {
+        Some(format!("{}.p12", state.next_request_id(now)))
+    }
+
+    fn site_lines(&self) -> SiteLines {
+        let secret = |playbook: &str, name: &str, source: &str| format!("{}/{playbook}.{name}: {{ {source} }}", self.profile.id);
+        let made = ["renew-web", "obtain", "renew-mpki", "backup-export"].map(|playbook| secret(playbook, "p12_password", "generate: digits(4)"));
+        let kept = ["install", "backup-file", "delete-old"].map(|playbook| secret(playbook, "p12_password", "file: ./install-password.txt"));
+        let notice = secret("obtain", "reference_id", "file: ./reference-id.txt");
+        SiteLines { inputs: vec![("medical_code", MEDICAL_CODE.to_owned())], secrets: [notice].into_iter().chain(made).chain(kept).collect() }
+    }
+
+    fn program(&self) -> Option<&str> {
+        Some("MPKI クライアント")
+    }
+
     fn begins(&self, incoming: &Incoming) -> bool {
-        !incoming.post && [OBTAIN, RENEWALS].contains(&incoming.path.as_str())
+        !incoming.post && [OBTAIN, RENEWALS, revocation::BEGIN, handouts::ROOT, handouts::CLIENT].contains(&incoming.path.as_str())
     }
 
     fn paths(&self) -> Vec<String> {
-        [OBTAIN, RENEWALS, APPLY, LIST, KEY, KEY_PASSWORD, KEY_FILE].map(str::to_owned).to_vec()
+        let own = [OBTAIN, RENEWALS, APPLY, LIST, KEY, KEY_PASSWORD, KEY_FILE];
+        own.iter().chain(&revocation::PATHS).chain(&handouts::PATHS).map(|path| (*path).to_owned()).collect()
     }
 
     fn part(&self, incoming: &Incoming) -> Part {
@@ -223,6 +246,9 @@ impl Portal for Obn {
             (true, APPLY) => Part { commits: Some(Operation::Renew), ..Part::default() },
             (true, KEY_PASSWORD) => Part { commits: Some(Operation::Fetch), ..Part::default() },
             (_, KEY_FILE) => Part { file: Some(Operation::Fetch), ..Part::default() },
+            (true, revocation::SEND) => Part { commits: Some(Operation::Revoke), ..Part::default() },
+            (_, handouts::ROOT) => Part { file: Some(Operation::Root), ..Part::default() },
+            (_, handouts::INSTALLER) => Part { file: Some(Operation::Software), ..Part::default() },
             (false, RENEWALS) => Part { ends: vec![Operation::Probe], ..Part::default() },
             (false, LIST) => Part { ends: vec![Operation::FindIssued, Operation::Status], ..Part::default() },
             _ => Part::default(),
@@ -234,8 +260,12 @@ impl Portal for Obn {
         if path == OBTAIN {
             return if post { self.obtain(visit) } else { Ok(Answer::page(Self::obtain_page())) };
         }
+        if let Some(answer) = handouts::answer(path)? {
+            return Ok(answer);
+        }
         let Some(client) = visit.client(self)? else { return Ok(Answer::Page(403, not_accepted())) };
         match (post, path) {
+            (_, path) if revocation::PATHS.contains(&path) => self.revocation(visit, &client),
             (_, RENEWALS) => Ok(Answer::page(
                 Page::titled("更新申請").with(Block::Link("証明書更新申請".into(), APPLY.into())).with(Block::Link("更新後証明書の取得".into(), LIST.into())),
             )),

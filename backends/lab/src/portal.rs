@@ -17,7 +17,7 @@ use crate::faults::{FaultBook, FaultKind};
 use crate::form::Sent;
 use crate::html::Page;
 use crate::pki::{Issuer, Presented, Rejection, serial_hex, subject_parts};
-use crate::state::japan;
+use crate::state::{State, japan};
 
 /// Where the forms that no eye sees are sent to.
 pub(crate) const DECOY_PATH: &str = "/lab/decoy";
@@ -96,6 +96,8 @@ pub(crate) enum Answer {
     Page(u16, Page),
     /// A file: name, content.
     File(String, Vec<u8>),
+    /// An answer for programs.
+    Json(String),
 }
 
 impl Answer {
@@ -103,6 +105,15 @@ impl Answer {
     pub(crate) fn page(page: Page) -> Self {
         Self::Page(200, page)
     }
+}
+
+/// Lines of the site file for the playbooks of a portal.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SiteLines {
+    /// Inputs by name.
+    pub inputs: Vec<(&'static str, String)>,
+    /// Sources of secrets, as they are written.
+    pub secrets: Vec<String>,
 }
 
 /// The pages of one program.
@@ -113,6 +124,34 @@ pub(crate) trait Portal: Send + Sync {
     fn issuer(&self) -> &Issuer;
     /// Whether its CA sends paper notices with a request ID and a reference ID.
     fn sends_notices(&self) -> bool;
+    /// Where its pages are, below the lab's address.
+    fn below(&self) -> &str {
+        ""
+    }
+    /// The program whose certificates it lists, where that has a store and an inbox of its own: what the terminal has is in the CA's list, too.
+    fn lists_as(&self) -> Option<&str> {
+        None
+    }
+    /// Whether a certificate to renew is put into the store for it.
+    fn seeds(&self) -> bool {
+        true
+    }
+    /// The name of a certificate file that was received and lies in the inbox.
+    fn file_in_inbox(&self, _state: &mut State, _now: Timestamp) -> Option<String> {
+        None
+    }
+    /// What the site file says of its playbooks.
+    fn site_lines(&self) -> SiteLines {
+        SiteLines::default()
+    }
+    /// Whether what is sent comes from forms, which hold hidden fields in some variants.
+    fn has_forms(&self) -> bool {
+        true
+    }
+    /// A program on the terminal with which a person renews, by the name that manuals give it.
+    fn program(&self) -> Option<&str> {
+        None
+    }
     /// Whether a visit may begin with this request; every other one needs a session.
     fn begins(&self, incoming: &Incoming) -> bool;
     /// The paths of its pages.
@@ -235,6 +274,13 @@ fn read_client(leaf: &[u8]) -> Result<Client, LabError> {
 /// 「セッション無効」, manual 5.2.2.
 pub(crate) fn session_over() -> Page {
     Page::titled("セッション無効").says("セッションがタイムアウトしました。").says("最初のページに戻ってください。")
+}
+
+/// The page of a portal that is closed: the profile's own words for it.
+pub(crate) fn closed(profile: &Profile) -> Page {
+    let known = profile.errors.iter().find(|known| known.code == "PORTAL.CLOSED");
+    let words = known.map_or("ただいまメンテナンス中です", |known| &known.see);
+    Page::titled("メンテナンスのお知らせ").says(&format!("{words}。")).says("終了までお待ちください。")
 }
 
 /// The page of a busy portal.

@@ -18,7 +18,7 @@ use crate::effects::{About, Effect};
 use crate::faults::{FaultBook, FaultKind, refusal};
 use crate::html::{HtmlVariant, Page};
 use crate::pki::random_bytes;
-use crate::portal::{Answer, DECOY_PATH, Incoming, Pace, Part, Portal, Session, Visit, about_presented, busy, session_over};
+use crate::portal::{Answer, DECOY_PATH, Incoming, Pace, Part, Portal, Session, Visit, about_presented, busy, closed, session_over};
 
 /// How long `drop-after-effect-hidden-30s` hides a row.
 const HIDDEN: Duration = Duration::from_secs(30);
@@ -76,6 +76,8 @@ enum Blow {
     Drop,
     /// Answer with 503; nothing happens.
     Busy,
+    /// Answer with 503 and the words of a maintenance; nothing happens.
+    Closed,
     /// Answer with 307; nothing happens.
     Redirect,
     /// Answer with this text; nothing happens.
@@ -144,6 +146,7 @@ impl Service {
             let reply = match blow {
                 Blow::Drop => None,
                 Blow::Busy => Some(self.reply(Answer::Page(503, busy()), Some(visit.session), now)),
+                Blow::Closed => Some(self.reply(Answer::Page(503, closed(portal.profile())), Some(visit.session), now)),
                 Blow::Refused(text) => Some(self.reply(Answer::page(Page::titled(&text)), Some(visit.session), now)),
                 Blow::SessionOver => Some(self.reply(Answer::page(session_over()), None, now)),
                 Blow::Redirect => {
@@ -154,7 +157,7 @@ impl Service {
             };
             return Ok(Visited { wait, reply, keep_session });
         }
-        let answer = if self.echoed(visit) {
+        let answer = if !portal.has_forms() || self.echoed(visit) {
             portal.answer(visit)?
         } else {
             Answer::Page(400, Page::titled("入力エラー").says("画面の情報が変わっているため、受け付けられません。"))
@@ -201,10 +204,15 @@ impl Service {
                 headers.push(("content-disposition", format!("attachment; filename=\"{name}\"")));
                 Reply { status: 200, headers, body }
             }
+            Answer::Json(text) => {
+                headers.push(("content-type", "application/json".to_owned()));
+                Reply { status: 200, headers, body: text.into_bytes() }
+            }
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Changing> {
+    /// What changes, for one at a time.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Changing> {
         self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -240,6 +248,7 @@ fn blow(visit: &mut Visit<'_>, portal: &dyn Portal, targets: &[Operation]) -> Re
     let blows = [
         (FaultKind::DropBefore, Blow::Drop),
         (FaultKind::Http503, Blow::Busy),
+        (FaultKind::Maintenance, Blow::Closed),
         (FaultKind::Redirect307, Blow::Redirect),
         (FaultKind::SessionTimeout, Blow::SessionOver),
     ];

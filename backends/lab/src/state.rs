@@ -52,7 +52,7 @@ pub(crate) struct Issuance {
     pub not_after: Timestamp,
     /// Certificate, DER in hex.
     pub certificate: String,
-    /// The key the server made, PKCS#8 DER in hex.
+    /// The key the server made, PKCS#8 DER in hex; empty where the client has it.
     pub key: String,
 }
 
@@ -119,9 +119,21 @@ pub(crate) struct Remembered {
     pub stale_lists: BTreeSet<String>,
     /// How often each fault has acted.
     pub faults: FaultCounts,
+    /// Passwords of files that the site makes, by request ID.
+    #[serde(default)]
+    pub passwords: BTreeMap<String, Shown>,
     /// Accounts by program and user.
     #[serde(default)]
     pub accounts: BTreeMap<String, Account>,
+}
+
+/// A password that a site makes for a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    /// The password.
+    pub password: String,
+    /// A page that shows it once has shown it.
+    pub shown: bool,
 }
 
 /// An account of a practice site.

@@ -131,8 +131,17 @@ fn the_folder_holds_a_site_that_can_be_read_and_everything_it_names() {
     assert_eq!(site.inputs["medical_code"].value, "0110119153");
     assert_eq!(site.portals["obn"].base.as_deref(), Some(format!("https://127.0.0.1:{}", lab.port()).as_str()));
     assert_eq!(site.backends.keys().collect::<Vec<_>>(), ["backup", "inbox", "personal"]);
-    let names =
-        ["backup-file.p12_password", "delete-old.p12_password", "install.p12_password", "obtain.p12_password", "obtain.reference_id", "renew-web.p12_password"];
+    let names = [
+        "backup-export.p12_password",
+        "backup-file.p12_password",
+        "delete-old.p12_password",
+        "install.p12_password",
+        "obtain.p12_password",
+        "obtain.reference_id",
+        "renew-mpki.p12_password",
+        "renew-web.p12_password",
+        "revoke.reference_id",
+    ];
     assert_eq!(site.secrets.keys().cloned().collect::<Vec<_>>(), names.map(|name| format!("obn/{name}")));
     assert_eq!(std::fs::read_to_string(dir.join("port")).unwrap(), lab.port().to_string());
     let held = store(dir).list(&Call::unattached()).unwrap();
@@ -207,4 +216,88 @@ fn a_port_in_use_is_an_error_with_its_number() {
     let error = start(LabOptions { port: Some(first.port()), ..LabOptions::new(two.path(), vec![obn()]) }).unwrap_err();
     assert_eq!(error.code, "LAB.PORT");
     assert!(error.cause.get(Lang::En).contains(&first.port().to_string()));
+}
+
+/// Manual 3: from the first page to the one to confirm.
+fn to_confirm(browser: &Browser, ids: [&str; 2]) -> Seen {
+    let applicant = browser.press(&browser.open("/p/rx").unwrap(), "次へ", &ids).unwrap();
+    assert!(applicant.shows("証明書失効申請情報の入力画面"), "{}", applicant.text);
+    browser.press(&applicant, "申請", &["uketsuke@example.jp", "uketsuke@example.jp"]).unwrap()
+}
+
+/// The request ID and reference ID of the certificate in the store.
+fn ids_of_the_held_one(dir: &Path, lab: &Lab) -> [String; 2] {
+    let text = std::fs::read_to_string(lab.site_path()).unwrap();
+    let site = decode_site(&Source::new("site.yaml", text)).unwrap();
+    [site.inputs["revoked_request_id"].value.clone(), std::fs::read_to_string(dir.join("held-reference-id.txt")).unwrap()]
+}
+
+#[test]
+fn a_revocation_is_confirmed_first_and_ends_the_certificate_in_every_variant() {
+    for html in HTML {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path();
+        let lab = lab(dir, &[], html);
+        let old = old_credential(dir);
+        let browser = Browser::new(dir, &lab, Some(&old));
+        let ids = ids_of_the_held_one(dir, &lab);
+        let confirm = to_confirm(&browser, [&ids[0], &ids[1]]);
+        let values = confirm.values();
+        assert_eq!((values["リクエストID"].as_str(), values["メールアドレス"].as_str()), (ids[0].as_str(), "uketsuke@example.jp"), "{html}");
+        assert_eq!((count(dir, "received"), count(dir, "revoked")), (0, 0), "{html}: nothing is sent before it is confirmed");
+        assert!(accepted(dir, &lab, &old), "{html}");
+        let done = browser.press(&confirm, "申請", &[]).unwrap();
+        assert!(done.shows("失効申請を受け付けました"), "{html}: {}", done.text);
+        assert_eq!((count(dir, "received"), count(dir, "revoked")), (1, 1), "{html}");
+        assert!(!accepted(dir, &lab, &old), "{html}");
+        let told = std::fs::read_to_string(dir.join("effects.jsonl")).unwrap();
+        assert!(!told.contains(&ids[1]), "{html}: a reference ID is no effect");
+    }
+}
+
+#[test]
+fn a_revocation_wants_the_ids_of_the_clients_own_certificate_and_two_equal_addresses() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let lab = lab(dir, &[], HtmlVariant::default());
+    let old = old_credential(dir);
+    assert_eq!(Browser::new(dir, &lab, None).open("/p/rx").unwrap().status, 403, "only from a terminal that has the certificate");
+    let browser = Browser::new(dir, &lab, Some(&old));
+    let [request_id, reference_id] = ids_of_the_held_one(dir, &lab);
+    let applicant = browser.press(&browser.open("/p/rx").unwrap(), "次へ", &[&request_id, &reference_id]).unwrap();
+    assert!(browser.press(&applicant, "申請", &["a@example.jp", "b@example.jp"]).unwrap().shows("2つの欄に同じように"));
+    for ids in [[request_id.as_str(), "FPwNiG5g4r"], ["202012100001000", reference_id.as_str()]] {
+        let refused = browser.press(&to_confirm(&browser, ids), "申請", &[]).unwrap();
+        assert!(refused.shows("リクエストIDまたはリファレンスIDが正しくありません"), "{}", refused.text);
+    }
+    assert_eq!(count(dir, "revoked"), 0);
+    assert!(accepted(dir, &lab, &old));
+}
+
+#[test]
+fn the_root_and_the_installer_are_handed_out_to_anyone() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let lab = lab(dir, &[], HtmlVariant::default());
+    let browser = Browser::new(dir, &lab, None);
+    let root = browser.open("/p/cert").unwrap().body;
+    let pem = std::fs::read(dir.join("lab-ca.pem")).unwrap();
+    assert_eq!(kirikae_backends::x509::pem_certificates(&pem).unwrap(), [root], "the root that the site's own certificate is under");
+    let installer = browser.follow(&browser.open("/p/s").unwrap(), "ダウンロード").unwrap().body;
+    assert!(installer.starts_with(&[0xd0, 0xcf, 0x11, 0xe0]));
+}
+
+#[test]
+fn the_program_on_the_terminal_renews_into_the_store() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path();
+    let lab = lab(dir, &[], HtmlVariant::default());
+    let old = store(dir).list(&Call::unattached()).unwrap();
+    assert!(!lab.work("Microsoft Edge").unwrap());
+    assert_eq!(store(dir).list(&Call::unattached()).unwrap().len(), 1);
+    assert!(lab.work("タスクトレイの MPKI クライアント").unwrap());
+    let held = store(dir).list(&Call::unattached()).unwrap();
+    assert_eq!((held.len(), count(dir, "issued")), (2, 1));
+    let new = held.iter().find(|cert| cert.info.sha1 != old[0].info.sha1).unwrap();
+    assert!(new.info.has_key && new.info.not_after > old[0].info.not_after && new.info.subject.cn == old[0].info.subject.cn);
 }

@@ -1,10 +1,18 @@
 //! Stores and folders of each kind, made for the contract suites.
 
+#![allow(dead_code)]
+
 pub mod dir;
+#[cfg(target_os = "linux")]
+pub mod nss;
+pub mod windows;
+
+#[path = "../../../tests/support/component.rs"]
+pub mod component;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kirikae_backends::store::signer;
@@ -14,6 +22,11 @@ use kirikae_engine::secret::Secret;
 use kirikae_engine::testing::contract::store::Sample;
 
 use super::support::{Clinic, Issued, clinic, issue};
+
+/// The repository's root, for `component`.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
+}
 
 /// The store of this kind, opened as the program opens it.
 fn open(kind: &str, settings: StoreSettings) -> Arc<dyn StoreWrite> {

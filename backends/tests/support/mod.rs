@@ -96,6 +96,15 @@ pub fn issue_valid(key: SigningKey, subject: &str, serial: u32, validity: Validi
     Issued { key, der: certificate.to_der().unwrap() }
 }
 
+/// A certificate below `issuer` for a key of any kind.
+pub fn certify(public: &impl EncodePublicKey, subject: &str, serial: u32, days: u64, issuer: &Issued) -> Vec<u8> {
+    let profile = Profile { issuer: issuer.subject(), subject: Name::from_str(subject).unwrap(), authority: false };
+    let public = SubjectPublicKeyInfo::from_der(public.to_public_key_der().unwrap().as_bytes()).unwrap();
+    let validity = Validity::from_now(Duration::from_secs(days * 86_400)).unwrap();
+    let builder = CertificateBuilder::new(profile, SerialNumber::from(serial), validity, public).unwrap();
+    builder.build::<_, DerSignature>(&issuer.key).unwrap().to_der().unwrap()
+}
+
 /// A root, an intermediate below it, and a certificate of a clinic below that.
 pub struct Clinic {
     pub root: Issued,

@@ -8,6 +8,7 @@ use kirikae_engine::text::Text;
 use crate::commands;
 use crate::failure::Failure;
 use crate::globals::{Format, Globals};
+use crate::render;
 
 /// Certificate procedures of clinics as playbooks: check, plan, dry-run, apply.
 ///
@@ -59,6 +60,8 @@ enum Command {
     Inspect(commands::inspect::Args),
     /// List the backups of the site, or bring a certificate with its key back from one into a store
     Restore(commands::restore::Args),
+    /// Try a store of this terminal with a throw-away certificate: import, list, sign, export, delete, restore. Leaves nothing behind
+    Selftest(commands::selftest::Args),
     /// List the actions that a step can use, or print the manual of one: inputs, outputs, effect, errors, an example
     Actions(commands::actions::Args),
     /// Which manual sections have a step, and which steps cite no section
@@ -86,6 +89,9 @@ enum Command {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let globals = &cli.globals;
+    if globals.format == Format::Text && !matches!(cli.command, Command::Schema(_)) {
+        render::encoding::for_people();
+    }
     let result = match &cli.command {
         command if !writes(command, globals.format) => Err(format_elsewhere(globals.format)),
         Command::Check(args) => commands::check::run(globals, args),
@@ -104,6 +110,7 @@ pub fn main() -> ExitCode {
         Command::Certs => commands::certs::run(globals),
         Command::Inspect(args) => commands::inspect::run(globals, args),
         Command::Restore(args) => commands::restore::run(globals, args),
+        Command::Selftest(args) => commands::selftest::run(globals, args),
         Command::Actions(args) => commands::actions::run(globals, args),
         Command::Coverage(args) => commands::coverage::run(globals, args),
         Command::New(args) => commands::new::run(globals, args),

@@ -38,7 +38,7 @@ pub struct Globals {
     /// Site file: addresses, paths, accounts and policies of this terminal
     #[arg(long, global = true, env = "KIRIKAE_SITE", value_name = "FILE")]
     pub site: Option<PathBuf>,
-    /// State folder: journal, vault, files of runs [default: /var/lib/kirikae, else per user]
+    /// State folder: journal, vault, files of runs [default: /var/lib/kirikae or %ProgramData%\kirikae, else per user]
     #[arg(long, global = true, env = "KIRIKAE_STATE", value_name = "DIR")]
     pub state: Option<PathBuf>,
     /// Folder with sources.yaml, portals/ and sub-playbooks [default: found above the playbook, else built in]

@@ -31,37 +31,6 @@ impl Person for Nobody {
     }
 }
 
-/// Answers for a rehearsal: yes, with the fields' examples.
-pub struct Practice {
-    /// Language.
-    pub lang: Lang,
-    /// Answers by step address: fields by name.
-    pub answers: BTreeMap<String, BTreeMap<String, String>>,
-}
-
-impl Person for Practice {
-    fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
-        // Pages are worked by the practice person, who is no part of this process.
-        if !question.moves.is_empty() {
-            return None;
-        }
-        render::out(&match self.lang {
-            Lang::Ja => format!("  問 {}\n    練習のため自動で回答: はい", question.ask.get(self.lang)),
-            Lang::En => format!("  asked: {}\n    answered for practice: yes", question.ask.get(self.lang)),
-        });
-        let given = self.answers.get(step);
-        let field = |name: &str, example: &Option<String>| given.and_then(|fields| fields.get(name).cloned()).or_else(|| example.clone());
-        let fields = question.fields.iter().filter_map(|wanted| Some((wanted.name.clone(), field(&wanted.name, &wanted.example)?))).collect();
-        let evidence = question.evidence.then(|| "練習".to_owned());
-        Some(Answer { yes: true, fields, evidence, by: "practice".to_owned(), account: crate::state::account(), at: Timestamp::now(), ..Answer::default() })
-    }
-
-    /// Nobody has seen to anything in a rehearsal: the run parks there.
-    fn take_over(&self, _step: &str, _question: &Question) -> Option<Answer> {
-        None
-    }
-}
-
 impl Person for Terminal {
     fn answer(&self, _step: &str, question: &Question) -> Option<Answer> {
         render::out("");

@@ -62,6 +62,9 @@ fn machine_wide() -> PathBuf {
 }
 
 fn per_user() -> Option<PathBuf> {
+    if cfg!(windows) {
+        return std::env::var_os("LOCALAPPDATA").map(|base| PathBuf::from(base).join("kirikae"));
+    }
     std::env::var_os("XDG_STATE_HOME").map(PathBuf::from).or_else(|| Some(home()?.join(".local/state"))).map(|base| base.join("kirikae"))
 }
 

@@ -1,8 +1,8 @@
 //! `cert.find`: finds a certificate in a store. Reads only.
 
 use super::manifest::{input, input_or, manifest, output};
-use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx};
-use crate::backend::{BackendError, Verb};
+use super::{Action, InputSpec, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx};
+use crate::backend::{BackendError, Verb, on_token};
 use crate::dsl::{CertInfo, RoleKind, Type, Value, days_left, glob_matches};
 use crate::text::{Lang, Phrase, Text};
 
@@ -14,7 +14,10 @@ impl Action for CertFind {
         let words = |list: &[&str]| Type::Enum(list.iter().map(|word| (*word).to_owned()).collect());
         Manifest {
             inputs: vec![
-                input("in", Type::Role(RoleKind::Store), "探す保管先。", "the store to search."),
+                InputSpec {
+                    or_kinds: &[RoleKind::Token],
+                    ..input("in", Type::Role(RoleKind::Store), "探す保管先、またはUSBキー。", "the store to search, or the tokens.")
+                },
                 input(
                     "issuer",
                     Type::Glob,
@@ -42,6 +45,7 @@ impl Action for CertFind {
                     "複数あるときの選び方。only は1枚だけのはずのとき。",
                     "which of several; `only` means that there must be exactly one.",
                 ),
+                input("on", Type::Token.optional(), "このUSBキーの中だけ。", "only on this token."),
                 input("besides", Type::Cert.optional(), "この証明書は除く。", "leave this certificate out."),
                 input("newer_than", Type::Cert.optional(), "この証明書より期限が後のものだけ。", "only those that expire later than this one."),
             ],
@@ -55,14 +59,14 @@ impl Action for CertFind {
                     "the others that matched, latest expiry first.",
                 ),
             ],
-            codes: vec!["CERT.AMBIGUOUS", "CERT.NOT_FOUND", "STORE.UNREADABLE"],
+            codes: vec!["CERT.AMBIGUOUS", "CERT.NOT_FOUND", "STORE.UNREADABLE", "TOKEN.ABSENT", "TOKEN.FAILED", "TOKEN.NO_MODULE"],
             verbs: vec![Verb::List],
             ..manifest(
                 "cert.find",
                 Phrase { ja: "証明書を探す", en: "Find a certificate" },
                 Phrase {
-                    ja: "保管先の証明書を、発行者と発行先で探します。何も変えません。",
-                    en: "Searches a store for a certificate by issuer and subject. Changes nothing.",
+                    ja: "保管先やUSBキーの証明書を、発行者と発行先で探します。PINは要りません。何も変えません。",
+                    en: "Searches a store or the inserted tokens for a certificate by issuer and subject. Needs no PIN and changes nothing.",
                 },
             )
         }
@@ -75,12 +79,13 @@ impl Action for CertFind {
 
 impl ReadAction for CertFind {
     fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
-        let store = cx.backends.store(inputs.role("in").ok_or_else(|| Inputs::unknown("in"))?)?;
-        let mut found: Vec<CertInfo> = store.list(&cx.call)?.into_iter().map(|cert| cert.info).filter(|cert| fits(cert, cx, inputs)).collect();
+        let role = inputs.role("in").ok_or_else(|| Inputs::unknown("in"))?;
+        let (place, all) = cx.backends.certificates(&cx.call, role)?;
+        let mut found: Vec<CertInfo> = all.into_iter().map(|cert| cert.info).filter(|cert| fits(cert, cx, inputs)).collect();
         found.sort_by(|a, b| (b.not_after, b.not_before, &b.sha1).cmp(&(a.not_after, a.not_before, &a.sha1)));
         let count = found.len();
         let cert = match inputs.str("pick").unwrap_or("only") {
-            _ if count == 0 => return Err(not_found(store.id(), inputs)),
+            _ if count == 0 => return Err(not_found(place, inputs)),
             "oldest" => first_of(found.iter().rev(), cx)?,
             "newest" => first_of(found.iter(), cx)?,
             _ if count == 1 => found[0].clone(),
@@ -100,6 +105,7 @@ fn fits(cert: &CertInfo, cx: &ReadCx<'_>, inputs: &Inputs) -> bool {
     inputs.str("issuer").is_none_or(|issuer| glob_matches(issuer, &cert.issuer))
         && inputs.str("cn").is_none_or(|cn| glob_matches(cn, &cert.subject.cn))
         && inputs.bool("key").is_none_or(|key| key == cert.has_key)
+        && inputs.token("on").is_none_or(|token| on_token(&cert.holder) == Some(token.serial.as_str()))
         && inputs.cert("besides").is_none_or(|other| other.sha1 != cert.sha1)
         && inputs.cert("newer_than").is_none_or(|old| cert.not_after > old.not_after)
         && match inputs.str("state").unwrap_or("any") {

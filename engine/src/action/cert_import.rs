@@ -43,6 +43,7 @@ impl Action for CertImport {
                 "P12.UNSUPPORTED",
                 "STORE.LOCKED",
                 "STORE.READONLY",
+                "STORE.ROOT_REFUSED",
             ],
             observe: Some(Phrase {
                 ja: "ファイルと同じ拇印で秘密鍵の付いた証明書が保管先にあるか",

@@ -24,7 +24,7 @@ impl Action for CertProveKey {
                 "鍵が合うという証明。相手に受け付けられたという証明ではないため、古い証明書の削除には使えません。",
                 "proof that the key fits. Nobody has accepted the credential: it does not do for deleting the old one.",
             )],
-            codes: vec!["CERT.GONE", "KEY.MISMATCH", "KEY.UNUSABLE", "STORE.UNREADABLE", "TOKEN.ABSENT", "TOKEN.FAILED"],
+            codes: vec!["CERT.GONE", "KEY.MISMATCH", "KEY.UNUSABLE", "STORE.UNREADABLE", "TOKEN.ABSENT", "TOKEN.FAILED", "TOKEN.NOT_OPEN", "TOKEN.WRONG"],
             verbs: vec![Verb::Sign],
             ..manifest(
                 "cert.prove_key",
@@ -45,10 +45,7 @@ impl Action for CertProveKey {
 impl ReadAction for CertProveKey {
     fn read(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Outputs, BackendError> {
         let cert = inputs.cert("cert").ok_or_else(|| Inputs::unknown("cert"))?;
-        let signer = match inputs.live("session") {
-            Some(session) => cx.sessions.token(session)?.signer(&cx.call, &cert.sha1)?,
-            None => cx.backends.holder(&cert.holder)?.signer(&cx.call, &cert.sha1)?,
-        };
+        let signer = cx.sessions.signer(cx, cert, inputs.live("session"))?;
         let own = signer.chain().first().filter(|_| signer.info().sha256 == cert.sha256).ok_or_else(|| {
             BackendError::new(
                 "CERT.GONE",

@@ -12,7 +12,7 @@ use super::question::{Answered, FileWanted, Problem, Question, QuestionField, Re
 use super::{Inputs, ReadCx};
 use crate::backend::checklist::{Move, ShownCert};
 use crate::backend::profile::{Label, Operation, OperationSpec, Profile, WhenMissing};
-use crate::backend::{BackendError, CaRead, Gives, Row};
+use crate::backend::{BackendError, CaRead, Gives, Row, archive};
 use crate::dsl::{CertInfo, Type, Value, glob_matches};
 use crate::secret::{Secret, SecretRef};
 use crate::text::{Lang, Phrase, Text};
@@ -59,7 +59,7 @@ fn question(cx: &ReadCx<'_>, inputs: &Inputs, ca: &dyn CaRead, operation: Operat
     let fields: Vec<QuestionField> =
         spec.pages.iter().filter(|page| page.rows.is_none()).flat_map(|page| &page.read).map(|(name, label)| field(spec, name, label)).collect();
     let rows = spec.pages.iter().find_map(|page| page.rows.as_ref()).map(|rows| rows.columns.iter().map(|(name, label)| column(name, label)).collect());
-    let pattern = spec.pages.iter().find_map(|page| page.download.as_ref()).map(|(pattern, _)| pattern.clone());
+    let pattern = spec.pages.iter().find_map(|page| page.download.clone());
     let title = words::title(profile, operation);
     Ok(Question {
         ask: title,
@@ -69,7 +69,7 @@ fn question(cx: &ReadCx<'_>, inputs: &Inputs, ca: &dyn CaRead, operation: Operat
         moves,
         fields,
         rows,
-        file: pattern.map(|pattern| FileWanted { pattern, since: cx.wall }),
+        file: pattern.map(|(pattern, inside)| FileWanted { pattern, inside, since: cx.wall }),
         evidence: spec.client_cert && spec.pages.iter().any(|page| page.signed_in.is_some()),
         problems: problems(profile, spec, commits),
         acts,
@@ -148,7 +148,13 @@ fn field(spec: &OperationSpec, name: &str, label: &Label) -> QuestionField {
 /// The field for a cell of a list.
 fn column(name: &str, label: &Label) -> QuestionField {
     let ty = if label.optional { Type::String.optional() } else { Type::String };
-    let title = Text::plain(label.labels.first().cloned().unwrap_or_else(|| name.to_owned()));
+    let title = match (label.only_button(), label.labels.first()) {
+        (Some(button), _) => {
+            Text::new(format!("「{button}」のボタンがあるか(true / false)"), format!("whether there is a button \u{201c}{button}\u{201d} (true or false)"))
+        }
+        (None, Some(label)) => Text::plain(label.clone()),
+        (None, None) => Text::plain(name),
+    };
     QuestionField { name: name.to_owned(), ty: ty.to_string(), title, example: None, means: vec![] }
 }
 
@@ -222,8 +228,12 @@ fn as_row(columns: &[QuestionField], row: &BTreeMap<String, String>) -> Row {
 /// The newest file that the browser saved since the question was put. What is in it is judged like a file that the engine received itself.
 fn saved(cx: &ReadCx<'_>, wanted: &FileWanted) -> Result<(String, Secret), BackendError> {
     let folder = cx.backends.downloads()?;
-    let pattern = wanted.pattern.to_lowercase();
-    let fits = |name: &str| glob_matches(&pattern, &name.to_lowercase()) || glob_matches(&pattern, &unnumbered(name).to_lowercase());
+    // Who unpacked an archive, or chose the form without one, saved what is in it.
+    let patterns: Vec<String> = std::iter::once(&wanted.pattern).chain(&wanted.inside).map(|pattern| pattern.to_lowercase()).collect();
+    let fits = |name: &str| {
+        let names = [name.to_lowercase(), unnumbered(name).to_lowercase()];
+        patterns.iter().any(|pattern| names.iter().any(|name| glob_matches(pattern, name)))
+    };
     // A folder keeps whole seconds perhaps.
     let since = wanted.since - jiff::SignedDuration::from_secs(2);
     let files = folder.list(&cx.call)?.into_iter().filter(|file| fits(&file.name) && file.modified >= since);
@@ -237,7 +247,11 @@ fn saved(cx: &ReadCx<'_>, wanted: &FileWanted) -> Result<(String, Secret), Backe
         )
     })?;
     let content = folder.read(&cx.call, &newest.name, MAX_FILE)?;
-    Ok((newest.name, Secret::bytes(content)))
+    let content = Secret::bytes(content);
+    match &wanted.inside {
+        Some(inside) if archive::is_archive(content.expose()) => archive::entry(&content, inside),
+        _ => Ok((newest.name, content)),
+    }
 }
 
 /// `a (1).p12` is what a browser calls a second `a.p12`.

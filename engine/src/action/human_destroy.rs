@@ -93,6 +93,6 @@ fn replaced_elsewhere(cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendErr
             ),
         ));
     }
-    let present = cx.backends.holder(&proof.holder)?.list(&cx.call)?;
+    let present = cx.backends.held(&cx.call, &proof.holder)?;
     proved::replacement(cx, target, proof, present.iter().map(|stored| &stored.info)).map(|_| ())
 }

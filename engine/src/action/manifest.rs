@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::backend::profile::Operation;
 use crate::backend::{ImportOption, Verb};
-use crate::dsl::Type;
+use crate::dsl::{RoleKind, Type};
 use crate::text::Phrase;
 
 /// What an action does to the world.
@@ -37,6 +37,8 @@ pub struct InputSpec {
     pub name: String,
     /// Type; `optional<>` may be left out.
     pub ty: Type,
+    /// Of a role: the other kinds that it may have.
+    pub or_kinds: &'static [RoleKind],
     /// Used when it is left out (a literal of its type as YAML text); makes it not required.
     pub default: Option<String>,
     /// Help for hover and manual.
@@ -91,6 +93,8 @@ pub struct Manifest {
     pub outputs: Vec<OutputSpec>,
     /// Codes it can end with (of `backend::ERROR_CODES`), besides those of its backend.
     pub codes: Vec<&'static str>,
+    /// Those of them that are handed to a person where nothing else is written: what is asked is the error's cure.
+    pub hand_off: Vec<&'static str>,
     /// What is looked at afterwards; `None`: a person decides. Reads have nothing to observe.
     pub observe: Option<Phrase>,
     /// Verbs asked of the role's backend.
@@ -125,6 +129,7 @@ pub(super) fn manifest(name: &'static str, title: Phrase, summary: Phrase) -> Ma
         one_of: vec![],
         outputs: vec![],
         codes: vec![],
+        hand_off: vec![],
         observe: None,
         verbs: vec![],
         import_options: vec![],
@@ -134,7 +139,7 @@ pub(super) fn manifest(name: &'static str, title: Phrase, summary: Phrase) -> Ma
 
 /// A required or (by its type) optional input.
 pub(super) fn input(name: &str, ty: Type, ja: &'static str, en: &'static str) -> InputSpec {
-    InputSpec { name: name.to_owned(), ty, default: None, help: Phrase { ja, en } }
+    InputSpec { name: name.to_owned(), ty, or_kinds: &[], default: None, help: Phrase { ja, en } }
 }
 
 /// An input with a default.

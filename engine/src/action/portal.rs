@@ -6,7 +6,7 @@ use super::{CountedOn, InputSpec, Inputs, Manifest, OutputSpec, Outputs, ReadCx,
 use jiff::Timestamp;
 
 use crate::backend::profile::{Hands, ObserveBy, Operation, OperationSpec, Profile};
-use crate::backend::{BackendError, CaRead, Gives, PinFlags, Progress, Request, Row, Session};
+use crate::backend::{BackendError, CaRead, Gives, PinFlags, Progress, Request, Row, Session, on_token};
 use crate::dsl::{CertInfo, Proof, ProofBy, ProofKind, RoleKind, Type, Value, fold, read_scalar};
 use crate::text::{Phrase, Text};
 
@@ -84,6 +84,22 @@ pub(super) fn role_input() -> InputSpec {
 /// The client certificate.
 pub(super) fn client_input() -> InputSpec {
     input("client_cert", Type::Cert.optional(), "サイトに入るときに使う証明書。", "the certificate that the site is entered with.")
+}
+
+/// The login of the token that holds the client certificate's key: every operation that a site may be entered with a certificate for
+/// takes one.
+pub(super) fn with_token_session(mut manifest: Manifest) -> Manifest {
+    let client = manifest.inputs.iter().position(|input| input.name == "client_cert").filter(|_| manifest.operation.is_some());
+    if let Some(at) = client {
+        let session = input(
+            "session",
+            Type::TokenSession.optional(),
+            "証明書の鍵がUSBキーの中にあるとき、それを開いたもの。",
+            "the opened token that holds the certificate's key.",
+        );
+        manifest.inputs.insert(at + 1, session);
+    }
+    manifest
 }
 
 /// The received file.
@@ -168,7 +184,7 @@ pub(super) fn look(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) -> Re
     let work = |session: &mut dyn Session| ca.look(&cx.call, session, operation, &request);
     let gives = match inputs.live("web") {
         Some(name) => cx.sessions.with_live(name, work)?,
-        None => cx.sessions.with(cx, ca, client(inputs, spec)?, work)?,
+        None => cx.sessions.with(cx, ca, client(inputs, spec)?, inputs.live("session"), work)?,
     };
     cx.sessions.saw_date(gives.date);
     Ok(gives)
@@ -186,7 +202,7 @@ pub(super) fn send(cx: &WriteCx<'_>, inputs: &Inputs, operation: Operation) -> R
     let work = |session: &mut dyn Session| ca.send(&cx.read.call, session, operation, &request, &mut *cx.sink.borrow_mut());
     match inputs.live("web") {
         Some(name) => cx.read.sessions.with_live(name, work),
-        None => cx.read.sessions.with(&cx.read, ca, client(inputs, spec)?, work),
+        None => cx.read.sessions.with(&cx.read, ca, client(inputs, spec)?, inputs.live("session"), work),
     }
 }
 
@@ -215,7 +231,9 @@ pub(super) fn preflight(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation) 
     let by_engine = ca.hands(operation) == Hands::Engine && ca.hands(Operation::Probe) == Hands::Engine;
     let probe = ca.profile().operations.get(&Operation::Probe);
     let Some(probe) = probe.filter(|probe| by_engine && !own.trust_none && (own.client_cert || !probe.client_cert)) else { return Ok(()) };
-    client(inputs, probe)?;
+    if client(inputs, probe)?.is_some_and(|cert| on_token(&cert.holder).is_some()) && !inputs.has("session") {
+        return Err(Inputs::unknown("session"));
+    }
     let gives = look(cx, inputs, Operation::Probe)?;
     if gives.missing.is_empty() {
         return Ok(());

@@ -94,6 +94,9 @@ pub struct Reveal {
 pub struct FileWanted {
     /// Its name fits this pattern.
     pub pattern: String,
+    /// The file in the archive, where what is saved is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inside: Option<String>,
     /// Files that are older are not it.
     pub since: Timestamp,
 }
@@ -135,6 +138,9 @@ pub struct Answer {
     pub account: String,
     /// When.
     pub at: Timestamp,
+    /// The number of the event that put the question; journals from before it stood here say nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u64>,
 }
 
 /// A question with the answer that was taken for it.

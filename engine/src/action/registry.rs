@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use super::{
     Action, Manifest, ca_apply, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_revoke, ca_root, ca_software, ca_status, cert_accept, cert_delete,
     cert_export, cert_find, cert_import, cert_prove_key, cert_trust, csr_create, file_delete, file_find, file_save, host_check, human_commit, human_confirm,
-    human_destroy, human_perform, key_create, notify_send, p12_inspect, secret_keep, software_install, software_remove, time_wait, token_login, token_wait,
-    web_probe, web_set_password, web_sign_in,
+    human_destroy, human_perform, key_create, notify_send, p12_inspect, portal, secret_keep, software_install, software_remove, time_wait, token_login,
+    token_wait, web_probe, web_set_password, web_sign_in,
 };
 
 use crate::dsl::reader::nearest;
@@ -17,7 +17,7 @@ pub struct Registry(Vec<(Manifest, &'static dyn Action)>);
 impl Registry {
     /// A registry of these actions.
     pub fn of(actions: &[&'static dyn Action]) -> Registry {
-        Registry(actions.iter().map(|action| (action.manifest(), *action)).collect())
+        Registry(actions.iter().map(|action| (portal::with_token_session(action.manifest()), *action)).collect())
     }
 
     /// The action written `name@major`.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::ReadCx;
 use super::question::{Answered, Question};
-use crate::backend::{BackendError, CaRead, Session, TokenSession};
+use crate::backend::{BackendError, CaRead, Session, Signer, TokenSession, on_token};
 use crate::dsl::CertInfo;
 use crate::text::Text;
 
@@ -20,11 +20,22 @@ pub struct Live(Arc<Mutex<Open>>);
 
 #[derive(Default)]
 struct Open {
-    tokens: BTreeMap<String, Arc<dyn TokenSession>>,
+    tokens: BTreeMap<String, OpenToken>,
     web: BTreeMap<String, Box<dyn Session>>,
 }
 
+/// A logged-in token, and the identity of the backend that it was found in.
+struct OpenToken {
+    backend: String,
+    session: Arc<dyn TokenSession>,
+}
+
 impl Live {
+    /// The identity of the token backend behind a live session; `None` if it is another kind of session, or not open in this process.
+    pub fn token_backend(&self, name: &str) -> Option<String> {
+        self.open().tokens.get(name).map(|token| token.backend.clone())
+    }
+
     fn open(&self) -> MutexGuard<'_, Open> {
         // A panic elsewhere leaves whole entries behind: each change is one call.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -78,7 +89,7 @@ impl Sessions {
     }
 
     /// Runs `work` in the session of this portal and certificate, opening it first if needed.
-    /// The key is taken from the certificate's holder.
+    /// The key is taken from the certificate's holder; `token` names the login of a token that holds it.
     ///
     /// # Errors
     /// Of opening, and of `work`.
@@ -87,6 +98,7 @@ impl Sessions {
         cx: &ReadCx<'_>,
         ca: &dyn CaRead,
         client: Option<&CertInfo>,
+        token: Option<&str>,
         work: impl FnOnce(&mut dyn Session) -> Result<T, BackendError>,
     ) -> Result<T, BackendError> {
         let key = key(ca, client);
@@ -94,13 +106,37 @@ impl Sessions {
         let mut session = match known {
             Some(session) => session,
             None => {
-                let signer = client.map(|cert| cx.backends.holder(&cert.holder)?.signer(&cx.call, &cert.sha1)).transpose()?;
+                let signer = client.map(|cert| self.signer(cx, cert, token)).transpose()?;
                 ca.open(&cx.call, signer)?
             }
         };
         let result = work(&mut *session);
         self.open.borrow_mut().insert(key, session);
         result
+    }
+
+    /// The credential of a certificate, its key taken from the certificate's holder; `token` names the login of a token that holds it.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`, `TOKEN.NOT_OPEN`, `TOKEN.WRONG`, `TOKEN.ABSENT`; those of the store or the token.
+    pub fn signer(&self, cx: &ReadCx<'_>, cert: &CertInfo, token: Option<&str>) -> Result<Arc<dyn Signer>, BackendError> {
+        let Some(serial) = on_token(&cert.holder) else { return cx.backends.holder(&cert.holder)?.signer(&cx.call, &cert.sha1) };
+        let session = self.token(token.ok_or_else(|| {
+            let cause = Text::new(
+                format!("証明書 {} の鍵はUSBキー {serial} の中にあり、まだ開いていません。", cert.subject.cn),
+                format!("the key of {} is on token {serial}, which is not open.", cert.subject.cn),
+            );
+            BackendError::new("TOKEN.NOT_OPEN", cause)
+        })?)?;
+        if session.serial() != serial {
+            let open = session.serial();
+            let cause = Text::new(
+                format!("開いたのはUSBキー {open} ですが、証明書は {serial} の中にあります。"),
+                format!("token {open} is open, but the certificate is on {serial}."),
+            );
+            return Err(BackendError::new("TOKEN.WRONG", cause));
+        }
+        session.signer(&cx.call, &cert.sha1)
     }
 
     /// Runs `work` in a session that an earlier step signed in to.
@@ -125,19 +161,19 @@ impl Sessions {
         }
     }
 
-    /// Keeps a logged-in token for later steps, under a name.
-    pub fn keep_token(&self, name: &str, session: Arc<dyn TokenSession>) {
-        self.live.open().tokens.insert(name.to_owned(), session);
+    /// Keeps a logged-in token of this backend for later steps, under a name.
+    pub fn keep_token(&self, name: &str, backend: &str, session: Arc<dyn TokenSession>) {
+        self.live.open().tokens.insert(name.to_owned(), OpenToken { backend: backend.to_owned(), session });
     }
 
     /// The logged-in token of this name.
     ///
     /// # Errors
-    /// `TOKEN.ABSENT` if it is not open in this process.
+    /// `TOKEN.NOT_OPEN` if it is not open in this process.
     pub fn token(&self, name: &str) -> Result<Arc<dyn TokenSession>, BackendError> {
-        self.live.open().tokens.get(name).cloned().ok_or_else(|| {
+        self.live.open().tokens.get(name).map(|token| token.session.clone()).ok_or_else(|| {
             let what = Text::new("USBキーは、もう開いていません。", "the token is not logged in to any more.");
-            BackendError::new("TOKEN.ABSENT", what)
+            BackendError::new("TOKEN.NOT_OPEN", what)
         })
     }
 

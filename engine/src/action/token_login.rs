@@ -67,7 +67,7 @@ impl WriteAction for TokenLogin {
         let pin = cx.read.secret(inputs, "pin")?;
         let session = cx.writes.token_holder(&token.holder)?.login(&cx.read.call, &token.serial, &pin).map_err(|error| as_flagged(&cx.read, inputs, error))?;
         let name = cx.read.call.key.as_str();
-        cx.read.sessions.keep_token(name, session);
+        cx.read.sessions.keep_token(name, &token.holder, session);
         Ok(Progress::Done(Outputs::from([("session".to_owned(), Value::Live(name.to_owned()))])))
     }
 

@@ -19,6 +19,7 @@ impl Action for TokenWait {
             ],
             outputs: vec![output("token", Type::Token, "挿さっているUSBキー。", "the inserted token.").pinned()],
             codes: vec!["TOKEN.ABSENT", "TOKEN.FAILED", "TOKEN.MULTIPLE", "TOKEN.NO_MODULE", "TOKEN.WRONG"],
+            hand_off: vec!["TOKEN.ABSENT", "TOKEN.MULTIPLE", "TOKEN.WRONG"],
             verbs: vec![Verb::List],
             ..manifest(
                 "token.wait",

@@ -572,6 +572,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("サイトの一覧を見て、kirikae answer で答えてください。", "look at the site's list and answer with `kirikae answer`."),
     ),
     code(
+        "STORE.BAD_PASSWORD",
+        Class::Human,
+        p("保管先のパスワードが違う", "the store's password is wrong"),
+        p(
+            "サイトファイルでこの保管先の password を確かめてから、kirikae resume を実行してください。何回まちがえてもロックされません。",
+            "check the `password` of this store in the site file, then run `kirikae resume`; no number of failures locks it.",
+        ),
+    ),
+    code(
         "STORE.LOCKED",
         Class::Transient,
         p("ほかのプログラムが保管先を使っている", "another program holds the store"),
@@ -624,6 +633,15 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p(
             "USBキーやカードに付いてきたドライバーを入れ、サイトファイルの module を確かめてください。",
             "install the driver that came with the token or card, and check `module` in the site file.",
+        ),
+    ),
+    code(
+        "TOKEN.NOT_OPEN",
+        Class::Human,
+        p("USBキーが開いていない", "the token is not open"),
+        p(
+            "kirikae resume を実行すると、PIN を入れるところから続きます。手順書なら、その手順に session: を書きます。",
+            "`kirikae resume` begins with the PIN again; in a playbook, give the step its `session:`.",
         ),
     ),
     code(

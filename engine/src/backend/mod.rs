@@ -3,6 +3,7 @@
 //! May use: `dsl` values, `secret`, `text`. Must not: know playbooks, plans, runs or a concrete backend.
 //! Reads and writes are different handle types; a planner that holds `StoreRead` cannot write.
 
+pub mod archive;
 mod ca;
 mod call;
 mod capability;
@@ -26,7 +27,7 @@ pub use folder::{FileEntry, FolderRead, FolderWrite};
 pub use host::{HostRead, HostWrite, Installed};
 pub use notify::{Notice, Notifier};
 pub use practice::PRACTICE_ROOTS;
-pub use set::{BackendSet, ReadBackends, WriteBackends};
+pub use set::{BackendSet, ReadBackends, WriteBackends, on_token};
 pub use store::{
     ImportRequest, KeyKind, OpenedP12, P12, PendingKey, Signer, StoreExport, StoreKeyMaker, StoreKeys, StoreLock, StoreRead, StoreRoots, StoreTrust,
     StoreWrite, StoredCert,

@@ -308,8 +308,12 @@ pub struct Label {
     pub optional: bool,
     /// Enum words and the screen texts that mean them; empty for other types.
     pub means: Vec<(String, Vec<String>)>,
-    /// When no value stands there but a button of this text does, the value is the button's text.
+    /// When no value stands there but a button of this text does, the value is the button's text. Without a label: whether such a button
+    /// is there.
     pub button: Option<String>,
+    /// The label is the value of this parameter (a link in a list, named after what it leads to).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
     /// Whether the label was seen on the real portal.
     pub status: Standing,
 }
@@ -418,6 +422,21 @@ pub struct PageItem {
     pub safe: bool,
     /// Refusals of a committing move.
     pub refused: Vec<Refusal>,
+}
+
+impl Label {
+    /// The label with the value of the parameter that it is named after, if it is and the value is known.
+    pub fn named_after(&self, value: impl FnOnce(&str) -> Option<String>) -> Self {
+        match self.text.as_deref().and_then(value) {
+            Some(value) => Self { labels: vec![value], text: None, ..self.clone() },
+            None => self.clone(),
+        }
+    }
+
+    /// The button whose presence is the value, for a label of nothing else.
+    pub fn only_button(&self) -> Option<&str> {
+        self.button.as_deref().filter(|_| self.labels.is_empty() && self.css.is_none())
+    }
 }
 
 impl Profile {

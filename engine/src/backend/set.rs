@@ -3,7 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{BackendError, CaRead, CaWrite, FolderRead, FolderWrite, HostRead, HostWrite, Notifier, P12, StoreRead, StoreWrite, TokenRead, TokenWrite, Vault};
+use super::{
+    BackendError, CaRead, CaWrite, Call, FolderRead, FolderWrite, HostRead, HostWrite, Notifier, P12, StoreRead, StoreWrite, StoredCert, TokenRead, TokenWrite,
+    Vault,
+};
 use crate::text::Text;
 
 /// Everything that the site binds, by the root playbook's role names.
@@ -44,6 +47,11 @@ fn missing(kind: &str, role: &str) -> BackendError {
         "BACKEND.MISSING",
         Text::new(format!("役割 {role}({kind})の相手が決まっていません。"), format!("role `{role}` ({kind}) is bound to nothing.")),
     )
+}
+
+/// The serial of the token that holds a certificate, if one does: `CertInfo::holder` is then `token:<serial>`.
+pub fn on_token(holder: &str) -> Option<&str> {
+    holder.strip_prefix("token:")
 }
 
 impl BackendSet {
@@ -93,6 +101,44 @@ impl<'a> ReadBackends<'a> {
     pub fn token_holder(self, id: &str) -> Result<&'a dyn TokenRead, BackendError> {
         let token = self.0.tokens.values().find(|token| token.id() == id).ok_or_else(|| missing("token", id))?;
         Ok(&**token)
+    }
+
+    /// Every certificate of a role: of its store, or of its tokens that are inserted. Also the identity of what was looked at.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`, `STORE.UNREADABLE`, `TOKEN.ABSENT` if no token is inserted, `TOKEN.FAILED`, `TOKEN.NO_MODULE`.
+    pub fn certificates(self, call: &Call, role: &str) -> Result<(&'a str, Vec<StoredCert>), BackendError> {
+        let Ok(tokens) = self.token(role) else {
+            let store = self.store(role)?;
+            return Ok((store.id(), store.list(call)?));
+        };
+        let present = tokens.tokens(call)?;
+        if present.is_empty() {
+            return Err(BackendError::new("TOKEN.ABSENT", Text::new("挿さっているUSBキーがありません。", "no token is inserted.")));
+        }
+        let mut found = vec![];
+        for token in present {
+            found.extend(tokens.certificates(call, &token.info.serial)?);
+        }
+        Ok((tokens.id(), found))
+    }
+
+    /// Every certificate in a holder, as certificate handles and proofs name it: the identity of a store, or `token:<serial>`.
+    ///
+    /// # Errors
+    /// `BACKEND.MISSING`, `STORE.UNREADABLE`, `TOKEN.ABSENT` if no role leads to that token now.
+    pub fn held(self, call: &Call, holder: &str) -> Result<Vec<StoredCert>, BackendError> {
+        let Some(serial) = on_token(holder) else { return self.holder(holder)?.list(call) };
+        let mut trouble = None;
+        for tokens in self.0.tokens.values() {
+            match tokens.certificates(call, serial) {
+                Ok(found) => return Ok(found),
+                Err(error) if error.code == "TOKEN.ABSENT" => {}
+                Err(error) => trouble = Some(error),
+            }
+        }
+        let absent = || Text::new(format!("USBキー {serial} が挿さっていません。"), format!("token {serial} is not inserted."));
+        Err(trouble.unwrap_or_else(|| BackendError::new("TOKEN.ABSENT", absent())))
     }
 
     /// The token backends of all roles.

@@ -54,12 +54,12 @@ pub trait StoreRead: Debug + Send + Sync {
     /// The credential with this SHA-1 thumbprint, key taken from this store.
     ///
     /// # Errors
-    /// `CERT.GONE`, `KEY.UNUSABLE`, `STORE.UNREADABLE`.
+    /// `CERT.GONE`, `KEY.UNUSABLE`, `STORE.UNREADABLE`, `STORE.BAD_PASSWORD`.
     fn signer(&self, call: &Call, thumbprint: &str) -> Result<Arc<dyn Signer>, BackendError>;
     /// Shows that something could be imported now: place there, writable, room left. Leaves nothing behind.
     ///
     /// # Errors
-    /// `STORE.READONLY`, `STORE.UNREADABLE`, `FOLDER.FULL`.
+    /// `STORE.READONLY`, `STORE.LOCKED`, `STORE.UNREADABLE`, `FOLDER.FULL`.
     fn probe_writable(&self, call: &Call) -> Result<(), BackendError>;
     /// Its power to write credentials out with their keys, if it has one.
     fn export(&self) -> Option<&dyn StoreExport> {
@@ -194,7 +194,7 @@ pub trait StoreWrite: StoreRead {
     /// After an error or a crash the store is as before or holds the whole credential.
     ///
     /// # Errors
-    /// `P12.*`, `KEY.*`, `STORE.UNREADABLE`, `STORE.READONLY`, `STORE.LOCKED`, `FOLDER.FULL`, `BACKEND.UNSUPPORTED` (an option).
+    /// `P12.*`, `KEY.*`, `STORE.UNREADABLE`, `STORE.BAD_PASSWORD`, `STORE.READONLY`, `STORE.LOCKED`, `FOLDER.FULL`, `BACKEND.UNSUPPORTED` (an option).
     fn import(&self, call: &Call, request: &ImportRequest) -> Result<StoredCert, BackendError>;
     /// Takes the store's exclusive lock; it ends with the guard.
     ///

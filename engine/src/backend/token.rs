@@ -78,9 +78,4 @@ pub trait TokenSession: Debug + Send + Sync {
     /// # Errors
     /// `CERT.GONE`, `KEY.UNUSABLE`, `TOKEN.ABSENT`.
     fn signer(&self, call: &Call, thumbprint: &str) -> Result<Arc<dyn Signer>, BackendError>;
-    /// Signs with the key of this certificate and checks the signature with the certificate.
-    ///
-    /// # Errors
-    /// `CERT.GONE`, `KEY.UNUSABLE`, `KEY.MISMATCH`, `TOKEN.ABSENT`.
-    fn prove_key(&self, call: &Call, thumbprint: &str) -> Result<(), BackendError>;
 }

@@ -55,7 +55,10 @@ impl Unfolder<'_> {
             match spec.with.iter().find(|entry| entry.key.value == input.name) {
                 Some(entry) => {
                     let binding = match input.ty.required() {
-                        Type::Role(kind) => self.role(playbook, scope, *kind, &entry.value).map(|role| Binding::Literal(Value::Role(role.root))),
+                        Type::Role(kind) => {
+                            let fits = |known| known == *kind || input.or_kinds.contains(&known);
+                            self.named_role(playbook, scope, &entry.value, fits).map(|role| Binding::Literal(Value::Role(role.root)))
+                        }
                         _ => self.bound(playbook, scope, &input.ty, &entry.value),
                     };
                     let Some(binding) = binding else { continue };

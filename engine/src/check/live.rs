@@ -67,7 +67,7 @@ fn makes_live(step: &Step, output: &str) -> bool {
 
 impl Graph<'_> {
     /// Whether a person does the step's pages, as its profile says.
-    fn by_hand(&self, index: usize) -> bool {
+    pub(super) fn by_hand(&self, index: usize) -> bool {
         let What::Action(action) = &self.checked.steps[index].what else { return false };
         let profile = action.portal.as_ref().and_then(|role| self.checked.profiles.get(role));
         profile.zip(action.manifest.operation).is_some_and(|(profile, operation)| profile.hands_of(operation) == Hands::Person)
@@ -80,6 +80,6 @@ impl Graph<'_> {
         let rows = || step.rescue.iter().any(|row| row.then == Then::HandOff);
         let of_rows =
             || (0..self.checked.steps.len()).any(|inner| self.checked.steps[inner].row.as_ref().is_some_and(|row| row.owner == index) && self.can_wait(inner));
-        action.manifest.person || step.repeat.is_some() || self.by_hand(index) || rows() || of_rows()
+        action.manifest.person || !action.manifest.hand_off.is_empty() || step.repeat.is_some() || self.by_hand(index) || rows() || of_rows()
     }
 }

@@ -27,6 +27,10 @@ pub(super) fn shown_once(graph: &Graph<'_>) -> Vec<Diagnostic> {
         let guards = step.require.iter().map(|guard| &guard.that);
         let conditions = step.when.iter().chain(guards).map(|Condition { frame, expr, .. }| (*frame, expr));
         for (frame, expr) in required.into_iter().chain(conditions) {
+            // A session is made again, not shown.
+            if expr.ty.is_live() {
+                continue;
+            }
             let Some((origin, output)) = graph.lost(frame, expr) else { continue };
             let Some(source) = graph.source(frame) else { continue };
             let maker = &graph.checked.steps[origin].address;

@@ -13,6 +13,7 @@ mod document;
 mod edges;
 mod endless;
 mod guards;
+mod held;
 mod kept;
 mod lints;
 mod live;

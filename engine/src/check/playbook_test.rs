@@ -114,6 +114,10 @@ impl Names<'_> {
         let answered: Vec<&str> = secrets.chain(steps).collect();
         for (name, answers) in &situation.answers {
             self.one_of(&Spanned::new(name.clone(), answers.span), &answered, &Text::new("秘密の値か手順", "secret or step"));
+            for (role, names) in answers.value.iter().flat_map(|answer| &answer.leaves) {
+                self.holder(role);
+                names.iter().for_each(|name| self.cert(situation, name, false));
+            }
         }
         for backend in situation.backends.values() {
             match backend {
@@ -194,8 +198,8 @@ impl Names<'_> {
     }
 
     fn file(&mut self, situation: &Situation, file: &SimFile) {
-        if let SimFile::P12 { cert, .. } = file {
-            self.cert(situation, cert, false);
+        if let SimFile::P12 { cert, chain, .. } = file {
+            chain.iter().chain([cert]).for_each(|name| self.cert(situation, name, false));
         }
     }
 

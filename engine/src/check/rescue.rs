@@ -362,10 +362,11 @@ fn action_codes(action: &BoundAction, profile: Option<&Profile>) -> BTreeSet<Str
         match input.ty.required() {
             Type::Role(kind) => {
                 areas.push("BACKEND.");
-                areas.extend(area(*kind));
+                areas.extend(std::iter::once(kind).chain(input.or_kinds).filter_map(|kind| area(*kind)));
             }
             Type::Cert => {
                 areas.push("STORE.");
+                areas.extend(action.with.contains_key("session").then_some("TOKEN."));
                 codes.insert("KEY.UNUSABLE".to_owned());
                 if manifest.effect == Effect::Irreversible {
                     codes.insert("CERT.GONE".to_owned());

@@ -1,4 +1,4 @@
-//! Which row an error leads to: the step's own, that of a call around it, the profile's.
+//! Which row an error leads to: the step's own, that of a call around it, the action's, the profile's.
 
 use super::{Checked, Rescue, Step, What};
 use crate::backend::profile::{PageError, Then};
@@ -8,6 +8,8 @@ use crate::backend::profile::{PageError, Then};
 pub enum RescueRow<'a> {
     /// A row of the playbook, with the step that has it: the step itself, or a call around it.
     Written(&'a Step, &'a Rescue),
+    /// The action hands it to a person by default.
+    OfAction,
     /// A default ending of the portal's profile.
     OfProfile(&'a PageError, Then),
 }
@@ -17,6 +19,7 @@ impl RescueRow<'_> {
     pub fn then(&self) -> Then {
         match self {
             Self::Written(_, row) => row.then,
+            Self::OfAction => Then::HandOff,
             Self::OfProfile(_, then) => *then,
         }
     }
@@ -25,13 +28,13 @@ impl RescueRow<'_> {
     pub fn times(&self) -> u32 {
         match self {
             Self::Written(_, row) => row.times,
-            Self::OfProfile(..) => 1,
+            Self::OfAction | Self::OfProfile(..) => 1,
         }
     }
 }
 
 impl Checked {
-    /// The row for a code of a step: its own, else that of the innermost call around it that has one, else the profile's.
+    /// The row for a code of a step: its own, else that of the innermost call around it that has one, else the action's or the profile's.
     pub fn row_for<'a>(&'a self, step: &'a Step, code: &str) -> Option<RescueRow<'a>> {
         let mut at = step;
         loop {
@@ -42,6 +45,9 @@ impl Checked {
                 Some((_, caller)) => at = self.steps.get(caller)?,
                 None => break,
             }
+        }
+        if matches!(&step.what, What::Action(action) if action.manifest.hand_off.contains(&code)) {
+            return Some(RescueRow::OfAction);
         }
         self.defaults(step).find(|(known, _)| known.code == code).map(|(known, then)| RescueRow::OfProfile(known, then))
     }

@@ -19,6 +19,7 @@ pub(super) struct Graph<'a> {
 pub(super) fn findings(graph: &Graph<'_>) -> Vec<Diagnostic> {
     [
         super::live::live_handles(graph),
+        super::held::without_login(graph),
         super::lost::shown_once(graph),
         super::endless::repeats(graph),
         super::proofs::of_what_is_destroyed(graph),

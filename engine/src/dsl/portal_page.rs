@@ -37,7 +37,7 @@ pub(super) const PAGE_KEYS: [&str; 24] = [
     "safe",
     "refused",
 ];
-pub(super) const LABEL_KEYS: [&str; 9] = ["label", "labels", "or", "css", "all", "optional", "means", "button", "status"];
+pub(super) const LABEL_KEYS: [&str; 10] = ["label", "labels", "or", "css", "all", "optional", "means", "button", "text", "status"];
 const COLUMNS: [&str; 6] = ["request_id", "serial", "subject", "issued_on", "not_after", "status"];
 const MAX_PAGES: usize = 12;
 
@@ -79,7 +79,7 @@ fn page(reader: &mut Reader<'_>, name: Operation, spec: &OperationSpec, node: &N
         tick: fields.get("tick").map(|node| reader.one_or_list(node)).unwrap_or_default().iter().filter_map(|node| label(reader, node)).collect(),
         upload: filled(reader, &fields, "upload", &spec.takes),
         press: fields.get("press").and_then(|node| label(reader, node)),
-        follow: fields.get("follow").and_then(|node| label(reader, node)),
+        follow: fields.get("follow").and_then(|node| followed(reader, node, &spec.takes)),
         dialog: fields.get("dialog").and_then(|node| dialog(reader, node)),
         download: fields.get("download").and_then(|node| download(reader, name, node)),
         commits: fields.get("commits").and_then(|node| reader.flag(node)).unwrap_or(false),
@@ -237,7 +237,8 @@ pub(super) fn label(reader: &mut Reader<'_>, node: &Node) -> Option<Label> {
     let fields = reader.map(node, &LABEL_KEYS)?;
     let css = fields.get("css").and_then(|node| reader.string(node));
     let labels = fields.get("label").or_else(|| fields.get("labels")).map(|node| reader.strings(node)).unwrap_or_default();
-    if labels.is_empty() && css.is_none() {
+    let (button, text) = (fields.get("button").and_then(|node| reader.string(node)), fields.get("text").and_then(|node| reader.string(node)));
+    if labels.is_empty() && css.is_none() && button.is_none() && text.is_none() {
         reader.need(&fields, "label");
     }
     let meanings = fields.get("means").and_then(|node| reader.entries(node)).unwrap_or_default();
@@ -248,9 +249,19 @@ pub(super) fn label(reader: &mut Reader<'_>, node: &Node) -> Option<Label> {
         all: fields.get("all").and_then(|node| reader.flag(node)).unwrap_or(false),
         optional: fields.get("optional").and_then(|node| reader.flag(node)).unwrap_or(false),
         means: meanings.iter().map(|entry| (entry.key.value.clone(), reader.strings(&entry.value))).collect(),
-        button: fields.get("button").and_then(|node| reader.string(node)),
+        button,
+        text,
         status: fields.get("status").and_then(|node| reader.word(node, &STANDINGS)).unwrap_or_default(),
     })
+}
+
+/// A link; it may be named after the value of a parameter.
+fn followed(reader: &mut Reader<'_>, node: &Node, takes: &[(String, Type)]) -> Option<Label> {
+    let label = label(reader, node)?;
+    if let Some(name) = label.text.as_ref().filter(|name| !takes.iter().any(|(known, _)| known == *name)) {
+        unknown_parameter(reader, node.get("text").map_or(node.span, |node| node.span), name, takes, "takes");
+    }
+    Some(label)
 }
 
 fn dialog(reader: &mut Reader<'_>, node: &Node) -> Option<String> {

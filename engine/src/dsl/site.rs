@@ -102,7 +102,7 @@ pub struct BackendSite {
     pub removable: bool,
     /// A folder where backups are the bare PKCS#12.
     pub plain: bool,
-    /// Every other setting (`location name module profile`).
+    /// Every other setting (`location name keys module profile`).
     pub settings: BTreeMap<String, String>,
     /// Where it is written.
     pub span: Span,

@@ -202,7 +202,7 @@ fn backend(reader: &mut Reader<'_>, entry: &Entry) -> Option<BackendSite> {
         return None;
     };
     let keys: &[&str] = match port {
-        BackendPort::Store => &["store", "path", "password", "profile", "location", "name"],
+        BackendPort::Store => &["store", "path", "password", "profile", "location", "name", "keys"],
         BackendPort::Token => &["token", "path", "module", "serial", "label", "uri", "slot"],
         BackendPort::Folder => &["folder", "removable", "plain"],
     };
@@ -212,7 +212,7 @@ fn backend(reader: &mut Reader<'_>, entry: &Entry) -> Option<BackendSite> {
     let (removable, plain) = (flag(reader, "removable"), flag(reader, "plain"));
     let path = fields.get("path").and_then(|node| reader.string(node));
     let mut settings = BTreeMap::new();
-    for key in ["profile", "location", "name", "module", "serial", "label", "uri", "slot"] {
+    for key in ["profile", "location", "name", "keys", "module", "serial", "label", "uri", "slot"] {
         if let Some(setting) = fields.get(key).and_then(|node| reader.string(node)) {
             settings.insert(key.to_owned(), setting);
         }

@@ -155,6 +155,8 @@ pub enum SimFile {
         cert: Spanned<String>,
         /// Its password.
         password: String,
+        /// Names of the certificates that come with it.
+        chain: Vec<Spanned<String>>,
     },
     /// Something else.
     Text(String),
@@ -203,6 +205,8 @@ pub struct SimAnswer {
     pub fields: BTreeMap<String, String>,
     /// What was seen.
     pub evidence: Option<String>,
+    /// Certificates that the person's work leaves in stores, by role.
+    pub leaves: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
 }
 
 /// A secret kept from before.

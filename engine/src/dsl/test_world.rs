@@ -20,7 +20,7 @@ pub(super) const PORTAL_KEYS: [&str; 10] = ["status", "issues", "listed", "gives
 pub(super) const FOLDER_KEYS: [&str; 3] = ["files", "present", "plain"];
 pub(super) const TOKENS_KEYS: [&str; 1] = ["tokens"];
 pub(super) const TOKEN_KEYS: [&str; 6] = ["serial", "pin", "limit", "wrong", "present", "holds"];
-pub(super) const ANSWER_KEYS: [&str; 3] = ["yes", "fields", "evidence"];
+pub(super) const ANSWER_KEYS: [&str; 4] = ["yes", "fields", "evidence", "leaves"];
 pub(super) const FAULT_KEYS: [&str; 6] = ["at", "before", "after_effect", "times", "crash", "then"];
 
 pub(super) const DOWNLOADS: [(&str, SimDownload); 4] =
@@ -146,7 +146,7 @@ fn token(reader: &mut Reader<'_>, node: &Node) -> Option<SimToken> {
 fn folder(reader: &mut Reader<'_>, node: &Node) -> Option<SimFolder> {
     let fields = reader.map(node, &FOLDER_KEYS)?;
     let entries = fields.get("files").and_then(|node| reader.entries(node)).unwrap_or_default();
-    let files = entries.iter().filter_map(|entry| Some((entry.key.clone(), file(reader, &entry.value, &["cert", "password", "text"])?.1))).collect();
+    let files = entries.iter().filter_map(|entry| Some((entry.key.clone(), file(reader, &entry.value, &["cert", "password", "chain", "text"])?.1))).collect();
     Some(SimFolder { files, present: flag_or(reader, &fields, "present", true), plain: flag_or(reader, &fields, "plain", false) })
 }
 
@@ -159,7 +159,8 @@ fn file(reader: &mut Reader<'_>, node: &Node, keys: &[&str]) -> Option<(Option<S
     }
     let cert = reader.need(&fields, "cert").and_then(|node| spanned(reader, node));
     let password = reader.need(&fields, "password").and_then(|node| reader.string(node));
-    Some((name, SimFile::P12 { cert: cert?, password: password? }))
+    let chain = names(reader, &fields, "chain");
+    Some((name, SimFile::P12 { cert: cert?, password: password?, chain }))
 }
 
 fn portal(reader: &mut Reader<'_>, node: &Node) -> Option<SimPortal> {
@@ -214,7 +215,7 @@ fn inputs(reader: &mut Reader<'_>, fields: &Fields<'_>) -> BTreeMap<String, Span
     for entry in fields.get("inputs").and_then(|node| reader.entries(node)).unwrap_or_default() {
         let given = match &entry.value.kind {
             Kind::Map(keys) if keys.iter().any(|key| matches!(key.key.value.as_str(), "password" | "text")) => {
-                file(reader, &entry.value, &["name", "cert", "password", "text"])
+                file(reader, &entry.value, &["name", "cert", "password", "chain", "text"])
                     .map(|(name, file)| SimInput::File(name.unwrap_or_else(|| "file.p12".to_owned()), file))
             }
             Kind::Map(_) => {
@@ -246,7 +247,12 @@ fn answer(reader: &mut Reader<'_>, node: &Node) -> Option<SimAnswer> {
     let given = fields.get("fields").and_then(|node| reader.entries(node)).unwrap_or_default();
     let given = given.iter().filter_map(|field| Some((field.key.value.clone(), reader.scalar(&field.value)?.text.clone()))).collect();
     let evidence = fields.get("evidence").and_then(|node| reader.string(node));
-    Some(SimAnswer { word: yes.to_string(), nobody: false, fields: given, evidence })
+    let left = fields.get("leaves").and_then(|node| reader.entries(node)).unwrap_or_default();
+    let leaves = left.iter().map(|entry| {
+        let names = reader.one_or_list(&entry.value).iter().filter_map(|node| spanned(reader, node)).collect();
+        (Spanned::new(entry.key.value.clone(), entry.key.span), names)
+    });
+    Some(SimAnswer { word: yes.to_string(), nobody: false, fields: given, evidence, leaves: leaves.collect() })
 }
 
 fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<SimEntry> {

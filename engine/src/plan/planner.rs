@@ -530,7 +530,7 @@ impl<'a> Walk<'a> {
         }
         let not_kept = super::kept::not_kept(request, self.world, &self.resolver(), |name| used.contains_key(name));
         let secrets = checked.secrets.iter().map(|secret| {
-            let source = request.secret_sources.get(&secret.name).cloned().unwrap_or_else(|| "ask".to_owned());
+            let source = request.secret_sources.get(&secret.name).cloned().unwrap_or_else(|| if secret.typed_by_person { "person" } else { "ask" }.to_owned());
             let used_by = used.get(secret.name.as_str()).cloned().unwrap_or_default();
             (secret.name.clone(), PlanSecret { ty: secret.ty.to_string(), source, used_by })
         });

@@ -84,15 +84,18 @@ impl Walk<'_> {
                 let facts = super::resolve::ErrorFacts::of(&error.code, &error.data);
                 super::resolve::Resolver { error: Some(facts), ..self.resolver() }.text(owner.frame, &row.say, None::<&Outputs>)
             }
+            RescueRow::OfAction => error.cure.clone(),
             RescueRow::OfProfile(known, _) => known.say.clone().unwrap_or_else(|| error.cause.clone()),
         };
+        let asked_then = matches!(row, RescueRow::OfAction);
         match row.then() {
             Then::Finish => {
                 self.finished = Some(Finished { step: step.address.clone(), say });
                 entry.decision = Decision::Skip;
                 true
             }
-            Then::Retry | Then::Resume => {
+            // What a person does when they are asked is no reason not to begin.
+            then if asked_then || matches!(then, Then::Retry | Then::Resume) => {
                 entry.decision = Decision::Maybe;
                 let reason = Reason {
                     say: Text::new(
@@ -106,7 +109,7 @@ impl Walk<'_> {
                 self.maybe_from_here.get_or_insert(reason);
                 true
             }
-            Then::Stop | Then::HandOff => {
+            _ => {
                 entry.decision = Decision::Blocked;
                 entry.blocked = Some(Blocked { code: error.code.clone(), class: error.class, cure: error.cure.clone() });
                 entry.reason = Some(Reason { say, expr: None, waits_for: vec![] });

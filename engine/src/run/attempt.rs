@@ -232,6 +232,9 @@ impl<'a> Attempt<'a> {
     fn asked(&self, attempt: u32, sessions: &Sessions, counted: Option<&HeldTry>) -> Option<EventBody> {
         let mut question = sessions.asked()?;
         question.items.splice(0..0, counted.map(|counted| counted.remark()));
+        // Of a clock that was set back, the time of the run is ahead; what lapses does so by that.
+        let ahead = self.now().duration_since(self.context.clock.now());
+        question.until = question.until.and_then(|until| until.checked_add(ahead).ok());
         let program = self.context.program;
         if question.ask == Text::default() {
             question.ask = program.index(&self.address).map(|index| program.checked.steps[index].title.clone()).unwrap_or_default();
@@ -241,7 +244,12 @@ impl<'a> Attempt<'a> {
                 reveal.secret.clone_from(reference);
             }
         }
-        Some(EventBody::HumanAsked { step: self.address.clone(), question, attempt: Some(attempt) })
+        let look = match self.state().step(&self.address).map(|step| &step.doing) {
+            Some(Doing::Uncertain(uncertain)) => Some(uncertain.looked + 1),
+            Some(Doing::Ready) => Some(0),
+            _ => None,
+        };
+        Some(EventBody::HumanAsked { step: self.address.clone(), question, attempt: Some(attempt), look })
     }
 
     #[expect(clippy::too_many_arguments, reason = "everything here belongs to one attempt")]
@@ -353,8 +361,10 @@ impl<'a> Attempt<'a> {
         }
         let certs = action.manifest.inputs.iter().filter_map(|input| inputs.cert(&input.name));
         for cert in certs {
-            let Ok(store) = self.context.backends.reads().holder(&cert.holder) else { continue };
-            let now = store.list(&self.call(1))?;
+            let now = match self.context.backends.reads().held(&self.call(1), &cert.holder) {
+                Err(error) if error.code == "BACKEND.MISSING" => continue,
+                found => found?,
+            };
             if !now.iter().any(|found| found.info.sha256 == cert.sha256 && found.info.has_key == cert.has_key) {
                 let cause = Text::new(
                     format!("証明書(拇印 {})が保管先から無くなりました。", cert.sha1),

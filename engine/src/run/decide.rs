@@ -135,6 +135,11 @@ impl Program {
         self.action(address).is_some_and(|action| action.manifest.effect > Effect::Read)
     }
 
+    /// Whether a step cannot be undone.
+    pub fn is_irreversible(&self, address: &str) -> bool {
+        self.action(address).is_some_and(|action| action.manifest.effect == Effect::Irreversible)
+    }
+
     /// Whether failed tries of a step are counted.
     pub fn spends_attempt(&self, address: &str) -> bool {
         self.checked.attempts.contains_key(address) || self.action(address).is_some_and(|action| action.manifest.spends_attempt)
@@ -318,17 +323,23 @@ impl Judge<'_> {
         let address = || self.step.address.clone();
         let known = self.state.step(&self.step.address);
         if self.state.cancelled {
-            // What was in flight and has ended is judged; nothing else is done.
-            let Some(Doing::Effected { outputs, unchanged }) = known.map(|step| &step.doing) else { return None };
-            return Some(self.judge_effect(outputs, *unchanged).into());
+            // What was in flight and has ended is judged, also by the word of who was asked to act; nothing else is done.
+            let known = known?;
+            return match &known.doing {
+                Doing::Effected { outputs, unchanged } => Some(self.judge_effect(outputs, *unchanged).into()),
+                Doing::InFlight(_) if !known.answered.is_empty() => Some(Next::Do(Command::Conclude { step: address(), attempt: known.attempt })),
+                _ => None,
+            };
         }
         let attempt = known.map_or(0, |step| step.attempt);
         let held_up = self.is_held_up();
         Some(match known.map(|step| &step.doing) {
             None | Some(Doing::Waiting) if !held_up && self.in_turn() && self.predecessors_ended() => self.begin().into(),
+            Some(doing) if doing.uses_sessions() && self.session_opens_again() => return None,
             Some(Doing::Ready) if !held_up => Next::Do(Command::Start { step: address(), attempt: attempt + 1 }),
             Some(Doing::Seen(outputs)) => self.judge_look(outputs, attempt).into(),
             Some(Doing::Polling(due) | Doing::Retrying { due, .. }) if !held_up => Next::Do(Command::AwaitTimer { step: address(), due: *due }),
+            Some(Doing::Erred(error)) if known?.handed_off.is_some() => self.gave_up(error.clone(), BTreeMap::new()).into(),
             Some(Doing::Erred(error)) => self.judge_error(error, held_up).into(),
             Some(Doing::Rescuing { error, of, say, outputs }) if !held_up => self.follow(error, of, say, outputs)?.into(),
             Some(Doing::Effected { outputs, unchanged }) => self.judge_effect(outputs, *unchanged).into(),
@@ -360,12 +371,11 @@ impl Judge<'_> {
         held || irreversible() && self.another_is_in_doubt()
     }
 
-    /// Whether it is not known if another irreversible step happened: it may be about the same credential, and what a person said of
-    /// this one was said before.
+    /// Whether it is not known if another irreversible step happened, or a person is at it: it may be about the same credential, and what a
+    /// person said of this one was said before.
     fn another_is_in_doubt(&self) -> bool {
-        let irreversible = |address: &str| self.program.action(address).is_some_and(|action| action.manifest.effect == Effect::Irreversible);
-        let sent = |doing: &Doing| matches!(doing, Doing::Uncertain(uncertain) if uncertain.intent.is_some());
-        self.state.steps.iter().any(|(address, step)| *address != self.step.address && sent(&step.doing) && irreversible(address))
+        let sent = |step: &StepState| matches!(&step.doing, Doing::Uncertain(uncertain) if uncertain.intent.is_some()) || step.is_in_their_hands();
+        self.state.steps.iter().any(|(address, step)| *address != self.step.address && sent(step) && self.program.is_irreversible(address))
     }
 
     /// Nobody answered in time. Lapsing is no approval, and whoever was asked to act may have acted.
@@ -383,6 +393,15 @@ impl Judge<'_> {
             What::Action(action) => Some(action),
             What::Call { .. } => None,
         }
+    }
+
+    /// Whether a session that the step works in is still to be opened again, in a process that took the run up. After `finish` none is.
+    fn session_opens_again(&self) -> bool {
+        let opens = |maker: &usize| {
+            let maker = self.state.step(&self.program.checked.steps[*maker].address);
+            maker.is_some_and(|maker| !matches!(maker.doing, Doing::Ended(_)))
+        };
+        self.state.finish.is_none() && self.program.checked.sessions_of(self.step).iter().any(opens)
     }
 
     fn predecessors_ended(&self) -> bool {

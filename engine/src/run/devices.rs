@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::action::{Effect, Inputs};
+use crate::action::{Effect, Inputs, Live};
 use crate::backend::{BackendSet, Capabilities};
 use crate::check::{BoundAction, Checked};
 use crate::dsl::Value;
@@ -28,9 +28,12 @@ impl Device {
     }
 }
 
-/// The devices of a step, each once, by identity: its roles, and the holders of the certificates whose keys it may use.
-pub(super) fn devices(backends: &BackendSet, action: &BoundAction, inputs: &Inputs) -> Vec<Device> {
+/// The devices of a step, each once, by identity: its roles, the holders of the certificates whose keys it may
+/// use, and the tokens that it has logged in to.
+pub(super) fn devices(backends: &BackendSet, live: &Live, action: &BoundAction, inputs: &Inputs) -> Vec<Device> {
     let mut found = BTreeMap::new();
+    let logins = inputs.0.values().filter_map(|value| if let Value::Live(name) = value { live.token_backend(name) } else { None });
+    logins.for_each(|id| holder(backends, &id, &mut found));
     action.portal.iter().for_each(|role| by_role(backends, role, &mut found));
     inputs.0.values().for_each(|value| add(backends, value, &mut found));
     found.into_values().collect()

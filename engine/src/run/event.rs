@@ -220,6 +220,9 @@ pub enum EventBody {
         /// The attempt that asks; none for what a row of `rescue` hands off, and in journals from before attempts stood here.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         attempt: Option<u32>,
+        /// For which look at an uncertain effect, from 1; 0 before anything was sent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        look: Option<u32>,
     },
     /// A person answered a question, or settled an uncertain step.
     HumanAnswered {

@@ -38,7 +38,10 @@ pub(super) fn is_late(address: &str, step: &StepState, body: &EventBody) -> bool
         EventBody::Uncertain { attempt, .. } => match doing {
             Doing::InFlight(intent) | Doing::Pending { intent, .. } => attempt.is_some_and(|attempt| attempt != intent.attempt),
             // Whoever was asked to act did not answer in time.
-            Doing::Asked(_) => false,
+            Doing::Asked(_) => match step.interrupted.as_deref() {
+                Some(Doing::InFlight(intent) | Doing::Pending { intent, .. }) => attempt.is_some_and(|attempt| attempt != intent.attempt),
+                _ => true,
+            },
             _ => true,
         },
         EventBody::Reconciled { attempt, look, .. } => match doing {
@@ -57,18 +60,27 @@ pub(super) fn is_late(address: &str, step: &StepState, body: &EventBody) -> bool
             due.is_none_or(|due| *timer != format!("{address}/{due}"))
         }
         // The same question is not put twice in one attempt.
-        EventBody::HumanAsked { question, attempt, .. } => {
+        EventBody::HumanAsked { question, attempt, look, .. } => {
             let of = |right: u32| attempt.is_some_and(|attempt| attempt != right);
+            // A look asks what is there, an act asks somebody to do it. Older journals tell them not apart.
+            let otherwise = |acts: bool| attempt.is_some() && question.acts != acts;
             let other = match doing {
                 Doing::Rescuing { .. } => false,
-                Doing::Ready => of(step.attempt + 1),
-                Doing::InFlight(intent) | Doing::Pending { intent, .. } => of(intent.attempt),
+                Doing::Ready => of(step.attempt + 1) || otherwise(false),
+                Doing::InFlight(intent) | Doing::Pending { intent, .. } => of(intent.attempt) || otherwise(true),
                 // A later attempt: whoever wrote it down knew the site, which says after how long an absence counts; who reads may not.
-                Doing::Uncertain(uncertain) => uncertain.intent.as_ref().is_none_or(|intent| attempt.is_some_and(|attempt| attempt < intent.attempt)),
+                Doing::Uncertain(uncertain) => {
+                    let earlier = |attempt: u32| uncertain.intent.as_ref().is_none_or(|intent| attempt < intent.attempt);
+                    let of_it = |attempt: u32| uncertain.intent.as_ref().is_some_and(|intent| attempt == intent.attempt);
+                    let of_another_look = look.is_some_and(|look| look != uncertain.looked + 1);
+                    uncertain.intent.is_none() || of_another_look || attempt.is_some_and(|attempt| earlier(attempt) || of_it(attempt) && otherwise(false))
+                }
                 _ => true,
             };
             other || step.answered.iter().any(|answered| answered.question == *question)
         }
+        // An answer to another question.
+        EventBody::HumanAnswered { answer, settled: None, .. } => answer.asked.is_some() && answer.asked != step.asked,
         EventBody::StepEnded { .. } => matches!(doing, Doing::Ended(_)),
         _ => false,
     }

@@ -43,6 +43,8 @@ pub use earlier::{credentials_of, earlier};
 pub use event::{Counts, EffectResult, ErrorBody, Event, EventBody, ParkCause, RunEnd, Seen, Settled, StepEnd, Taken, TryEnd};
 pub use files::{MemoryBlobs, StateBlobs};
 pub use inputs::{InputProblem, MissingInputs, gather_inputs, inputs_from_json, keep_private};
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use ledger::{Known, Try};
 pub use load::{LoadError, RunBlobs, absent_after, load_program, same_bindings, store_closure};
 pub use people::secret_field;
 pub use private::{hide as hide_private, show as show_private};

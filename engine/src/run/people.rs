@@ -22,7 +22,7 @@ impl Desk<'_> {
     pub(super) fn await_answer(&mut self, shared: &Shared<'_>, step: &str) -> Result<bool, RunError> {
         let Some(known) = self.log.state().step(step) else { return Ok(true) };
         let Doing::Asked(question) = known.doing.clone() else { return Ok(true) };
-        let handed_off = known.handed_off.is_some();
+        let (handed_off, asked) = (known.handed_off.is_some(), known.asked);
         if self.lapse(step, &question) {
             return Ok(true);
         }
@@ -32,6 +32,7 @@ impl Desk<'_> {
         let answer = answer.and_then(|answer| self.with_evidence(shared, &question, answer));
         match answer {
             Some(answer) if question.accepts(&answer).is_ok() => {
+                let answer = Answer { asked, ..answer };
                 self.stage(EventBody::HumanAnswered { step: step.to_owned(), answer, settled: None });
                 Ok(true)
             }

@@ -101,7 +101,7 @@ impl Judge<'_> {
         let say = self.say(&row, &error);
         let (of, ask_again) = match row {
             RescueRow::Written(owner, row) => (owner.address.clone(), self.secrets_of(owner, &row.ask_again)),
-            RescueRow::OfProfile(..) => (self.step.address.clone(), vec![]),
+            RescueRow::OfAction | RescueRow::OfProfile(..) => (self.step.address.clone(), vec![]),
         };
         let taken = Taken { then: row.then(), of, error, outputs, ask_again };
         EventBody::Decided { step: self.step.address.clone(), run: false, why: Some(say), rescue: Some(Box::new(taken)) }
@@ -112,13 +112,14 @@ impl Judge<'_> {
         error.class != Class::Ambiguous && (row.then() != Then::Retry || used < row.times())
     }
 
-    fn gave_up(&self, error: ErrorBody, outputs: BTreeMap<String, Json>) -> EventBody {
+    pub(super) fn gave_up(&self, error: ErrorBody, outputs: BTreeMap<String, Json>) -> EventBody {
         self.ended(StepEnd { error: Some(error), ..self.end(Outcome::Failed, outputs) })
     }
 
     fn say(&self, row: &RescueRow<'_>, error: &ErrorBody) -> Text {
         match row {
             RescueRow::Written(owner, row) => self.seeing(error).text(owner.frame, &row.say, None),
+            RescueRow::OfAction => error.cure.clone(),
             RescueRow::OfProfile(known, _) => known.say.clone().unwrap_or_else(|| error.cause.clone()),
         }
     }
@@ -157,7 +158,7 @@ impl Judge<'_> {
                 error.data.insert("cause".to_owned(), shown.ja);
                 self.gave_up(error, outputs.clone())
             }
-            Then::HandOff => EventBody::HumanAsked { step: self.step.address.clone(), question: hand_off(error, say), attempt: None },
+            Then::HandOff => EventBody::HumanAsked { step: self.step.address.clone(), question: hand_off(error, say), attempt: None, look: None },
         })
     }
 

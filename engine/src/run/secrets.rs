@@ -141,7 +141,7 @@ impl<'a> RunSecrets<'a> {
     }
 
     /// Forgets values that were refused. A newly chosen one is kept: it is the one that was set.
-    pub(super) fn refused(&self, names: &[String]) {
+    pub(crate) fn refused(&self, names: &[String]) {
         let mut known = locked(&self.known);
         for name in names.iter().filter(|name| self.declared.iter().any(|secret| secret.name == **name && !secret.new)) {
             known.fetched.remove(name);

@@ -146,6 +146,9 @@ pub struct StepState {
     /// What people answered in the look or act that goes on, in the order asked.
     #[serde(default)]
     pub answered: Vec<Answered>,
+    /// The number of the event that put its last question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<u64>,
     /// Its counted try whose end is not on disk yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trying: Option<Counted>,
@@ -208,6 +211,17 @@ pub enum Doing {
     Uncertain(UncertainStep),
     /// It ended.
     Ended(Ended),
+}
+
+impl Doing {
+    /// Whether what comes next for the step is a call of its action, as a start, another poll or a look, by itself.
+    pub(super) fn uses_sessions(&self) -> bool {
+        match self {
+            Self::Ready | Self::Polling(_) | Self::Retrying { .. } | Self::Pending { .. } => true,
+            Self::Uncertain(uncertain) => !uncertain.needs_person,
+            _ => false,
+        }
+    }
 }
 
 /// A step whose effect is not known.
@@ -308,6 +322,15 @@ impl StepState {
         open(&self.doing) || self.interrupted.as_deref().is_some_and(open)
     }
 
+    /// Whether a person was asked to act, or what came of it, and what they say has not been taken in yet.
+    pub fn is_in_their_hands(&self) -> bool {
+        match &self.doing {
+            Doing::Asked(_) => self.in_doubt(),
+            Doing::InFlight(_) => !self.answered.is_empty(),
+            _ => false,
+        }
+    }
+
     /// When the question that waits lapses.
     pub fn lapses_at(&self) -> Option<Timestamp> {
         if let Doing::Asked(question) = &self.doing { question.until } else { None }
@@ -330,6 +353,9 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
         && is_late(address, state.steps.get(address).unwrap_or(&StepState::default()), &event.body)
     {
         return;
+    }
+    if let Some(address) = moves_an_act(program, state, &event.body) {
+        forget_looks(program, state, &address);
     }
     match &event.body {
         EventBody::RunStarted { .. } => {
@@ -362,7 +388,9 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
                 state.finish = Some((step.clone(), reason.clone()));
             }
             let ended = Ended { outcome: end.outcome, outputs: end.outputs.clone(), error: end.error.clone(), at: event.at };
-            state.steps.entry(step.clone()).or_default().doing = Doing::Ended(ended);
+            let entry = state.steps.entry(step.clone()).or_default();
+            entry.handed_off = None;
+            entry.doing = Doing::Ended(ended);
         }
         EventBody::IntentRecorded { step, intent, .. } => {
             state.wrote = true;
@@ -376,7 +404,32 @@ pub fn apply(program: &Program, state: &mut State, event: &Event) {
             if let Some(address) = body.step() {
                 let entry = state.steps.entry(address.to_owned()).or_default();
                 change_step(program, address, entry, body, event.at);
+                if matches!(body, EventBody::HumanAsked { .. }) {
+                    entry.asked = Some(event.seq);
+                }
             }
+        }
+    }
+}
+
+/// The irreversible step that an event brings nearer to its end, or begins.
+fn moves_an_act(program: &Program, state: &State, body: &EventBody) -> Option<String> {
+    let address = match body {
+        EventBody::IntentRecorded { step, .. }
+        | EventBody::EffectEnded { step, .. }
+        | EventBody::Reconciled { step, .. }
+        | EventBody::StepEnded { step, .. } => step,
+        EventBody::HumanAnswered { step, .. } if state.step(step).is_some_and(StepState::in_doubt) => step,
+        _ => return None,
+    };
+    program.is_irreversible(address).then(|| address.clone())
+}
+
+/// What people saw for other irreversible steps, they saw before this one went on: they look once more.
+fn forget_looks(program: &Program, state: &mut State, address: &str) {
+    for (other, step) in &mut state.steps {
+        if other != address && !step.answered.is_empty() && !step.in_doubt() && program.is_irreversible(other) {
+            step.answered.clear();
         }
     }
 }
@@ -408,7 +461,10 @@ fn resume(program: &Program, state: &mut State) {
                 Doing::Uncertain(UncertainStep { look_failed: None, failed_looks: 0, timer: None, needs_person, ..uncertain })
             }
             Doing::Ended(ended) if ended.outcome == Outcome::Failed => Doing::Waiting,
-            Doing::Erred(_) => Doing::Waiting,
+            Doing::Erred(_) => {
+                step.handed_off = None;
+                Doing::Waiting
+            }
             other => other,
         };
     }
@@ -492,7 +548,10 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
         }
         EventBody::EffectEnded { result, .. } => {
             let Some(intent) = intent_of(&step.doing).cloned() else { return };
-            step.answered.clear();
+            // What is not known is said by the event after it.
+            if !matches!(result, EffectResult::Failed { error } if error.class == crate::backend::Class::Ambiguous) {
+                step.answered.clear();
+            }
             match result {
                 EffectResult::Done { outputs } => step.doing = Doing::Effected { outputs: outputs.clone(), unchanged: false },
                 EffectResult::Failed { error } if error.class != crate::backend::Class::Ambiguous => step.doing = Doing::Erred(error.clone()),
@@ -504,6 +563,7 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             if matches!(step.doing, Doing::Asked(_)) {
                 step.uninterrupted();
             }
+            step.answered.clear();
             if let Doing::InFlight(intent) | Doing::Pending { intent, .. } = &step.doing {
                 let mut uncertain = asks_a_person(Some(intent.clone()), code, why);
                 uncertain.needs_person = !program.can_observe(address);
@@ -542,17 +602,18 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             if settled.is_some() && matches!(step.doing, Doing::Asked(_)) {
                 step.uninterrupted();
             }
-            answer_step(program, address, step, answer, *settled, at);
+            answer_step(program, address, step, answer, *settled);
         }
         _ => {}
     }
 }
 
-fn answer_step(program: &Program, address: &str, step: &mut StepState, answer: &Answer, settled: Option<Settled>, at: Timestamp) {
+fn answer_step(program: &Program, address: &str, step: &mut StepState, answer: &Answer, settled: Option<Settled>) {
     match (&step.doing, settled) {
         (Doing::Asked(_), None) if step.handed_off.is_some() => {
+            // A no leaves the error to the core, which ends the step with it.
             step.doing = match step.handed_off.take() {
-                Some(error) if !answer.yes => failed(error, at),
+                Some(error) if !answer.yes => Doing::Erred(step.handed_off.insert(error).clone()),
                 _ => Doing::Waiting,
             };
         }

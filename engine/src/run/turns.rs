@@ -320,7 +320,7 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
     fn devices(&self, step: &str, inputs: &Inputs) -> Vec<Device> {
         let (program, state) = (self.shared.program, self.desk.log.state());
         let Some(action) = program.action(step) else { return vec![] };
-        let mut found = devices(self.shared.backends, action, inputs);
+        let mut found = devices(self.shared.backends, &self.shared.live, action, inputs);
         found.extend(credential(&program.checked, action, inputs));
         if action.manifest.effect > Effect::Read && !state.wrote {
             // The run's first write also tries the places of its backups.

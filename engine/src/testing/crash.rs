@@ -41,6 +41,11 @@ pub trait CrashCase {
     /// What does not hold.
     fn holds(&self, world: &Self::World) -> Result<(), String>;
 
+    /// Whether this run waits for a person for good reason: nobody but a person can tell whether its step in doubt happened.
+    fn only_a_person_can_tell(&self, _state: &State) -> bool {
+        false
+    }
+
     /// What the world has seen of the run (issuances, requests, imports, deletions): the same as without a crash.
     fn effects(&self, world: &Self::World) -> Vec<(String, u64)>;
 }
@@ -141,6 +146,7 @@ fn cut_off<C: CrashCase>(case: &C, first: Cut, writes: u64, undisturbed: &Came, 
         }
         match ended {
             Ok(state) if state.phase == undisturbed.phase => return same(&came(case, &world, &journal, &state)?, undisturbed),
+            Ok(state) if process > 1 && case.only_a_person_can_tell(&state) => return no_more(&case.effects(&world), &undisturbed.effects),
             Ok(state) if process + 1 == PROCESSES => return Err(format!("it came to {:?} and not to {:?}", state.phase, undisturbed.phase)),
             Err(error) if process > 1 => return Err(error.line(crate::text::Lang::En)),
             _ if process == 0 => {
@@ -168,6 +174,15 @@ fn came<C: CrashCase>(case: &C, world: &C::World, journal: &Journal, state: &Sta
         _ => None,
     });
     Ok(Came { phase: state.phase.clone(), outputs: comparable(ended.unwrap_or_default()), effects: case.effects(world) })
+}
+
+/// Whatever happened did not happen more often than without a crash.
+fn no_more(came: &[(String, u64)], undisturbed: &[(String, u64)]) -> Result<(), String> {
+    let most = |name: &String| undisturbed.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count);
+    match came.iter().find(|(name, count)| *count > most(name)) {
+        Some((name, count)) => Err(format!("{name} happened {count} times and not {}", most(name))),
+        None => Ok(()),
+    }
 }
 
 fn same(came: &Came, undisturbed: &Came) -> Result<(), String> {

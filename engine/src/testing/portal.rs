@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp, civil};
 
 use super::{FakeP12, FixedClock, ISSUER, certificate, certificate_of, locked, root_certificate};
-use crate::backend::profile::{ObserveBy, Operation, Profile};
+use crate::backend::profile::{Hands, ObserveBy, Operation, Profile};
 use crate::backend::{
     BackendError, CaRead, CaWrite, Call, Capabilities, Class, Gives, IdempotencyKey, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb,
     code_info,
@@ -106,6 +106,10 @@ struct State {
     calls: BTreeMap<Operation, u32>,
     issued_certs: Vec<CertInfo>,
     shown_secrets: Vec<String>,
+    /// Who does its pages, before the profile's word.
+    hands: Option<Hands>,
+    /// The password that its pages showed last.
+    shown_password: Option<String>,
 }
 
 /// A committing request whose end the portal remembers, to judge the next one.
@@ -125,7 +129,9 @@ impl FakePortal {
     /// A portal with an empty list that names all columns, issuing after one pending look.
     pub fn new(profile: Profile, clock: Arc<FixedClock>, p12: Arc<FakeP12>) -> Self {
         let columns = ["request_id", "subject", "serial", "issued_on", "not_after", "status"].map(str::to_owned).to_vec();
-        let state = State { columns, pending_looks: 1, ..State::default() };
+        // Where nothing tells a state, nothing is waited for.
+        let pending_looks = u32::from(profile.operations.contains_key(&Operation::Status));
+        let state = State { columns, pending_looks, ..State::default() };
         Self { id: format!("portal:{}@https://127.0.0.1", profile.id), profile, clock, p12, state: Mutex::new(state) }
     }
 
@@ -153,6 +159,11 @@ impl FakePortal {
     /// The next request of an operation goes wrong.
     pub fn fault(&self, operation: Operation, fault: Fault) {
         locked(&self.state).faults.push_back((operation, fault));
+    }
+
+    /// Its pages are done by the engine, also where the profile leaves them to a person.
+    pub fn acts_by_itself(&self) {
+        locked(&self.state).hands = Some(Hands::Engine);
     }
 
     /// The portal no longer accepts this certificate.
@@ -300,7 +311,13 @@ impl FakePortal {
             let told = told.get(name).cloned();
             if ty.is_secret() {
                 let value = told.unwrap_or_else(|| "zigLUVC29Q".to_owned());
-                locked(&self.state).shown_secrets.push(value.clone());
+                {
+                    let mut state = locked(&self.state);
+                    state.shown_secrets.push(value.clone());
+                    if name == "password" {
+                        state.shown_password = Some(value.clone());
+                    }
+                }
                 gives.secret.insert(name.clone(), sink.keep(name, Secret::text(value))?);
                 continue;
             }
@@ -308,6 +325,7 @@ impl FakePortal {
             let texts = match (told, name.as_str()) {
                 (Some(told), _) => vec![told],
                 (None, "request_id") => vec![row.request_id.clone()],
+                (None, "valid_to") => vec![row.not_after.clone()],
                 (None, "cn") => of_client(|cert| vec![cert.subject.cn.clone()]),
                 (None, "ou") => of_client(|cert| cert.subject.ou.clone()),
                 (None, "o") => of_client(|cert| cert.subject.o.clone().into_iter().collect()),
@@ -316,6 +334,17 @@ impl FakePortal {
             gives.plain.insert(name.clone(), texts);
         }
         Ok(gives)
+    }
+
+    /// Whether its list is read as one row, not as all of them.
+    fn reads_one(&self) -> bool {
+        self.profile.operations.get(&Operation::FindIssued).is_some_and(|spec| spec.pages.iter().all(|page| page.rows.is_none()))
+    }
+
+    /// What the page of one certificate says: as it is told, else made up.
+    fn one(&self, client: Option<&CertInfo>) -> Result<Gives, BackendError> {
+        let certificate = client.cloned().unwrap_or_else(|| certificate("", 0, "2026-01-01", "2026-01-01"));
+        self.gives(Operation::FindIssued, &ListedRow::of("000000000000000", certificate), client, &mut NoSecrets)
     }
 
     fn visible(&self) -> Vec<ListedRow> {
@@ -407,8 +436,13 @@ impl FakePortal {
         state.downloads.get(nth).or(state.downloads.last()).cloned().flatten()
     }
 
+    /// A file under the password that was typed, or else that its pages showed.
     fn file(&self, cert: &CertInfo, fault: Option<Fault>, request: &Request) -> Gives {
-        let password = request.secret.get("password").and_then(|password| password.expose_text().map(str::to_owned)).expect("a password");
+        let typed = request.secret.get("password").and_then(|password| password.expose_text().map(str::to_owned));
+        let Some(password) = typed.or_else(|| locked(&self.state).shown_password.clone()) else {
+            // The certificate alone, for who has the key.
+            return Gives { file: Some((format!("{}.cer", cert.serial), self.p12.make_certificate(cert))), ..Gives::default() };
+        };
         let content = match fault.or_else(|| self.next_download()) {
             Some(Fault::HtmlFile) => Secret::text("<html><title>エラー</title></html>"),
             Some(Fault::WrongPasswordFile) => self.p12.make("0000", cert, &[]),
@@ -433,6 +467,10 @@ impl CaRead for FakePortal {
 
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    fn hands(&self, operation: Operation) -> Hands {
+        locked(&self.state).hands.unwrap_or_else(|| self.profile.hands_of(operation))
     }
 
     fn absent_after(&self, _looking: Operation) -> Option<Duration> {
@@ -462,6 +500,7 @@ impl CaRead for FakePortal {
                 let missing = locked(&self.state).missing.clone();
                 Ok(Gives { signed_in: client.map(|_| "更新後証明書の取得".to_owned()), missing, ..Gives::default() })
             }
+            Operation::FindIssued if self.reads_one() => self.one(client.as_ref()),
             Operation::FindIssued => {
                 session.as_any_mut().downcast_mut::<FakeSession>().expect("a session").looked = true;
                 let now = self.clock.now();
@@ -520,7 +559,9 @@ impl CaWrite for FakePortal {
                 let wanted = request.plain.get("request_id");
                 let visible = self.visible();
                 let ready = visible.iter().rev().find(|row| self.state_of(row) == "issued" && wanted.is_none_or(|id| *id == row.request_id));
-                self.file(&ready.ok_or_else(|| error("PORTAL.NO_ROW"))?.cert, fault, request)
+                let ready = ready.ok_or_else(|| error("PORTAL.NO_ROW"))?;
+                let gives = self.gives(Operation::Fetch, ready, client.as_ref(), sink)?;
+                Gives { file: self.file(&ready.cert, fault, request).file, ..gives }
             }
             Operation::Obtain => {
                 let visible = self.visible();
@@ -541,10 +582,20 @@ impl CaWrite for FakePortal {
                 }
                 locked(&self.state).sign_ins += u32::from(other == Operation::SignIn);
                 let row = ListedRow::of("000000000000000", self.made(&State::default(), &certificate("", 0, "2026-01-01", "2026-01-01"), self.clock.now()));
-                self.gives(other, &row, client.as_ref(), sink)?
+                let marker = self.profile.operations.get(&other).and_then(|spec| spec.pages.iter().find_map(|page| page.signed_in.clone()));
+                Gives { signed_in: marker.filter(|_| client.is_some()), ..self.gives(other, &row, client.as_ref(), sink)? }
             }
         };
         Ok(Progress::Done(gives))
+    }
+}
+
+/// A look keeps no secret.
+struct NoSecrets;
+
+impl SecretSink for NoSecrets {
+    fn keep(&mut self, name: &str, _value: Secret) -> Result<crate::secret::SecretRef, BackendError> {
+        panic!("a look that reads the secret {name}")
     }
 }
 
@@ -580,6 +631,8 @@ fn made_up(ty: &Type, name: &str) -> String {
         Type::Date => "2030-01-31".to_owned(),
         Type::Enum(words) => words.first().cloned().unwrap_or_default(),
         Type::Int => "1".to_owned(),
+        Type::Bool => "true".to_owned(),
+        Type::Url => "https://127.0.0.1/file".to_owned(),
         _ => name.to_owned(),
     }
 }

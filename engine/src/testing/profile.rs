@@ -48,6 +48,15 @@ pub fn obn_profile() -> Profile {
             Operation::Fetch,
             OperationSpec { takes: takes(vec![("request_id", digits(15).optional()), ("password", secret(digits(4)))]), ..operation(Operation::Fetch) },
         ),
+        (
+            Operation::Revoke,
+            OperationSpec {
+                takes: takes(vec![("request_id", digits(15)), ("reference_id", secret(Type::Ascii)), ("mail", Type::Ascii)]),
+                ..operation(Operation::Revoke)
+            },
+        ),
+        (Operation::Root, OperationSpec { client_cert: false, trust_none: true, ..operation(Operation::Root) }),
+        (Operation::Software, OperationSpec { client_cert: false, ..operation(Operation::Software) }),
     ];
     Profile {
         id: "obn".to_owned(),

@@ -231,8 +231,4 @@ impl TokenSession for FakeSession {
         let cert = self.certs.iter().find(|cert| cert.info.sha1 == thumbprint).ok_or_else(|| error("CERT.GONE"))?;
         if cert.info.has_key { Ok(Arc::new(FakeSigner::of(cert))) } else { Err(error("KEY.UNUSABLE")) }
     }
-
-    fn prove_key(&self, call: &Call, thumbprint: &str) -> Result<(), BackendError> {
-        self.signer(call, thumbprint).map(|_| ())
-    }
 }

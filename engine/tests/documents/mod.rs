@@ -98,7 +98,7 @@ fn named(name: &'static str) -> Manifest {
 }
 
 fn input(name: &str, ty: &str) -> InputSpec {
-    InputSpec { name: name.to_owned(), ty: Type::parse(ty).unwrap(), default: None, help: Phrase { ja: "例", en: "example" } }
+    InputSpec { name: name.to_owned(), ty: Type::parse(ty).unwrap(), or_kinds: &[], default: None, help: Phrase { ja: "例", en: "example" } }
 }
 
 fn output(name: &str, ty: &str) -> OutputSpec {

@@ -113,6 +113,8 @@ pub struct Desk {
     /// Whether somebody is there to be shown secrets; and those that were shown: label and value.
     pub reads: Cell<bool>,
     pub revealed: RefCell<Vec<(String, String)>>,
+    /// Ctrl-C.
+    pub cancel: RefCell<CancelToken>,
     /// The questions that were put.
     pub questions: RefCell<Vec<Question>>,
     /// Where secrets come from.
@@ -157,6 +159,7 @@ impl Desk {
             shown: RefCell::default(),
             reads: Cell::default(),
             revealed: RefCell::default(),
+            cancel: RefCell::default(),
             questions: RefCell::default(),
             patience: Cell::new(Duration::MAX),
             waits: RefCell::default(),
@@ -218,6 +221,11 @@ impl Desk {
 
     /// Begins the run with everything approved, and carries it on.
     pub fn apply(&self, program: &Program) -> State {
+        self.apply_watching(program, |_| ())
+    }
+
+    /// The same; `seen` is told every event once it is on disk.
+    pub fn apply_watching(&self, program: &Program, seen: impl FnMut(&Event)) -> State {
         let started = EventBody::RunStarted {
             plan: program.plan.plan_id.clone(),
             digest: program.plan.compute_digest(),
@@ -236,7 +244,7 @@ impl Desk {
             site_digest: None,
             subject: BTreeMap::new(),
         };
-        self.with(program, |context, journal| Driver::begin(context, journal, &mut Silent, RUN, started, vec![approved]).unwrap().run().unwrap().state)
+        self.with(program, |context, journal| Driver::begin(context, journal, &mut Watching(seen), RUN, started, vec![approved]).unwrap().run().unwrap().state)
     }
 
     /// Takes the run up in a new process, and carries it on.
@@ -292,7 +300,7 @@ impl Desk {
             sources: &self.typist,
             person: self,
             pauser: &waits,
-            cancel: CancelToken::default(),
+            cancel: self.cancel.borrow().clone(),
             fresh_for: self.world.fresh_for,
             site: "clinic".to_owned(),
         };
@@ -372,6 +380,17 @@ pub struct Silent;
 
 impl Observer for Silent {
     fn event(&mut self, _program: &Program, _state: &State, _event: &Event) {}
+
+    fn note(&mut self, _error: &BackendError) {}
+}
+
+/// Tells a closure every event.
+struct Watching<F>(F);
+
+impl<F: FnMut(&Event)> Observer for Watching<F> {
+    fn event(&mut self, _program: &Program, _state: &State, event: &Event) {
+        (self.0)(event);
+    }
 
     fn note(&mut self, _error: &BackendError) {}
 }

@@ -15,7 +15,7 @@ use crate::state::Account;
 const LOCKS_AFTER: u32 = 10;
 
 /// Judges a sign-in. The words of a refusal, if it is refused.
-pub(super) fn judge(visit: &mut Visit<'_>, profile: &Profile, about: &About) -> Result<Option<String>, LabError> {
+pub(crate) fn judge(visit: &mut Visit<'_>, profile: &Profile, about: &About) -> Result<Option<String>, LabError> {
     let spec = &profile.operations[&Operation::SignIn];
     let typed = |name: &String| visit.incoming.sent.texts.get(&field_name(name)).cloned().unwrap_or_default();
     let secrets: Vec<String> = spec.takes.iter().filter(|(_, ty)| ty.is_secret()).map(|(name, _)| typed(name)).collect();

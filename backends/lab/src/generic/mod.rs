@@ -3,18 +3,19 @@
 //! They know no rules of the program; a portal whose behaviour matters has pages of its own (`obn`).
 //! May use: the desk, the page model. Must not: know HTTP or markup.
 
-mod account;
+pub(crate) mod account;
 mod page;
 mod screens;
 
 use kirikae_engine::backend::profile::{Operation, OperationSpec, Profile};
 use kirikae_engine::dsl::Type;
+use x509_cert::spki::SubjectPublicKeyInfoOwned;
 
 use crate::LabError;
 use crate::desk::Order;
 use crate::effects::{About, Effect};
 use crate::html::Page;
-use crate::pki::{ISSUER_ROOT, Issuer};
+use crate::pki::{ISSUER_ROOT, Issuer, requested_key};
 use crate::portal::{Answer, Client, Incoming, Part, Portal, Visit, not_accepted, session_over};
 use crate::site::subject;
 use crate::state::Issuance;
@@ -90,16 +91,27 @@ impl Generic {
                 visit.session.values.insert(name.clone(), text.trim().to_owned());
             }
         }
+        for (name, content) in names_of_files(&self.profile).filter_map(|name| Some((name, visit.incoming.sent.files.get(&field_name(name))?))) {
+            visit.session.values.insert(name.clone(), hex::encode(content));
+        }
         if let Some(request_id) = visit.incoming.sent.texts.get("rid") {
             visit.session.values.insert("request_id".into(), request_id.clone());
         }
     }
 
-    /// What a committing request does.
-    fn commit(&self, visit: &mut Visit<'_>, operation: Operation, client: &Client) -> Result<(), LabError> {
+    /// The key of the request that was uploaded for an operation; `Err`: what was uploaded is no request.
+    fn uploaded_key(&self, visit: &Visit<'_>, operation: Operation) -> Result<Option<SubjectPublicKeyInfoOwned>, ()> {
+        let Some((name, _)) = self.spec(operation).takes.iter().find(|(_, ty)| *ty == Type::File) else { return Ok(None) };
+        let content = visit.session.values.get(name).and_then(|content| hex::decode(content).ok());
+        content.and_then(|content| requested_key(&content)).map(Some).ok_or(())
+    }
+
+    /// What a committing request does. The words of a refusal, if it is refused.
+    fn commit(&self, visit: &mut Visit<'_>, operation: Operation, client: &Client) -> Result<Option<&'static str>, LabError> {
         let program = &self.profile.id;
         match operation {
             Operation::Apply | Operation::Renew | Operation::Obtain => {
+                let Ok(public) = self.uploaded_key(visit, operation) else { return Ok(Some("申請データ(CSR)を読めません。")) };
                 let mishap = visit.mishap(&self.profile, operation)?;
                 let at_once = operation == Operation::Obtain;
                 let order = Order {
@@ -107,6 +119,7 @@ impl Generic {
                     operation,
                     issuer: &self.issuer,
                     subject: client.subject.clone(),
+                    public,
                     replaces: Some(client.about.serial.clone()).filter(|serial| !serial.is_empty()),
                     takes: if at_once { std::time::Duration::ZERO } else { visit.pace.issuing },
                     listed: !at_once,
@@ -120,15 +133,18 @@ impl Generic {
                     visit.session.values.insert("request_id".into(), issuance.request_id);
                     visit.session.values.insert("reference_id".into(), reference_id);
                 }
-                Ok(())
+                Ok(None)
             }
             Operation::Revoke => {
                 let newest = visit.desk.newest(program, &client.about.subject).map(|issuance| issuance.about());
                 let about = if client.about.serial.is_empty() { newest } else { Some(client.about.clone()) };
-                about.map_or(Ok(()), |about| visit.desk.revoke(program, operation, &about, visit.now))
+                if let Some(about) = about {
+                    visit.desk.revoke(program, operation, &about, visit.now)?;
+                }
+                Ok(None)
             }
-            Operation::SetPassword => account::set_password(visit, &self.profile, &client.about),
-            _ => Ok(()),
+            Operation::SetPassword => account::set_password(visit, &self.profile, &client.about).map(|()| None),
+            _ => Ok(None),
         }
     }
 
@@ -201,8 +217,10 @@ impl Portal for Generic {
                 visit.session.signed_in = true;
                 visit.desk.tell(visit.now, &self.profile.id, Effect::SignedIn, Some(Operation::SignIn), &client.about)?;
             }
-            if let Some(operation) = self.committed(screen) {
-                self.commit(visit, operation, &client)?;
+            if let Some(operation) = self.committed(screen)
+                && let Some(words) = self.commit(visit, operation, &client)?
+            {
+                return Ok(Answer::page(Page::titled(words)));
             }
         }
         if !visit.session.signed_in && !screen.items.is_empty() && self.all(screen, |spec| spec.needs_sign_in) {
@@ -216,6 +234,11 @@ impl Portal for Generic {
         let drawing = Drawing { profile: &self.profile, screens: &self.screens, known: &known, subject: &client.subject, rows: &rows, now: visit.now };
         Ok(Answer::page(drawing.page(screen)))
     }
+}
+
+/// The parameters that are files.
+fn names_of_files(profile: &Profile) -> impl Iterator<Item = &String> {
+    profile.operations.values().flat_map(|spec| &spec.takes).filter(|(_, ty)| *ty == Type::File).map(|(name, _)| name)
 }
 
 /// Who visits a page that asks for no certificate: whom the practice certificates are for.

@@ -69,6 +69,7 @@ pub(super) trait Markup {
         match cell {
             Cell::Text(text) => self.value(text),
             Cell::Form(form) => self.form(form),
+            Cell::Link(label, address) => format!("<a href=\"{}\">{}</a>", escape(address), self.label(label)),
         }
     }
 

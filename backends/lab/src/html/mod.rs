@@ -235,4 +235,6 @@ pub(crate) enum Cell {
     Text(String),
     /// A form of its own (a button in a row).
     Form(Form),
+    /// A link: label, address.
+    Link(String, String),
 }

@@ -117,7 +117,7 @@ impl ClientCertVerifier for LetThrough {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::pki::{KeyPair, Validity, distinguished_name};
+    use crate::pki::{Validity, distinguished_name};
 
     fn at(text: &str) -> Timestamp {
         text.parse().unwrap()
@@ -126,7 +126,7 @@ mod tests {
     fn leaf(issuer: &Issuer) -> Presented {
         let validity = Validity { not_before: at("2026-01-01T00:00:00Z"), not_after: at("2026-12-31T14:59:59Z") };
         let name = distinguished_name(&[("CN", "0110119153")]).unwrap();
-        Presented(vec![issuer.issue(&name, KeyPair::generate().unwrap().public().unwrap(), validity).unwrap()])
+        Presented(vec![issuer.issue(&name, issuer.make_key().unwrap().public().unwrap(), validity).unwrap()])
     }
 
     #[test]

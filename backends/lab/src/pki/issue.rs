@@ -5,6 +5,7 @@ use std::str::FromStr;
 use der::asn1::{Ia5String, OctetString};
 use der::{Decode, Encode};
 use jiff::Timestamp;
+use kirikae_engine::text::Text;
 use p256::ecdsa::{DerSignature, SigningKey};
 use pkcs8::EncodePrivateKey;
 use sha2::{Digest, Sha256};
@@ -34,28 +35,74 @@ pub(crate) struct Validity {
     pub not_after: Timestamp,
 }
 
-/// A P-256 key pair.
-pub(crate) struct KeyPair(SigningKey);
+/// What keys the practice CA makes for its clients.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientKeys {
+    /// ECDSA P-256: made in no time.
+    #[default]
+    P256,
+    /// RSA with 2048 bits, as the real portals make them; older stores take no other.
+    Rsa,
+}
+
+impl ClientKeys {
+    const ALL: [Self; 2] = [Self::P256, Self::Rsa];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::P256 => "p256",
+            Self::Rsa => "rsa",
+        }
+    }
+}
+
+impl FromStr for ClientKeys {
+    type Err = LabError;
+
+    fn from_str(text: &str) -> Result<Self, LabError> {
+        Self::ALL.into_iter().find(|keys| keys.word() == text).ok_or_else(|| {
+            let cause = Text::new(format!("「{text}」という鍵の種類はありません"), format!("there is no kind of key `{text}`"));
+            LabError::option(cause, &Self::ALL.map(Self::word).join(" "))
+        })
+    }
+}
+
+/// A client's key pair.
+pub(crate) enum KeyPair {
+    P256(SigningKey),
+    Rsa(Box<rsa::PrivateKey>),
+}
 
 impl KeyPair {
     /// A fresh one.
-    pub(crate) fn generate() -> Result<Self, LabError> {
+    pub(crate) fn generate(keys: ClientKeys) -> Result<Self, LabError> {
+        if keys == ClientKeys::Rsa {
+            return Ok(Self::Rsa(Box::new(rsa::PrivateKey::new(&mut getrandom::SysRng, 2048).map_err(LabError::crypto)?)));
+        }
         loop {
             // A number outside 1..n is refused, once in 2^32 draws.
             if let Ok(key) = SigningKey::from_slice(&random_bytes::<32>()?) {
-                return Ok(Self(key));
+                return Ok(Self::P256(key));
             }
         }
     }
 
     /// The private key, PKCS#8 DER.
     pub(crate) fn private_der(&self) -> Result<Vec<u8>, LabError> {
-        Ok(self.0.to_pkcs8_der().map_err(LabError::crypto)?.as_bytes().to_vec())
+        let der = match self {
+            Self::P256(key) => key.to_pkcs8_der(),
+            Self::Rsa(key) => key.to_pkcs8_der(),
+        };
+        Ok(der.map_err(LabError::crypto)?.as_bytes().to_vec())
     }
 
     /// The public key.
     pub(crate) fn public(&self) -> Result<SubjectPublicKeyInfoOwned, LabError> {
-        SubjectPublicKeyInfoOwned::from_key(self.0.verifying_key()).map_err(LabError::crypto)
+        match self {
+            Self::P256(key) => SubjectPublicKeyInfoOwned::from_key(key.verifying_key()),
+            Self::Rsa(key) => SubjectPublicKeyInfoOwned::from_key(&key.to_public_key()),
+        }
+        .map_err(LabError::crypto)
     }
 }
 
@@ -64,6 +111,8 @@ pub(crate) struct Issuer {
     key: SigningKey,
     name: Name,
     der: Vec<u8>,
+    /// Of the keys that it makes for its clients.
+    client_keys: ClientKeys,
 }
 
 impl Issuer {
@@ -78,7 +127,17 @@ impl Issuer {
         let serial = SerialNumber::new(&positive(Sha256::digest(seed)[..SERIAL_OCTETS].to_vec())).map_err(LabError::crypto)?;
         let public = SubjectPublicKeyInfoOwned::from_key(key.verifying_key()).map_err(LabError::crypto)?;
         let der = build(profile, serial, root.validity, public, &root.key)?;
-        Ok(Self { key, name, der })
+        Ok(Self { key, name, der, client_keys: ClientKeys::default() })
+    }
+
+    /// The same with another kind of clients' keys.
+    pub(crate) fn with_client_keys(self, client_keys: ClientKeys) -> Self {
+        Self { client_keys, ..self }
+    }
+
+    /// A key for a client, as servers make them that hand out PKCS#12 files.
+    pub(crate) fn make_key(&self) -> Result<KeyPair, LabError> {
+        KeyPair::generate(self.client_keys)
     }
 
     /// Its certificate.
@@ -98,7 +157,7 @@ impl Issuer {
 /// A TLS server certificate for this machine's loopback names: (certificate, PKCS#8 key).
 pub(crate) fn site_certificate() -> Result<(Vec<u8>, Vec<u8>), LabError> {
     let root = Root::of(SITE_ROOT, SITE_ROOT_KEY)?;
-    let key = KeyPair::generate()?;
+    let key = KeyPair::generate(ClientKeys::P256)?;
     let profile =
         Paper { issuer: root.name.clone(), subject: distinguished_name(&[("CN", "127.0.0.1"), ("O", "KIRIKAE PRACTICE"), ("C", "JP")])?, kind: Kind::Site };
     let serial = SerialNumber::new(&positive(random_bytes::<SERIAL_OCTETS>()?.to_vec())).map_err(LabError::crypto)?;
@@ -258,7 +317,7 @@ mod tests {
         let issuer = Issuer::of("obn", "a, b+c").unwrap();
         let name = distinguished_name(&[("CN", "山田, 太郎"), ("OU", "medical"), ("OU", "hokkaido"), ("O", "ReceiptOnline"), ("C", "JP")]).unwrap();
         let validity = Validity { not_before: "2026-01-01T00:00:00Z".parse().unwrap(), not_after: "2060-06-01T00:00:00Z".parse().unwrap() };
-        let der = issuer.issue(&name, KeyPair::generate().unwrap().public().unwrap(), validity).unwrap();
+        let der = issuer.issue(&name, issuer.make_key().unwrap().public().unwrap(), validity).unwrap();
         let parts = subject_parts(&der).unwrap();
         let values: Vec<&str> = parts.iter().map(|(_, value)| value.as_str()).collect();
         assert_eq!(values, ["山田, 太郎", "medical", "hokkaido", "ReceiptOnline", "JP"]);

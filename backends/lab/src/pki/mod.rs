@@ -5,6 +5,7 @@
 //! May use: X.509, PKCS#8 and PKCS#12 libraries. Must not: know pages, state or files.
 
 mod client;
+mod csr;
 mod issue;
 mod p12;
 
@@ -13,7 +14,9 @@ use sha2::{Digest, Sha256};
 use x509_cert::Certificate;
 
 pub(crate) use client::{Presented, Rejection, tls_config};
-pub(crate) use issue::{Issuer, KeyPair, Validity, distinguished_name, random_bytes, subject_parts};
+pub(crate) use csr::requested_key;
+pub use issue::ClientKeys;
+pub(crate) use issue::{Issuer, Validity, distinguished_name, random_bytes, subject_parts};
 pub(crate) use p12::pack;
 
 use crate::LabError;

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use kirikae_engine::backend::checklist::Move;
 use kirikae_engine::backend::profile::{ObserveBy, Open, Operation, OperationSpec, PageItem, PickRow, Profile, RowSpec, WhenMissing};
-use kirikae_engine::backend::{BackendError, Call, Request, Row, SecretSink, Signer};
+use kirikae_engine::backend::{BackendError, Call, Gives, Request, Row, SecretSink, Signer};
 use kirikae_engine::dsl::Type;
 use kirikae_engine::secret::{Secret, SecretRef};
 use kirikae_engine::text::Text;
+use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::http::Wire;
@@ -28,6 +29,15 @@ pub struct Browser {
     pressed: bool,
     /// What a person knows of the site: how its lists are headed, which texts mean trouble. Its pages are not looked at.
     site: Profile,
+}
+
+/// A window: where it is, and the cookies there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Window {
+    /// The address of its page.
+    pub url: String,
+    /// The cookies, as a `Cookie` header has them.
+    pub cookies: Option<String>,
 }
 
 /// What was written down from the pages.
@@ -56,6 +66,24 @@ impl Browser {
         Ok(Self { web: Web { wire, ended: BTreeMap::new(), seen: BTreeMap::new(), screen: Screen::Blank }, wait, pressed: false, site })
     }
 
+    /// What its window shows, for another process to go on with.
+    pub fn window(&self) -> Option<Window> {
+        let url = self.web.screen.page()?.url.clone();
+        Some(Window { cookies: self.web.wire.cookies_at(&url), url: url.into() })
+    }
+
+    /// Opens what another process left in its window.
+    ///
+    /// # Errors
+    /// What the page shows instead: `PORTAL.*`, `NET.*`.
+    pub fn reopen(&mut self, window: &Window) -> Result<(), BackendError> {
+        let url = Url::parse(&window.url).map_err(|error| BackendError::new("BACKEND.UNSUPPORTED", Text::plain(error.to_string())))?;
+        window.cookies.iter().for_each(|cookies| self.web.wire.take_cookies(cookies, &url));
+        let (mut item, mut base) = (PageItem::default(), String::new());
+        at(&window.url, &mut item, &mut base)?;
+        self.one(item, &base, &Request::default(), vec![], None).map(|_| ())
+    }
+
     /// Makes the moves. `secrets` are the values that are not on the list. Ends early, well, where a row may be missing and is.
     ///
     /// # Errors
@@ -80,14 +108,15 @@ impl Browser {
         self.pressed
     }
 
-    /// One page; `false` if the person is done there.
-    fn page(&mut self, page: &[Move], secrets: &BTreeMap<String, Secret>, notes: &mut Notes) -> Result<bool, BackendError> {
-        self.pressed |= page.iter().any(commits);
-        let (item, base, mut request) = as_item(page)?;
-        request.secret = secrets.clone();
-        let ends_here = item.when_missing == Some(WhenMissing::Nothing);
-        let secret_names: Vec<String> =
-            page.iter().filter_map(|step| if let Move::Read { name, secret: true, .. } = step { Some(name.clone()) } else { None }).collect();
+    /// Carries one item out.
+    fn one(
+        &mut self,
+        item: PageItem,
+        base: &str,
+        request: &Request,
+        secret_names: Vec<String>,
+        sink: Option<&mut dyn SecretSink>,
+    ) -> Result<Gives, BackendError> {
         let spec = OperationSpec {
             cite: vec![],
             client_cert: true,
@@ -106,9 +135,20 @@ impl Browser {
             pages: vec![item],
         };
         let call = Call::unattached();
-        let task = Task { profile: &self.site, base: &base, timeout: self.wait, call: &call, operation: Operation::Fetch, spec: &spec, request: &request };
+        let task = Task { profile: &self.site, base, timeout: self.wait, call: &call, operation: Operation::Fetch, spec: &spec, request };
+        carry_out(&task, &mut self.web, sink)
+    }
+
+    /// One page; `false` if the person is done there.
+    fn page(&mut self, page: &[Move], secrets: &BTreeMap<String, Secret>, notes: &mut Notes) -> Result<bool, BackendError> {
+        self.pressed |= page.iter().any(commits);
+        let (item, base, mut request) = as_item(page)?;
+        request.secret = secrets.clone();
+        let ends_here = item.when_missing == Some(WhenMissing::Nothing);
+        let secret_names: Vec<String> =
+            page.iter().filter_map(|step| if let Move::Read { name, secret: true, .. } = step { Some(name.clone()) } else { None }).collect();
         let mut written = Written::default();
-        let gives = carry_out(&task, &mut self.web, Some(&mut written))?;
+        let gives = self.one(item, &base, &request, secret_names, Some(&mut written))?;
         let found = !ends_here || !gives.plain.is_empty() || gives.rows.is_some();
         notes.secret.extend(written.0);
         notes.plain.extend(gives.plain);
@@ -143,7 +183,8 @@ fn pages(moves: &[Move]) -> Vec<Vec<Move>> {
     let mut pages: Vec<Vec<Move>> = vec![vec![]];
     for step in moves {
         let begins = matches!(step, Move::Open { .. } | Move::OpenShown { .. } | Move::GoOn { .. } | Move::IfSeen { .. } | Move::Download { .. });
-        let left = pages.last().and_then(|page| page.last()).is_some_and(|last| matches!(last, Move::Press { .. } | Move::Follow { .. } | Move::IfSeen { .. }));
+        let leads_away = |last: &Move| matches!(last, Move::Press { .. } | Move::Follow { .. } | Move::IfSeen { .. } | Move::Dialog { .. });
+        let left = pages.last().and_then(|page| page.last()).is_some_and(leads_away);
         // What a page asks when a button is pressed belongs to that button.
         if (begins || left) && !matches!(step, Move::Dialog { .. }) && pages.last().is_some_and(|page| !page.is_empty()) {
             pages.push(vec![]);

@@ -2,11 +2,10 @@
 //!
 //! May use: screens. Must not: write files, open what is in them.
 
-use kirikae_engine::backend::BackendError;
 use kirikae_engine::backend::profile::Operation;
+use kirikae_engine::backend::{BackendError, archive};
 use kirikae_engine::dsl::glob_matches;
 use kirikae_engine::secret::Secret;
-use kirikae_engine::text::Text;
 
 use super::http::Reply;
 use super::screen::Screen;
@@ -15,27 +14,37 @@ use super::trouble;
 /// No file name is longer, in characters.
 const MAX_NAME: usize = 120;
 
-/// The file that a screen is, with a name for people that fits `pattern`.
+/// The file that a screen is, with a name for people that fits `pattern`; or the file `inside` it, when it is an archive. A site that hands
+/// out what is inside, unpacked, is taken at its word.
 ///
 /// # Errors
-/// `PORTAL.FILE_BAD` if it is a page, empty, cut off or of another name; `BACKEND.UNSUPPORTED` for an entry of an archive.
+/// `PORTAL.FILE_BAD` if it is a page, empty, cut off or of another name, or the archive does not hold just one such file.
 pub(super) fn file(screen: &Screen, pattern: &str, inside: Option<&str>, operation: Operation) -> Result<(String, Secret), BackendError> {
-    if let Some(entry) = inside {
-        let en = format!("{entry:?} inside a zip file cannot be taken out yet; let a person do this page.");
-        return Err(BackendError::new(
-            "BACKEND.UNSUPPORTED",
-            Text::new(format!("zip の中の {entry} はまだ取り出せません。人の操作(hands: person)にしてください。"), en),
-        ));
-    }
     let reply = match screen {
         Screen::File(reply) => reply,
         Screen::Page(_) => return Err(trouble::bad_file("ファイルの代わりに画面が返ってきました。", "a page came instead of the file.")),
         Screen::Blank => return Err(trouble::bad_file("ファイルが返ってきませんでした。", "no file came.")),
     };
+    if let Some(inside) = inside {
+        if archive::is_archive(reply.body.expose()) {
+            let (name, content) = archive::entry(&reply.body, inside)?;
+            return whole(name, content);
+        }
+        let bare = name(reply, inside, operation).filter(|_| reply.file_name.is_some());
+        return match bare {
+            Some(name) => whole(name, reply.body.clone()),
+            None => Err(trouble::bad_file("受け取ったものは zip ファイルではないか、途中で切れています。", "what came is no zip file, or was cut off.")),
+        };
+    }
     let name = name(reply, pattern, operation).ok_or_else(|| {
         trouble::bad_file(format!("受け取ったファイルの名前が {pattern} に当てはまりません。"), format!("the name of the file does not fit {pattern:?}."))
     })?;
-    let bytes = reply.body.expose();
+    whole(name, reply.body.clone())
+}
+
+/// A file that is not empty and, by its name a PKCS#12, whole.
+fn whole(name: String, content: Secret) -> Result<(String, Secret), BackendError> {
+    let bytes = content.expose();
     let lower = name.to_ascii_lowercase();
     let der = lower.ends_with(".p12") || lower.ends_with(".pfx");
     if bytes.is_empty() || (der && !is_whole_sequence(bytes)) {
@@ -45,7 +54,7 @@ pub(super) fn file(screen: &Screen, pattern: &str, inside: Option<&str>, operati
             format!("the file ({size} bytes) was cut off or is no PKCS#12 file."),
         ));
     }
-    Ok((name, reply.body.clone()))
+    Ok((name, content))
 }
 
 /// The name that the server gives; without one, the last part of the address if it fits, else one made from the pattern.

@@ -12,7 +12,7 @@ use kirikae_engine::backend::{BackendError, Signer};
 use kirikae_engine::secret::Secret;
 use kirikae_engine::text::{Lang, Phrase, Text};
 use reqwest::blocking::{Client, Response};
-use reqwest::cookie::Jar;
+use reqwest::cookie::{CookieStore, Jar};
 use reqwest::header;
 use url::{Origin, Url};
 
@@ -20,6 +20,8 @@ use super::ProxySettings;
 use super::forms::Outgoing;
 use super::tls::{self, Handshake, KeyUse, Trust};
 
+/// The media type of JSON.
+pub(super) const JSON: &str = "application/json";
 /// A page is at most this long.
 pub(super) const MAX_PAGE: usize = 2 * 1024 * 1024;
 /// A file is at most this long.
@@ -101,6 +103,16 @@ impl Wire {
         self.signer.is_some()
     }
 
+    /// The cookies that go with an address, as a `Cookie` header has them.
+    pub fn cookies_at(&self, url: &Url) -> Option<String> {
+        self.cookies.cookies(url).and_then(|value| value.to_str().ok().map(str::to_owned))
+    }
+
+    /// Takes cookies over for an address.
+    pub fn take_cookies(&self, cookies: &str, url: &Url) {
+        cookies.split(';').for_each(|cookie| self.cookies.add_cookie_str(&format!("{}; Path=/", cookie.trim()), url));
+    }
+
     /// Sends a request that commits nothing.
     pub fn fetch(&self, outgoing: &Outgoing, limit: Duration) -> Result<Reply, Fault> {
         let client = if outgoing.url.origin() == self.base { &self.own } else { self.elsewhere(&outgoing.url)? };
@@ -129,6 +141,10 @@ impl Wire {
             None => client.get(url.clone()),
             Some((kind, body)) => client.post(url.clone()).header(header::CONTENT_TYPE, kind.as_str()).body(body.to_vec()),
         };
+        // Who posts JSON wants JSON back.
+        if outgoing.post.as_ref().is_some_and(|(kind, _)| kind == JSON) {
+            request = request.header(header::ACCEPT, JSON);
+        }
         if let Some(from) = outgoing.from.as_ref().filter(|from| from.origin() == url.origin()) {
             request = request.header(header::REFERER, from.as_str());
             if outgoing.post.is_some() {

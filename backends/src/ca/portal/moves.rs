@@ -13,7 +13,7 @@ use url::Url;
 
 use super::fill;
 use super::forms::{self, Filled, Outgoing};
-use super::http::{Fault, Reply, Wire};
+use super::http::{Fault, JSON, Reply, Wire};
 use super::labels::{self, Miss, Named, one};
 use super::screen::{self, Screen, spellings};
 use super::table::Record;
@@ -163,7 +163,7 @@ impl Moves<'_, '_> {
                 object.insert(key.clone(), value.into());
             }
             let body = serde_json::Value::Object(object).to_string().into_bytes();
-            return Ok(Some(Outgoing { url: self.address(path)?, post: Some(("application/json".to_owned(), body.into())), from: None }));
+            return Ok(Some(Outgoing { url: self.address(path)?, post: Some((JSON.to_owned(), body.into())), from: None }));
         }
         if let Some(operation) = item.resume {
             let ended = self.web.ended.get(&operation).ok_or_else(|| {
@@ -409,17 +409,18 @@ impl Moves<'_, '_> {
         let page = self.web.screen.need_page()?;
         let filled: Filled = fill::filled(page, item, row, self.task)?;
         let in_row = |named: &Named<scraper::ElementRef<'_>>| row.is_none_or(|row| row.holds(page.span(named.thing.id()).0));
+        let given = |name: &str| self.task.request.plain.get(name).cloned();
         let (label, mut things) = match (&item.press, &item.follow) {
-            (Some(press), _) => (press, labels::buttons(page)),
-            (None, Some(follow)) => (follow, labels::links(page)),
+            (Some(press), _) => (press.clone(), labels::buttons(page)),
+            (None, Some(follow)) => (follow.named_after(given), labels::links(page)),
             (None, None) => return Err(trouble::unknown("押すところがありません。", "there is nothing to press.", &[]).into()),
         };
         things.retain(in_row);
-        let names = spellings(label);
+        let names = spellings(&label);
         let shown = names.first().cloned().unwrap_or_default();
         let thing = match one(&things, &names) {
             Ok(thing) => *thing,
-            Err(Miss::Nothing(there)) => self.other_way(page, item, row, label).ok_or_else(|| {
+            Err(Miss::Nothing(there)) => self.other_way(page, item, row, &label).ok_or_else(|| {
                 let there = if there.is_empty() { screen::labels_of(page) } else { there };
                 trouble::missed("press", &names, Miss::Nothing(there))
             })?,

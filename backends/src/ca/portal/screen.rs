@@ -7,7 +7,7 @@ use kirikae_engine::backend::profile::{Encoding, Label, Profile, RowSpec};
 use kirikae_engine::backend::{BackendError, Row};
 use scraper::ElementRef;
 
-use super::http::{MAX_PAGE, Reply, is_page};
+use super::http::{JSON, MAX_PAGE, Reply, is_page};
 use super::labels::{Miss, Named, buttons, candidates, fold_label, headings, links};
 use super::page::{Page, fold};
 use super::table::{Listing, Record, listing, newest};
@@ -30,7 +30,7 @@ pub(super) enum Screen {
 impl Screen {
     /// The page or file of an answer. `PORTAL.PAGE_UNKNOWN` for a page that is none for people.
     pub fn of(reply: Reply, profile: &Profile) -> Result<Self, BackendError> {
-        let json = reply.media.as_deref() == Some("application/json");
+        let json = reply.media.as_deref() == Some(JSON);
         if !json && !looks_like_page(&reply) {
             return Ok(Self::File(reply));
         }
@@ -39,7 +39,7 @@ impl Screen {
         }
         let encoding = charset_of(&reply, profile.encoding);
         let text = encoding.decode(reply.body.expose()).0;
-        let text = if json { format!("<pre>{}</pre>", text.replace('&', "&amp;").replace('<', "&lt;")) } else { text.into_owned() };
+        let text = if json { of_json(&text) } else { text.into_owned() };
         let page = Page::parse(reply.url, encoding, &text);
         page.map(Self::Page).ok_or_else(|| trouble::unknown("画面の要素が多すぎます。", "the page has too many elements.", &[]))
     }
@@ -67,6 +67,26 @@ impl Screen {
             _ => trouble::unknown("まだどの画面も開いていません。", "no page is open yet.", &[]),
         })
     }
+}
+
+/// A JSON answer as a page: every value under its pointer (RFC 6901), `/uri`.
+fn of_json(text: &str) -> String {
+    let escaped = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;");
+    let Ok(value) = serde_json::from_str::<serde_json::Value>(text) else { return format!("<pre>{}</pre>", escaped(text)) };
+    let mut list = String::new();
+    let mut open = vec![(String::new(), &value)];
+    while let Some((pointer, value)) = open.pop() {
+        let inner = |key: &str| format!("{pointer}/{}", key.replace('~', "~0").replace('/', "~1"));
+        match value {
+            serde_json::Value::Object(fields) => open.extend(fields.iter().rev().map(|(key, value)| (inner(key), value))),
+            serde_json::Value::Array(items) => open.extend(items.iter().enumerate().rev().map(|(nth, value)| (inner(&nth.to_string()), value))),
+            value => {
+                let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+                list.push_str(&format!("<dt>{}</dt><dd>{}</dd>", escaped(&pointer), escaped(&text)));
+            }
+        }
+    }
+    format!("<dl>{list}</dl>")
 }
 
 fn looks_like_page(reply: &Reply) -> bool {
@@ -106,6 +126,11 @@ pub(super) fn spellings(label: &Label) -> Vec<String> {
 /// # Errors
 /// `PORTAL.PAGE_UNKNOWN`.
 pub(super) fn values(page: &Page, name: &str, label: &Label) -> Result<Vec<String>, BackendError> {
+    if let Some(button) = label.only_button() {
+        let wanted = fold_label(button);
+        let there = pressable(page).iter().any(|named| named.names.iter().any(|name| fold_label(name) == wanted));
+        return Ok(vec![there.to_string()]);
+    }
     let found = spellings(label).iter().map(|spelling| occurrences(page, spelling)).find(|found| !found.is_empty()).unwrap_or_default();
     let mut places: Vec<Shown> = found.into_iter().flat_map(|occurrence| occurrence.values).collect();
     if let (true, Some(css)) = (places.is_empty(), &label.css) {

@@ -15,7 +15,7 @@ use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_t
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::sign::{CertifiedKey, SigningKey};
-use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureAlgorithm, SignatureScheme};
+use rustls::{AlertDescription, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureAlgorithm, SignatureScheme, SupportedProtocolVersion};
 
 use super::Roots;
 
@@ -87,7 +87,9 @@ pub(super) enum Trust {
 /// `NET.UNTRUSTED` if the provider cannot do TLS.
 pub(super) fn config(trust: Trust, client: Option<(&Arc<dyn Signer>, &Arc<KeyUse>)>) -> Result<ClientConfig, BackendError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().map_err(|error| unreadable(&error))?;
+    let builder = ClientConfig::builder_with_provider(provider.clone())
+        .with_protocol_versions(versions(client.map(|(signer, _)| &**signer)))
+        .map_err(|error| unreadable(&error))?;
     let builder = match trust {
         Trust::Under(roots) => builder.with_root_certificates(roots),
         Trust::Nobody => builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyServer(provider.signature_verification_algorithms))),
@@ -97,6 +99,16 @@ pub(super) fn config(trust: Trust, client: Option<(&Arc<dyn Signer>, &Arc<KeyUse
         Some((signer, used)) => builder.with_client_cert_resolver(Arc::new(Resolver(certified(signer, used)))),
     })
 }
+
+/// TLS 1.3 wants signatures that older keys cannot make (RSA-PSS, RFC 8446 4.2.3); with such a key it is TLS 1.2.
+fn versions(client: Option<&dyn Signer>) -> &'static [&'static SupportedProtocolVersion] {
+    let fits =
+        |scheme: &SignatureScheme| !matches!(scheme, SignatureScheme::RSA_PKCS1_SHA256 | SignatureScheme::RSA_PKCS1_SHA384 | SignatureScheme::RSA_PKCS1_SHA512);
+    let modern = client.is_none_or(|signer| signer.schemes().into_iter().map(SignatureScheme::from).any(|scheme| fits(&scheme)));
+    if modern { rustls::DEFAULT_VERSIONS } else { TLS_1_2 }
+}
+
+static TLS_1_2: &[&SupportedProtocolVersion] = &[&rustls::version::TLS12];
 
 /// What a failed handshake says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -233,5 +245,40 @@ impl rustls::sign::Signer for Signing {
 
     fn scheme(&self) -> SignatureScheme {
         self.scheme
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kirikae_engine::dsl::CertInfo;
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Signs(Vec<SignatureScheme>);
+
+    impl Signer for Signs {
+        fn info(&self) -> &CertInfo {
+            unreachable!("nobody asks")
+        }
+        fn chain(&self) -> &[Vec<u8>] {
+            &[]
+        }
+        fn schemes(&self) -> Vec<u16> {
+            self.0.iter().map(|scheme| u16::from(*scheme)).collect()
+        }
+        fn sign(&self, _scheme: u16, _message: &[u8]) -> Result<Vec<u8>, BackendError> {
+            Ok(vec![])
+        }
+    }
+
+    #[test]
+    fn a_key_without_modern_signatures_keeps_to_tls_1_2() {
+        let older = Signs(vec![SignatureScheme::RSA_PKCS1_SHA256, SignatureScheme::RSA_PKCS1_SHA512]);
+        assert_eq!(versions(Some(&older)), [&rustls::version::TLS12]);
+        let modern = Signs(vec![SignatureScheme::RSA_PKCS1_SHA256, SignatureScheme::RSA_PSS_SHA256]);
+        for signer in [None, Some(&modern as &dyn Signer)] {
+            assert!(versions(signer).contains(&&rustls::version::TLS13));
+        }
     }
 }

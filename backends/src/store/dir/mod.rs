@@ -29,7 +29,7 @@ use kirikae_engine::secret::Secret;
 use sha2::{Digest, Sha256};
 
 use self::entry::Entry;
-use self::lock::LockFile;
+use super::exclusive::Exclusive;
 use super::p12::{self, Credential};
 use super::signer::{SoftSigner, key_belongs, prove};
 use crate::folder::durable;
@@ -139,7 +139,7 @@ impl DirStore {
     ) -> Result<StoredCert, BackendError> {
         let name = entry::name_of(&leaf.info);
         // The lock last: a password may have been asked of a person.
-        let _lock = LockFile::take(&self.folder, call)?;
+        let _lock = lock::take(&self.folder, call)?;
         durable::sweep(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
         if let Some(stored) = self.whole(&name, &leaf.der, password) {
             // Whoever wrote it may have been killed before its names were on the disk.
@@ -272,7 +272,7 @@ impl StoreWrite for DirStore {
     }
 
     fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError> {
-        Ok(Box::new(LockedDir { store: self, call: call.clone(), _lock: LockFile::take(&self.folder, call)? }))
+        Ok(Box::new(LockedDir { store: self, call: call.clone(), _lock: lock::take(&self.folder, call)? }))
     }
 }
 
@@ -280,7 +280,7 @@ impl StoreWrite for DirStore {
 struct LockedDir<'a> {
     store: &'a DirStore,
     call: Call,
-    _lock: LockFile,
+    _lock: Exclusive,
 }
 
 impl StoreLock for LockedDir<'_> {

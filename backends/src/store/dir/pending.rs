@@ -18,7 +18,7 @@ use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Text;
 use serde::{Deserialize, Serialize};
 
-use super::lock::LockFile;
+use super::lock;
 use super::{DirStore, error};
 use crate::folder::durable;
 use crate::store::key_pair;
@@ -105,7 +105,7 @@ impl StoreKeyMaker for DirStore {
         }
         self.files()?;
         let password = (self.password)()?;
-        let _lock = LockFile::take(&self.folder, call)?;
+        let _lock = lock::take(&self.folder, call)?;
         if self.pending_ids()?.iter().any(|known| known == id) {
             return Ok(self.pending_key(id)?.0);
         }

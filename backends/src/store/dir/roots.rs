@@ -8,7 +8,7 @@ use std::io;
 use kirikae_engine::backend::{BackendError, Call, StoreRoots, StoreTrust, StoredCert};
 use kirikae_engine::text::Text;
 
-use super::lock::LockFile;
+use super::lock;
 use super::{DirStore, error};
 use crate::folder::durable;
 use crate::x509::{Custody, cert_info};
@@ -59,7 +59,7 @@ impl StoreTrust for DirStore {
             BackendError::new("CERT.UNREADABLE", what)
         })?;
         self.files()?;
-        let _lock = LockFile::take(&self.folder, call)?;
+        let _lock = lock::take(&self.folder, call)?;
         let folder = self.folder.join(FOLDER);
         let unwritable = |reason| error::unwritable(&folder, &reason);
         if !folder.is_dir() {

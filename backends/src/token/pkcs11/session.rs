@@ -19,7 +19,7 @@ use kirikae_engine::secret::Secret;
 use super::module::{Logins, Module};
 use super::objects::{Found, certificates, keys_of};
 use super::{error, failed, flags, gone_or_failed, is_gone, said, sign};
-use crate::store::signer::{prove, verify};
+use crate::store::signer::verify;
 use crate::x509;
 
 /// Sends the PIN, once. What the device says of itself before and after decides where the module's answer is vague.
@@ -179,11 +179,6 @@ impl TokenSession for Pkcs11Session {
             .map_err(|reason| error::unusable(format!("証明書を読めません({reason})。"), format!("the certificate cannot be read ({reason}).")))?;
         let info = CertInfo { has_key: true, ..found.cert.info };
         Ok(Arc::new(Pkcs11Signer { login: login.clone(), info, chain, schemes, key }))
-    }
-
-    fn prove_key(&self, call: &Call, thumbprint: &str) -> Result<(), BackendError> {
-        let signer = self.signer(call, thumbprint)?;
-        prove(&*signer, signer.chain().first().map_or(&[][..], Vec::as_slice))
     }
 }
 

@@ -21,7 +21,6 @@ use kirikae_engine::secret::Secret;
 use self::device::{Device, Plate};
 use super::error;
 use crate::store::dir::DirStore;
-use crate::store::signer::prove;
 
 /// What such a token calls its kind.
 const MODEL: &str = "kirikae soft token";
@@ -140,11 +139,6 @@ impl TokenSession for SoftSession {
         })?;
         let info = as_on_token(&self.serial, inner.info().clone());
         Ok(Arc::new(OnToken { token: self.token.clone(), serial: self.serial.clone(), info, inner }))
-    }
-
-    fn prove_key(&self, call: &Call, thumbprint: &str) -> Result<(), BackendError> {
-        let signer = self.signer(call, thumbprint)?;
-        prove(&*signer, signer.chain().first().map_or(&[][..], Vec::as_slice))
     }
 }
 

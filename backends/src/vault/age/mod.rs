@@ -9,6 +9,8 @@
 //! the new one, whole, with the description of one of them.
 
 mod cover;
+#[cfg(windows)]
+mod dpapi;
 mod file_name;
 mod identity;
 mod protection;
@@ -28,7 +30,7 @@ use kirikae_engine::text::{Lang, Text};
 pub use self::cover::{Covered, Recovered};
 use self::cover::{Description, Sealed};
 use self::identity::IdentityFile;
-pub use self::protection::{OwnerOnly, Protection};
+pub use self::protection::{OwnerOnly, Protection, of_this_system};
 use crate::folder::durable::{self, ReadError};
 
 /// Bytes of one entry: the largest file that a portal may give, and age's own part.
@@ -54,7 +56,7 @@ impl AgeVault {
     /// # Errors
     /// `VAULT.BAD_RECIPIENT`.
     pub fn open(state: &Path, recovery: &[String]) -> Result<Self, BackendError> {
-        Self::protected(state, recovery, Arc::new(OwnerOnly))
+        Self::protected(state, recovery, of_this_system())
     }
 
     /// The same with an identity under another protection.

@@ -2,13 +2,17 @@
 //!
 //! May use: what the operating system offers for it. Must not: know what is in the file.
 
+#[cfg(unix)]
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use kirikae_engine::backend::BackendError;
 use kirikae_engine::secret::Secret;
+#[cfg(unix)]
 use kirikae_engine::text::Text;
 
+#[cfg(unix)]
 use super::unreadable;
 
 /// Protects the identity on its way to the disk, and gives it back to the one account that may have it.
@@ -23,6 +27,14 @@ pub trait Protection: Send + Sync {
     /// # Errors
     /// `VAULT.UNREADABLE` if it is another account's, or if others can read it.
     fn open(&self, path: &Path, stored: Secret) -> Result<Secret, BackendError>;
+}
+
+/// How this system protects the identity: DPAPI on Windows, the owner's permissions elsewhere.
+pub fn of_this_system() -> Arc<dyn Protection> {
+    #[cfg(windows)]
+    return Arc::new(super::dpapi::AccountOnly);
+    #[cfg(not(windows))]
+    return Arc::new(OwnerOnly);
 }
 
 /// A file as `age-keygen` writes it, that its owner alone can read. On Unix the mode is checked at every use; elsewhere the

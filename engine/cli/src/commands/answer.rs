@@ -96,6 +96,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         by: args.by.clone(),
         account: state::account(),
         at: Timestamp::now(),
+        asked: None,
     };
     let Some(step) = old.state.step(&args.step) else { return Err(not_asked(&args.step)) };
     let settled = match (&step.doing, args.uncertain) {
@@ -109,6 +110,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         }
         (Doing::Asked(question), None) => {
             answer = Asked { globals, args, folder: &folder, old: &old, question }.fitting(answer, &mut journal)?;
+            answer.asked = step.asked;
             None
         }
         (Doing::Ended(_), _) => return Err(answered_already(&args.step)),

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use kirikae_engine::backend::profile::Profile;
 use kirikae_engine::dsl::decode_profile;
 use kirikae_engine::text::{Lang, Source, Sources};
-use kirikae_lab::{Fault, HtmlVariant, LabOptions};
+use kirikae_lab::{ClientKeys, Fault, HtmlVariant, LabOptions};
 
 use crate::exit;
 use crate::failure::Failure;
@@ -24,7 +24,7 @@ pub struct Args {
     port: Option<u16>,
     /// A fault: NAME[@OPERATION][:COUNT] (may be repeated)
     ///
-    /// NAME: delay, drop-before, drop-after-effect, drop-after-effect-hidden-30s, stale-row, http-503, redirect-307, truncated-file,
+    /// NAME: delay, drop-before, drop-after-effect, drop-after-effect-hidden-30s, stale-row, http-503, maintenance, redirect-307, truncated-file,
     /// html-instead-of-file, wrong-password-file, session-timeout, never-issued, issued-wrong-subject, revokes-old-at-issue, clock-skew.
     /// `http-503@renew:2` answers the first two requests of a renewal with 503.
     #[arg(long, value_name = "FAULT")]
@@ -32,6 +32,9 @@ pub struct Args {
     /// Markup under the same labels: plain, buttons, deflist, fullwidth, sjis, hidden, nested
     #[arg(long, value_name = "VARIANT")]
     html: Option<HtmlVariant>,
+    /// Keys of the certificates that are issued: p256, or rsa as the real portals make them
+    #[arg(long, value_name = "KIND", default_value = "p256")]
+    keys: ClientKeys,
     /// Milliseconds that each state of a request lasts
     #[arg(long, value_name = "MS")]
     pace: Option<u64>,
@@ -47,6 +50,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     options.port = args.port;
     options.faults = args.fault.clone();
     options.days_left = args.days_left;
+    options.client_keys = args.keys;
     if let Some(pace) = args.pace {
         options.pace = std::time::Duration::from_millis(pace);
     }

@@ -26,6 +26,7 @@ pub mod runs;
 pub mod saved;
 pub mod schema;
 pub mod secrets;
+pub mod selftest;
 pub mod show;
 mod take_up;
 #[cfg(feature = "playbook-tests")]

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kirikae_backends::ca::portal::browser::{Browser, Notes};
+use kirikae_backends::ca::portal::browser::{Browser, Notes, Window};
 use kirikae_engine::action::Question;
 use kirikae_engine::backend::checklist::{Move, ShownCert};
 use kirikae_engine::backend::{BackendError, Call, Signer};
@@ -44,8 +44,12 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let Some(Doing::Asked(question)) = revived.old.state.step(&args.step).map(|step| &step.doing) else {
         return Err(refused(Text::new("待っている問いがありません。", "no question waits.")));
     };
-    let (start, client) =
-        entrance(&question.moves).ok_or_else(|| refused(Text::new("ブラウザーで行う問いではありません。", "it is no question for a browser.")))?;
+    // A checklist goes on where the one before it ended, unless it opens an address.
+    let left = folder.join(WINDOW);
+    let before: Option<Left> = std::fs::read(&left).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    let opens = entrance(&question.moves).map(|(start, client)| (start.to_owned(), client.cloned()));
+    let known = opens.clone().or_else(|| before.as_ref().map(|left| (left.window.url.clone(), left.client.clone())));
+    let (start, client) = known.ok_or_else(|| refused(Text::new("ブラウザーで行う問いではありません。", "it is no question for a browser.")))?;
     if !only_here(&question.moves) {
         return Err(refused(Text::new("練習の人は、この端末の外には行きません。", "a practice person goes nowhere but to this machine.")));
     }
@@ -64,8 +68,13 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let profile = role.and_then(|role| revived.old.program.checked.profiles.get(&role)).cloned();
     let profile = profile.ok_or_else(|| refused(Text::new("サイトが分かりません。", "the portal is not known.")))?;
     let roots = portal_roots(&revived.open, &revived.old.program.checked.program, &profile.id)?;
-    let mut browser = Browser::new(profile, start, &roots, signer(&revived, client)?, WAIT)?;
-    let worked = browser.work(&question.moves, &secrets);
+    let mut browser = Browser::new(profile, &start, &roots, signer(&revived, client.as_ref())?, WAIT)?;
+    let reopened = before.filter(|_| opens.is_none()).map_or(Ok(()), |left| browser.reopen(&left.window));
+    let worked = reopened.and_then(|()| browser.work(&question.moves, &secrets));
+    if let Some(window) = browser.window() {
+        let text = serde_json::to_vec(&Left { window, client }).map_err(|error| refused(Text::plain(error.to_string())))?;
+        std::fs::write(&left, text).map_err(|error| refused(Text::plain(error.to_string())))?;
+    }
     let answer = match worked {
         Ok(notes) => {
             save(&revived, &notes)?;
@@ -75,6 +84,16 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     };
     drop(journal);
     answer.give(globals, args)
+}
+
+/// What a practice person's browser shows between two checklists, in the state folder.
+const WINDOW: &str = "practice-window.json";
+
+/// The window, with the certificate that was chosen for it.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Left {
+    window: Window,
+    client: Option<ShownCert>,
 }
 
 /// What is said, and the secrets that are typed for it.

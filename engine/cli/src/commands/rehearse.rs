@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kirikae_engine::action::Question;
+use kirikae_engine::action::{Answer, Question};
 use kirikae_engine::backend::profile::Profile;
 use kirikae_engine::check::{Checked, Library};
 use kirikae_engine::plan::LookScope;
-use kirikae_engine::run::{Doing, Granted, MissingInputs, ParkCause, Phase, State, store_closure};
+use kirikae_engine::run::{Doing, Granted, MissingInputs, ParkCause, Person, Phase, State, store_closure};
 use kirikae_engine::text::{Lang, Text};
-use kirikae_lab::{Fault, HtmlVariant, LabOptions};
+use kirikae_lab::{Fault, HtmlVariant, Lab, LabOptions, Terminal};
 
 use super::apply::{approval_events, program, started};
 use super::carry::{Shortened, Surroundings, begin, on_ctrl_c, report, resume};
@@ -20,7 +21,6 @@ use crate::failure::Failure;
 use crate::globals::{Format, Globals};
 use crate::job::{Given, Job, load_playbook, run_id};
 use crate::library::Shelf;
-use crate::person::Practice;
 use crate::render::run::Screen;
 use crate::secrets::Otherwise;
 use crate::{exit, render, state};
@@ -44,6 +44,9 @@ pub struct Args {
     /// Who does the practice pages: the engine, or a person at a browser, for whom a practice person stands in
     #[arg(long, value_enum, default_value_t)]
     hands: Who,
+    /// Days until the practice certificates end
+    #[arg(long, value_name = "DAYS", default_value_t = 60, allow_negative_numbers = true)]
+    days_left: i64,
     /// Markup of the practice pages
     #[arg(long, value_name = "VARIANT")]
     html: Option<HtmlVariant>,
@@ -70,6 +73,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let mut options = LabOptions::new(place.path().join("lab"), practised(&checked, &shelf)?);
     options.faults = args.fault.clone();
     options.pace = Duration::from_millis(300);
+    options.days_left = args.days_left;
     if let Some(html) = args.html {
         options.html = html;
     }
@@ -85,7 +89,7 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     }
     // The user's own site, state and secrets stay out of a rehearsal.
     let practice = Globals { site: Some(lab.site_path().to_owned()), state: Some(place.path().join("state")), no_input: true, ..globals.clone() };
-    let code = rehearse(&practice, args)?;
+    let code = rehearse(&practice, args, &lab)?;
     lab.stop();
     if args.keep {
         let kept = place.keep();
@@ -97,13 +101,14 @@ pub fn run(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     Ok(code)
 }
 
-fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
+fn rehearse(globals: &Globals, args: &Args, lab: &Lab) -> Result<u8, Failure> {
     let lang = globals.lang();
     let folder = state::folder(globals)?;
     let mut journal = state::open(&folder)?;
     let mut job = Job::prepare(globals, &folder, &args.playbook, &args.given, MissingInputs::UseExamples)?;
     job.sources = job.sources.otherwise(Otherwise::Practise);
     job.backends.practice = true;
+    job.backends.host = Arc::new(Terminal::default());
     let plan = job.plan(LookScope::Local, Some(&journal));
     if globals.format == Format::Text {
         render::out(&render::plan::text(&plan, &job.checked, &job.open.site, &job.library, lang));
@@ -118,7 +123,7 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
     let first = started(&plan, &job, blobs);
     let approvals = approval_events(&plan, &job, &granted);
     let program = program(plan, &job);
-    let person = Practice { lang, answers: answers(args)? };
+    let person = Practice { lang, lab, answers: answers(args)? };
     let (pauser, cancel) = (Shortened::begin(), on_ctrl_c());
     let surroundings = || Surroundings {
         program: &program,
@@ -148,6 +153,45 @@ fn rehearse(globals: &Globals, args: &Args) -> Result<u8, Failure> {
         end = resume(surroundings(), &mut journal, &mut screen, &run, vec![])?;
     }
     Ok(report(&program, &end, lang, globals.format))
+}
+
+/// Answers for a rehearsal: yes, with the fields' examples. With a program of the terminal they work first, if the lab has it.
+struct Practice<'a> {
+    /// Where they work.
+    lab: &'a Lab,
+    /// Language.
+    lang: Lang,
+    /// Answers by step address: fields by name.
+    answers: BTreeMap<String, BTreeMap<String, String>>,
+}
+
+impl Person for Practice<'_> {
+    fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
+        // Pages are worked by the practice person, who is no part of this process.
+        if !question.moves.is_empty() {
+            return None;
+        }
+        render::out(&match self.lang {
+            Lang::Ja => format!("  問 {}\n    練習のため自動で回答: はい", question.ask.get(self.lang)),
+            Lang::En => format!("  asked: {}\n    answered for practice: yes", question.ask.get(self.lang)),
+        });
+        if let Some(place) = &question.place
+            && let Err(error) = self.lab.work(&place.ja)
+        {
+            render::err(error.cause.get(self.lang));
+            return None;
+        }
+        let given = self.answers.get(step);
+        let field = |name: &str, example: &Option<String>| given.and_then(|fields| fields.get(name).cloned()).or_else(|| example.clone());
+        let fields = question.fields.iter().filter_map(|wanted| Some((wanted.name.clone(), field(&wanted.name, &wanted.example)?))).collect();
+        let evidence = question.evidence.then(|| "練習".to_owned());
+        Some(Answer { yes: true, fields, evidence, by: "practice".to_owned(), account: crate::state::account(), at: Timestamp::now(), ..Answer::default() })
+    }
+
+    /// Nobody has seen to anything in a rehearsal: the run parks there.
+    fn take_over(&self, _step: &str, _question: &Question) -> Option<Answer> {
+        None
+    }
 }
 
 /// The practice site, with a person at the browser.

@@ -7,7 +7,7 @@ use kirikae_engine::action::registry;
 use kirikae_engine::backend::{BackendSet, Vault};
 use kirikae_engine::journal::Journal;
 use kirikae_engine::plan::Private;
-use kirikae_engine::run::{Event, EventBody, Program, State, apply, inputs_from_json, load_program, replace_profile, same_bindings};
+use kirikae_engine::run::{Event, EventBody, Program, State, absent_after, apply, inputs_from_json, load_program, replace_profile, same_bindings};
 use kirikae_engine::text::Text;
 
 use crate::failure::Failure;
@@ -42,11 +42,17 @@ pub fn find(journal: &Journal, named: &str) -> Result<String, Failure> {
     })
 }
 
-/// Loads a run for reading: no backends.
+/// Loads a run for reading. Of the site's portals it knows how long after a sending an absence counts, as whoever wrote the journal did.
 pub fn read(globals: &Globals, journal: &Journal, named: &str) -> Result<OldRun, Failure> {
     let run = find(journal, named)?;
-    let zone = load(globals)?.site.timezone;
-    let program = load_program(journal.folder(), &journal.blobs(&run)?, registry(), zone, None)?;
+    let open = load(globals)?;
+    let mut program = load_program(journal.folder(), &journal.blobs(&run)?, registry(), open.site.timezone.clone(), None)?;
+    if !program.checked.profiles.is_empty()
+        && let Ok(backends) = vault(journal.folder(), &open.site).and_then(|vault| open_backends(&open, &program.checked, &vault, globals.lang()))
+    {
+        // Where the site does not open any more the run is shown as well as can be.
+        program.absent_after = absent_after(&program.checked, &backends);
+    }
     with_state(journal, run, program)
 }
 

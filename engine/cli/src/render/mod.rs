@@ -5,6 +5,7 @@ pub mod certs;
 pub mod coverage;
 pub mod diagnostic;
 pub mod drift;
+pub mod encoding;
 pub mod graph;
 pub mod plan;
 mod plan_errors;
@@ -12,10 +13,11 @@ pub mod question;
 pub mod restore;
 pub mod run;
 pub mod sarif;
+pub mod selftest;
 #[cfg(feature = "playbook-tests")]
 pub mod test;
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 
 use kirikae_engine::text::{Lang, Text};
@@ -25,12 +27,17 @@ use crate::failure::Failure;
 
 /// Writes a text and a line end to standard output. A reader that went away ends nothing.
 pub fn out(text: &str) {
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+    write(std::io::stdout().lock(), text);
 }
 
 /// The same to standard error.
 pub fn err(text: &str) {
-    let _ = writeln!(std::io::stderr().lock(), "{}", text.trim_end_matches('\n'));
+    write(std::io::stderr().lock(), text);
+}
+
+fn write(mut to: impl Write + IsTerminal, text: &str) {
+    let line = format!("{}\n", text.trim_end_matches('\n'));
+    let _ = to.write_all(&encoding::bytes(&line, to.is_terminal()));
 }
 
 /// Writes a result file as a whole.

@@ -91,7 +91,10 @@ impl Pages<'_> {
             value: self.value(name),
         }));
         moves.extend(page.press.iter().map(|label| Move::Press { label: label.clone(), commits: page.commits }));
-        moves.extend(page.follow.iter().filter(|_| page.press.is_none()).map(|label| Move::Follow { label: label.clone(), commits: page.commits }));
+        moves.extend(page.follow.iter().filter(|_| page.press.is_none()).map(|label| {
+            let label = label.named_after(|name| self.value(name));
+            Move::Follow { label, commits: page.commits }
+        }));
         moves.extend(page.dialog.iter().map(|text| Move::Dialog { text: text.clone() }));
         moves.extend(page.download.iter().map(|(pattern, inside)| Move::Download { pattern: pattern.clone(), inside: inside.clone() }));
         moves

@@ -89,6 +89,10 @@ fn line(step: &Move, downloads: Option<&str>) -> Text {
             let names: Vec<&str> = columns.iter().map(|(_, label)| first(label)).collect();
             both(format!("書き取る: 一覧のすべての行{ja}の {}", names.join("・")), format!("write down every row of the list{en}: {}", names.join(", ")))
         }
+        Move::Read { label, .. } if label.only_button().is_some() => {
+            let button = label.only_button().unwrap_or_default();
+            both(format!("見る: 「{button}」のボタンがあるか"), format!("see whether there is a button \u{201c}{button}\u{201d}"))
+        }
         Move::Read { label, secret, .. } => {
             let label = first(label);
             let (ja, en) = if *secret { ("(秘密の値。ほかの人に見せない)", " (a secret)") } else { ("", "") };

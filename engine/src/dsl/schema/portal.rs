@@ -156,7 +156,8 @@ fn label() -> Json {
         ("all", help("すべて読みます。", flag())),
         ("optional", help("無くてもかまいません。", flag())),
         ("means", help("値と、画面での言葉。", keyed(strings()))),
-        ("button", help("この名前のボタンも値として読みます。", string())),
+        ("button", help("この名前のボタンも値として読みます。項目名が無ければ、ボタンがあるかどうか。", string())),
+        ("text", help("follow で、この値(takes の名前)と同じ名前のリンク。", string())),
         ("status", standing()),
     ];
     json!({ "anyOf": [strings(), object(&[], keys)] })

@@ -70,12 +70,13 @@ fn portal() -> Json {
 /// The first key says which port it serves.
 fn backend() -> Json {
     let store = vec![
-        ("store", help("保管先の種類(dir、windows など)。", string())),
+        ("store", help("保管先の種類(dir、nss、windows など)。", string())),
         ("path", string()),
         ("password", definition("secret")),
-        ("profile", string()),
+        ("profile", help("nss: firefox、chrome、chromium、またはフォルダー。", string())),
         ("location", string()),
         ("name", string()),
+        ("keys", help("windows で鍵を入れる仕組み。書かなければ cng。capi は古いソフト用(RSA だけ)。", words(&["cng", "capi"]))),
     ];
     let token = vec![
         ("token", help("USBキー・カードの種類(pkcs11、練習用の soft)。", string())),

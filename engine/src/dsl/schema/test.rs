@@ -95,13 +95,17 @@ fn token() -> Json {
 }
 
 fn file() -> Json {
-    let p12 = object(&["cert", "password"], vec![("cert", help("中の証明書の名前。", string())), ("password", help("ファイルのパスワード。", scalar()))]);
+    let chain = help("一緒に入っている証明書の名前。", one_or_list(string()));
+    let p12 = object(
+        &["cert", "password"],
+        vec![("cert", help("中の証明書の名前。", string())), ("password", help("ファイルのパスワード。", scalar())), ("chain", chain)],
+    );
     json!({ "anyOf": [p12, object(&["text"], vec![("text", help("ファイルの文字。", string()))])] })
 }
 
 fn input() -> Json {
     let cert = object(&["cert"], vec![("cert", string())]);
-    let file = object(&["cert", "password"], vec![("name", string()), ("cert", string()), ("password", scalar())]);
+    let file = object(&["cert", "password"], vec![("name", string()), ("cert", string()), ("password", scalar()), ("chain", one_or_list(string()))]);
     let text = object(&["text"], vec![("name", string()), ("text", string())]);
     json!({ "anyOf": [scalar(), cert, file, text] })
 }
@@ -120,8 +124,12 @@ fn answers() -> Json {
 }
 
 fn answer() -> Json {
-    let keys =
-        vec![("yes", help("はい、か、いいえ。", flag())), ("fields", help("質問の項目の値。", keyed(scalar()))), ("evidence", help("見たもの。", string()))];
+    let keys = vec![
+        ("yes", help("はい、か、いいえ。", flag())),
+        ("fields", help("質問の項目の値。", keyed(scalar()))),
+        ("evidence", help("見たもの。", string())),
+        ("leaves", help("人の作業で保管先に入る証明書。役割と、証明書の名前。", keyed(one_or_list(string())))),
+    ];
     let mut full = object(&[], keys);
     full["type"] = json!(["object", "string", "number", "boolean"]);
     full

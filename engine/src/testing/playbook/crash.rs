@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::scene::Scene;
 use super::{Bench, Difference, TrialResult};
-use crate::check::TestSuite;
+use crate::backend::profile::ObserveBy;
+use crate::check::{TestSuite, What};
 use crate::dsl::test::{SimFault, Situation};
 use crate::journal::Journal;
 use crate::run::{RunError, State};
@@ -67,6 +68,15 @@ impl<'a> CrashCase for Everywhere<'a> {
             return Err("no certificate works".to_owned());
         }
         scene.world.locked_up().map_or(Ok(()), |serial| Err(format!("token {serial} is locked")))
+    }
+
+    fn only_a_person_can_tell(&self, state: &State) -> bool {
+        let checked = &self.suite.checked;
+        let step = state.uncertain().and_then(|(address, _)| checked.steps.iter().find(|step| step.address == address));
+        let Some(What::Action(action)) = step.map(|step| &step.what) else { return false };
+        let profile = action.portal.as_ref().and_then(|role| checked.profiles.get(role));
+        let spec = profile.zip(action.manifest.operation).and_then(|(profile, operation)| profile.operations.get(&operation));
+        spec.is_some_and(|spec| spec.observe == ObserveBy::Nothing && !spec.repeatable)
     }
 
     fn effects(&self, scene: &Scene<'a>) -> Vec<(String, u64)> {

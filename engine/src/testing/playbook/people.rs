@@ -1,26 +1,44 @@
 //! The people of a test: what they type and answer, in order.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
-use super::super::locked;
+use super::super::{FakeStore, FixedClock, locked};
+use super::world::SimWorld;
 use crate::action::{Answer, Question};
 use crate::backend::BackendError;
 use crate::check::SecretDecl;
+use crate::clock::Clock;
+use crate::dsl::CertInfo;
 use crate::dsl::test::SimAnswer;
 use crate::run::{Person, SecretSources};
 use crate::secret::Secret;
 
 /// Answers by secret or step; the last of several is given again and again. Who is not mentioned is not there.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct People {
     answers: BTreeMap<String, Vec<SimAnswer>>,
     given: Mutex<BTreeMap<String, usize>>,
+    stores: BTreeMap<String, Arc<FakeStore>>,
+    certs: BTreeMap<String, CertInfo>,
+    clock: Arc<FixedClock>,
 }
 
 impl People {
-    pub(super) fn new(answers: BTreeMap<String, Vec<SimAnswer>>) -> Self {
-        Self { answers, given: Mutex::default() }
+    /// People of these answers, who live in this world.
+    pub(super) fn new(answers: BTreeMap<String, Vec<SimAnswer>>, world: &SimWorld) -> Self {
+        Self { answers, given: Mutex::default(), stores: world.stores.clone(), certs: world.certs.clone(), clock: world.clock.clone() }
+    }
+
+    /// Does what an answer says was done, once.
+    fn work(&self, answer: &SimAnswer) {
+        for (store, name) in answer.leaves.iter().flat_map(|(role, names)| names.iter().map(move |name| (self.stores.get(&role.value), name))) {
+            if let (Some(store), Some(cert)) = (store, self.certs.get(&name.value))
+                && !store.thumbprints().contains(&cert.sha1)
+            {
+                store.put(cert.clone());
+            }
+        }
     }
 
     fn next(&self, name: &str) -> Option<&SimAnswer> {
@@ -49,6 +67,7 @@ impl People {
 impl Person for People {
     fn answer(&self, step: &str, question: &Question) -> Option<Answer> {
         let answer = self.next(step)?;
+        self.work(answer);
         let example = |name: &str| question.fields.iter().find(|field| field.name == name)?.example.clone();
         let fields = question.fields.iter().filter_map(|field| {
             let given = answer.fields.get(&field.name).cloned().or_else(|| example(&field.name))?;
@@ -63,7 +82,7 @@ impl Person for People {
             evidence: answer.evidence.clone().or_else(|| question.evidence.then(|| "画面で見ました".to_owned())),
             account: by.clone(),
             by,
-            at: jiff::Timestamp::UNIX_EPOCH,
+            at: self.clock.now(),
             ..Answer::default()
         })
     }

@@ -42,7 +42,7 @@ pub(super) fn inject(bench: &Bench, suite: &TestSuite, row: &RowOf) -> TrialResu
         let wanted = undisturbed.ending();
         drop(scene);
         return match tried(bench, suite, row, step, situation) {
-            Ok((ending, followed)) if followed => match ends_well(row.then, ending, wanted) {
+            Ok((ending, followed)) if followed => match ends_well(row, ending, wanted) {
                 true => TrialResult::of(vec![]).note(format!("手順 {step} で起こした"), format!("injected at `{step}`")),
                 false => {
                     let (ending, wanted) = (ending.map_or("none", Ending::word), wanted.map_or("none", Ending::word));
@@ -65,12 +65,13 @@ pub(super) fn inject(bench: &Bench, suite: &TestSuite, row: &RowOf) -> TrialResu
 /// Plays a situation with the code injected: how it ended, and whether the row was followed.
 fn tried(bench: &Bench, suite: &TestSuite, row: &RowOf, step: &str, situation: &Situation) -> Result<(Option<Ending>, bool), String> {
     let checked = &suite.checked;
-    let ambiguous = code_info(&row.code).is_some_and(|info| info.class == Class::Ambiguous);
+    let ambiguous = is_ambiguous(&row.code);
     let (at, code) = (Spanned::new(step.to_owned(), Span::default()), Spanned::new(row.code.clone(), Span::default()));
     let fault = if ambiguous { SimFault::After { at, code, times: 1 } } else { SimFault::Before { at, code, times: 1 } };
     let mut answers: BTreeMap<_, _> = situation.answers.clone();
     if row.then == Then::HandOff {
-        let yes = SimAnswer { word: "true".to_owned(), ..SimAnswer::default() };
+        let leaves = answers.get(step).iter().flat_map(|several| &several.value).flat_map(|answer| answer.leaves.clone()).collect();
+        let yes = SimAnswer { word: "true".to_owned(), leaves, ..SimAnswer::default() };
         answers.insert(step.to_owned(), Spanned::new(vec![yes], Span::default()));
     }
     let disturbed = Situation { faults: vec![Spanned::new(fault, Span::default())], answers, ..situation.clone() };
@@ -86,8 +87,14 @@ fn tried(bench: &Bench, suite: &TestSuite, row: &RowOf, step: &str, situation: &
     Ok((played.ending(), followed))
 }
 
-fn ends_well(then: Then, ending: Option<Ending>, undisturbed: Option<Ending>) -> bool {
-    match then {
+fn is_ambiguous(code: &str) -> bool {
+    code_info(code).is_some_and(|info| info.class == Class::Ambiguous)
+}
+
+fn ends_well(row: &RowOf, ending: Option<Ending>, undisturbed: Option<Ending>) -> bool {
+    match row.then {
+        // Where nothing can be looked at, whether it happened stays open until a person says so.
+        Then::HandOff if is_ambiguous(&row.code) && ending == Some(Ending::Uncertain) => true,
         Then::Retry | Then::Resume | Then::HandOff => ending == undisturbed,
         Then::Finish => ending == Some(Ending::Finished),
         Then::Stop => matches!(ending, Some(Ending::Failed | Ending::Uncertain)) || ending == undisturbed,

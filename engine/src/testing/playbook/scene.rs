@@ -16,8 +16,9 @@ use super::people::People;
 use super::sealed::sealed;
 use super::stage::{Planned, Stage, When};
 use super::world::SimWorld;
-use crate::action::{Answer, Blobs, registry};
-use crate::backend::{BackendError, BackendSet, CancelToken};
+use crate::action::{Answer, Blobs, Effect, registry};
+use crate::backend::profile::ObserveBy;
+use crate::backend::{BackendError, BackendSet, CaRead, CancelToken};
 use crate::check::{Checked, InputDecl};
 use crate::clock::Clock;
 use crate::dsl::test::{Ending, SimFault, SimInput, Situation};
@@ -70,7 +71,8 @@ impl<'a> Scene<'a> {
     /// A scene whose state folder is `folder`, which must not be there yet.
     pub(super) fn new(checked: &'a Checked, situation: &'a Situation, issuer: Option<&str>, stage: &'a Stage, folder: PathBuf) -> Self {
         let world = SimWorld::new(situation, checked, issuer);
-        let people = People::new(situation.answers.iter().map(|(name, answers)| (name.clone(), answers.value.clone())).collect());
+        let answers = situation.answers.iter().map(|(name, answers)| (name.clone(), answers.value.clone())).collect();
+        let people = People::new(answers, &world);
         let faults = situation.faults.iter().filter_map(|fault| match &fault.value {
             SimFault::Before { at, code, times } => Some(Planned { step: at.value.clone(), code: code.value.clone(), when: When::Before, times: *times }),
             SimFault::After { at, code, times } => Some(Planned { step: at.value.clone(), code: code.value.clone(), when: When::After, times: *times }),
@@ -198,7 +200,10 @@ impl<'a> Scene<'a> {
     }
 
     /// Begins the run of a plan, everything approved, and carries it on.
-    fn begin(&self, journal: &mut Journal, plan: Plan) -> Result<State, RunError> {
+    fn begin(&self, journal: &mut Journal, mut plan: Plan) -> Result<State, RunError> {
+        // The portals of this world act by themselves, also where the plan shows a person at a browser.
+        plan.steps.iter_mut().filter(|step| step.remote).for_each(|step| step.person = None);
+        plan.digest = plan.compute_digest();
         let backends = self.world.backends();
         keep_private(self.checked, &plan, &self.private_inputs(), &*backends.vault).map_err(run_error)?;
         let blobs = store_closure(journal.folder(), &plan, self.checked).map_err(run_error)?;
@@ -259,19 +264,29 @@ impl<'a> Scene<'a> {
         if !matches!(driver.state().phase, Phase::Ended(RunEnd::Done | RunEnd::Finished | RunEnd::Abandoned)) {
             driver.append(EventBody::RunResumed { engine: "test".to_owned(), account: "test".to_owned() })?;
         }
-        for step in self.in_doubt(&program, driver.state()) {
-            let done = self.people.did(&step);
+        for (step, done) in self.in_doubt(&program, driver.state()) {
             let answer = Answer { yes: done, by: "受付".to_owned(), account: "test".to_owned(), at: self.world.clock.now(), ..Answer::default() };
             driver.append(EventBody::HumanAnswered { step, answer, settled: Some(if done { Settled::Done } else { Settled::NotDone }) })?;
         }
         Ok(driver.run()?.state)
     }
 
-    /// Steps of which only the person who was asked can tell whether they did it.
-    fn in_doubt(&self, program: &Program, state: &State) -> Vec<String> {
-        let of_person = |step: &str| program.action(step).is_some_and(|action| action.manifest.person);
+    /// Steps of which only a person can tell whether they happened, and whether they did: what somebody was asked to do, and what was
+    /// sent to a portal that has no page for it.
+    fn in_doubt(&self, program: &Program, state: &State) -> Vec<(String, bool)> {
         let uncertain = state.steps.iter().filter(|(_, known)| matches!(known.doing, Doing::Uncertain(_)));
-        uncertain.map(|(step, _)| step.clone()).filter(|step| of_person(step)).collect()
+        uncertain.filter_map(|(step, _)| Some((step.clone(), self.happened(program, step)?))).collect()
+    }
+
+    /// `None`: there is a page to look at.
+    fn happened(&self, program: &Program, step: &str) -> Option<bool> {
+        let action = program.action(step)?;
+        if action.manifest.person {
+            return Some(self.people.did(step));
+        }
+        let (portal, operation) = (self.world.portals.get(action.portal.as_deref()?)?, action.manifest.operation?);
+        let spec = CaRead::profile(&**portal).operations.get(&operation)?;
+        (action.manifest.effect == Effect::Irreversible && spec.observe == ObserveBy::Nothing).then(|| portal.calls(operation) > 0)
     }
 
     fn context<'c>(&'c self, program: &'c Program, backends: &'c BackendSet) -> RunContext<'c> {

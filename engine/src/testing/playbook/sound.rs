@@ -33,7 +33,9 @@ pub(super) fn unsound(played: &Played, given: &BTreeMap<String, Inputs>) -> Vec<
         }
         let actual = given.get(step).map(|inputs| outputs_to_json(&inputs.0)).unwrap_or_default();
         for (name, value) in &planned.with {
-            if let Some(now) = actual.get(name).filter(|now| identity(now) != identity(value)) {
+            // Of a private value the plan holds where it lies.
+            let differs = |now: &&Json| !value.to_string().contains("vault:plans/") && identity(now) != identity(value);
+            if let Some(now) = actual.get(name).filter(differs) {
                 say(step, format!("の入力 {name} は {value} のはずが {now}"), format!("has {now} for {name}, and was to have {value}"));
             }
         }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use super::super::locked;
 use crate::action::{
-    Action, CountedOn, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadAction, ReadCx, Registry, WriteAction, WriteCx, registry,
+    Action, CountedOn, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadAction, ReadCx, Registry, Tried, WriteAction, WriteCx, registry,
 };
 use crate::backend::{BackendError, Call, Class, IdempotencyKey, Progress, code_info};
 use crate::text::{Phrase, Text};
@@ -130,6 +130,14 @@ impl ReadAction for Scripted {
         }
     }
 
+    fn counted_on(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Option<CountedOn>, BackendError> {
+        self.inner.kind().counted_on(cx, inputs)
+    }
+
+    fn tried(&self, inputs: &Inputs, error: &BackendError) -> Option<Tried> {
+        self.inner.kind().tried(inputs, error)
+    }
+
     fn preflight(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {
         if let Kind::Read(inner) = self.inner.kind() { inner.preflight(cx, inputs) } else { Ok(()) }
     }
@@ -163,7 +171,11 @@ impl WriteAction for Scripted {
     }
 
     fn counted_on(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<Option<CountedOn>, BackendError> {
-        if let Kind::Write(inner) = self.inner.kind() { inner.counted_on(cx, inputs) } else { Ok(None) }
+        self.inner.kind().counted_on(cx, inputs)
+    }
+
+    fn tried(&self, inputs: &Inputs, error: &BackendError) -> Option<Tried> {
+        self.inner.kind().tried(inputs, error)
     }
 
     fn check_value(&self, cx: &ReadCx<'_>, inputs: &Inputs) -> Result<(), BackendError> {

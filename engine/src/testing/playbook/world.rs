@@ -88,6 +88,7 @@ impl SimWorld {
                 SimBackend::Portal(portal) => {
                     if let Some(profile) = checked.profiles.get(role) {
                         let fake = FakePortal::new(profile.clone(), world.clock.clone(), world.p12.clone());
+                        fake.acts_by_itself();
                         world.tell(&fake, portal, &status_words(profile), issuer);
                         world.portals.insert(role.clone(), Arc::new(fake));
                     }
@@ -137,8 +138,8 @@ impl SimWorld {
     pub(super) fn content(&self, file: &SimFile) -> Secret {
         match file {
             SimFile::Text(text) => Secret::text(text.clone()),
-            SimFile::P12 { cert, password } => match self.certs.get(&cert.value) {
-                Some(leaf) => self.p12.make(password, leaf, &[]),
+            SimFile::P12 { cert, password, chain } => match self.certs.get(&cert.value) {
+                Some(leaf) => self.p12.make(password, leaf, &chain.iter().filter_map(|name| self.certs.get(&name.value)).cloned().collect::<Vec<_>>()),
                 None => Secret::bytes(vec![]),
             },
         }
@@ -255,12 +256,15 @@ fn described(cert: &SimCert, nth: u64, issuer: &str, situation: &Situation) -> C
     let before = || until.to_zoned(jiff::tz::TimeZone::UTC).checked_sub(years).map_or(situation.clock, |day| day.timestamp());
     let serial = cert.serial.clone().unwrap_or_else(|| format!("{nth:04x}"));
     let named = certificate_of(cert.cn.as_deref().unwrap_or_default(), &serial, cert.issuer.as_deref().unwrap_or(issuer));
+    // What issued itself is a root.
+    let subject_dn = if named.subject.cn == named.issuer { named.issuer_dn.clone() } else { named.subject_dn.clone() };
     CertInfo {
         not_before: cert.not_before.unwrap_or_else(before),
         not_after: until,
         has_key: cert.key.unwrap_or(true),
         key_exportable: cert.exportable.unwrap_or(true),
         key_protected: cert.protected.unwrap_or(false),
+        subject_dn,
         ..named
     }
 }

@@ -39,10 +39,12 @@ pub(super) enum Harm {
     Abandon,
     /// An approval is missing.
     Unapproved,
+    /// The token is pulled out.
+    Removed,
 }
 
 /// Every harm, for the table of rates.
-pub(super) const HARMS: [Harm; 17] = [
+pub(super) const HARMS: [Harm; 18] = [
     Harm::Crash,
     Harm::Read,
     Harm::Write,
@@ -60,6 +62,7 @@ pub(super) const HARMS: [Harm; 17] = [
     Harm::Rival,
     Harm::Abandon,
     Harm::Unapproved,
+    Harm::Removed,
 ];
 
 /// How often each harm is done, of 1000 occasions. Each seed leaves most of them out: what always happens together hides the rest.
@@ -88,7 +91,7 @@ impl Harm {
             Self::Read | Self::Clock | Self::Abandon => 30,
             Self::Write => 100,
             Self::LostAnswer => 300,
-            Self::Slow | Self::Damaged | Self::Twice => 150,
+            Self::Slow | Self::Damaged | Self::Twice | Self::Removed => 150,
             Self::Journal => 5,
             Self::Cancel => 8,
             Self::Absent | Self::Rival => 200,
@@ -116,6 +119,7 @@ impl Harm {
             Self::Rival => "second operator",
             Self::Abandon => "abandoned",
             Self::Unapproved => "approval missing",
+            Self::Removed => "token pulled out",
         }
     }
 }

@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::devices::Devices;
 use super::faults::{Harm, Rates};
 use super::journal::Journal;
 use super::rng::Rng;
+use crate::action::Answer;
 use crate::backend::{BackendError, Call, Class};
+use crate::check::Attempts;
 use crate::clock::Clock;
 use crate::run::EventBody;
 use crate::testing::{FakeStore, FixedClock, locked};
@@ -49,6 +52,9 @@ struct Inner {
     effects: BTreeMap<String, u32>,
     /// How often people were asked by a step.
     asked: BTreeMap<String, u32>,
+    /// What people came to in what they were asked to do, by run, step and number: whoever is asked once more says it again.
+    words: BTreeMap<(String, String, u64), Answer>,
+    devices: Devices,
     violations: Vec<String>,
     trace: Option<Vec<String>>,
     faults: BTreeMap<&'static str, u32>,
@@ -88,6 +94,7 @@ impl Ground {
         let mut rng = Rng::new(seed, 1);
         let rates = Rates::draw(&mut rng);
         let budget = u32::try_from(rng.pick(&[0, 2, 5, 12, 30]).to_owned()).unwrap_or(0);
+        let devices = Devices::new(rng.chance(500));
         let inner = Inner {
             rng,
             rates,
@@ -100,6 +107,8 @@ impl Ground {
             keys: BTreeMap::new(),
             effects: BTreeMap::new(),
             asked: BTreeMap::new(),
+            words: BTreeMap::new(),
+            devices,
             violations: vec![],
             trace: tracing.then(Vec::new),
             faults: BTreeMap::new(),
@@ -169,6 +178,7 @@ impl Ground {
         let mut inner = locked(&self.inner);
         inner.budget = 0;
         inner.offset = 0;
+        inner.devices.calm();
     }
 
     pub(super) fn disturbances_left(&self) -> u32 {
@@ -238,6 +248,43 @@ impl Ground {
         *times
     }
 
+    /// What a person came to who was asked this, once and for all.
+    pub(super) fn word_for(&self, run: &str, step: &str, number: u64, came_to: impl FnOnce() -> Answer) -> Answer {
+        let key = (run.to_owned(), step.to_owned(), number);
+        let known = locked(&self.inner).words.get(&key).cloned();
+        known.unwrap_or_else(|| {
+            let answer = came_to();
+            locked(&self.inner).words.insert(key, answer.clone());
+            answer
+        })
+    }
+
+    pub(super) fn devices<T>(&self, work: impl FnOnce(&mut Devices) -> T) -> T {
+        work(&mut locked(&self.inner).devices)
+    }
+
+    /// True time.
+    pub(super) fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// A value is tried that has a limited number of tries: that is counted on disk, and no more wrong ones come in a row than may.
+    pub(super) fn tried(&self, device: &str, right: bool, run: &str, step: &str, limits: Option<&Attempts>) {
+        let (wrong, in_run) = self.devices(|devices| devices.tried(device, run, right));
+        self.say(|| format!("    {device} is tried by {run} {step}: {}, {wrong} wrong in a row", if right { "right" } else { "wrong" }));
+        let (open, used) = self.journal(|journal| (journal.counts(device, run, step), journal.used_on_disk(device)));
+        if !open {
+            self.violation(format!("{run} {step} tries {device}, and that is not counted on disk"));
+        }
+        if used < wrong {
+            self.violation(format!("{wrong} wrong tries of {device} in a row, {used} on disk"));
+        }
+        let Some(limits) = limits else { return };
+        if wrong > limits.stop_at() || in_run > limits.per_run {
+            self.violation(format!("{wrong} wrong tries of {device} in a row, {in_run} by {run}: more than {} and {}", limits.stop_at(), limits.per_run));
+        }
+    }
+
     /// A call of a backend begins: time passes, the process may die before anything happens.
     pub(super) fn enter(&self, what: &str) -> Result<(), BackendError> {
         if self.is_down() {
@@ -262,20 +309,25 @@ impl Ground {
 
     /// An effect is about to happen: its intent must be on disk, and be the newest of its step.
     pub(super) fn effect(&self, call: &Call, what: &str) {
-        let Some((run, step)) = self.step_of(call) else {
-            return self.violation(format!("{what} outside any step"));
-        };
+        match self.step_of(call) {
+            Some((run, step)) => self.effect_of(call.key.as_str(), &run, &step, call.attempt, what),
+            None => self.violation(format!("{what} outside any step")),
+        }
+    }
+
+    /// The same, by whoever's hands.
+    pub(super) fn effect_of(&self, key: &str, run: &str, step: &str, attempt: u32, what: &str) {
         let mut inner = locked(&self.inner);
-        *inner.effects.entry(call.key.as_str().to_owned()).or_default() += 1;
-        let intent = inner.journal.events(&run).iter().rev().find_map(|event| match &event.body {
-            EventBody::IntentRecorded { step: of, intent, .. } if *of == step => Some((event.seq, intent.attempt)),
+        *inner.effects.entry(key.to_owned()).or_default() += 1;
+        let intent = inner.journal.events(run).iter().rev().find_map(|event| match &event.body {
+            EventBody::IntentRecorded { step: of, intent, .. } if of == step => Some((event.seq, intent.attempt)),
             _ => None,
         });
-        let durable = intent.is_some_and(|(seq, attempt)| attempt == call.attempt && inner.journal.is_durable(&run, seq));
+        let durable = intent.is_some_and(|(seq, of)| of == attempt && inner.journal.is_durable(run, seq));
         drop(inner);
-        self.say(|| format!("    effect: {what} for {run} {step} attempt {}", call.attempt));
+        self.say(|| format!("    effect: {what} for {run} {step} attempt {attempt}"));
         if !durable {
-            self.violation(format!("{what} by {run} {step} (attempt {}) without its intent on disk: {intent:?}", call.attempt));
+            self.violation(format!("{what} by {run} {step} (attempt {attempt}) without its intent on disk: {intent:?}"));
         }
     }
 
@@ -286,6 +338,11 @@ impl Ground {
 
     /// A committing request of an issuing operation arrives. `false`: it must never have been sent, and has no effect.
     pub(super) fn arrives(&self, credential: &str, call: &Call, apart: Option<Duration>) -> bool {
+        self.arrives_as(credential, call.key.as_str(), apart)
+    }
+
+    /// The same, by whoever's hands.
+    pub(super) fn arrives_as(&self, credential: &str, key: &str, apart: Option<Duration>) -> bool {
         let now = self.clock.now();
         let mut inner = locked(&self.inner);
         let before = inner.sends.get(credential).cloned().unwrap_or_default();
@@ -295,7 +352,7 @@ impl Ground {
             sent.settled_not_done || matches!((apart, first, last), (Some(apart), Some(first), Some(last)) if last.duration_since(*first) >= apart - SLACK)
         };
         let open = before.iter().find(|sent| !conclusive(sent)).cloned();
-        let sent = Sent { at: now, key: call.key.as_str().to_owned(), settled_not_done: false, issued: None, looks: vec![] };
+        let sent = Sent { at: now, key: key.to_owned(), settled_not_done: false, issued: None, looks: vec![] };
         inner.sends.entry(credential.to_owned()).or_default().push(sent);
         drop(inner);
         match open {

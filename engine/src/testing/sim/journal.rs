@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::backend::Class;
-use crate::run::{EffectResult, Event, EventBody, Outcome, Seen, Settled};
+use crate::run::{EffectResult, Event, EventBody, Outcome, Seen, Settled, TryEnd};
 
 /// Everything that is in the file; what was appended since the last commit is undone by a crash of its process.
 #[derive(Debug, Default)]
@@ -24,6 +24,23 @@ pub(super) struct Journal {
 struct Tables {
     claims: BTreeMap<String, String>,
     commitments: Vec<Commitment>,
+    /// Failures in a row by device.
+    used: BTreeMap<String, u32>,
+    /// How often a count began anew, by device.
+    anew: BTreeMap<String, u32>,
+    /// Tries that were counted and have not ended, by run and step.
+    open: BTreeMap<(String, String), OpenTry>,
+}
+
+/// A counted try.
+#[derive(Clone, Debug)]
+struct OpenTry {
+    device: String,
+    seq: u64,
+    /// How often the count had begun anew by then.
+    anew: u32,
+    /// A person was asked to make it.
+    asked: bool,
 }
 
 /// What a run committed for a credential.
@@ -59,7 +76,7 @@ impl Journal {
         let at = events.last().map_or(wall, |last| last.at.max(wall));
         let event = Event { seq: events.len() as u64 + 1, at, body };
         events.push(event.clone());
-        self.now.note(run, &event.body);
+        self.now.note(run, event.seq, &event.body);
         event
     }
 
@@ -114,6 +131,37 @@ impl Journal {
         self.now.claims.retain(|_, holder| holder != run);
     }
 
+    fn on_disk(&self) -> &Tables {
+        self.committed.as_ref().map_or(&self.now, |(_, tables)| tables)
+    }
+
+    /// Failures in a row on a device.
+    pub(super) fn used(&self, device: &str) -> u32 {
+        self.now.used.get(device).copied().unwrap_or_default()
+    }
+
+    /// The same, of what no crash takes away.
+    pub(super) fn used_on_disk(&self, device: &str) -> u32 {
+        self.on_disk().used.get(device).copied().unwrap_or_default()
+    }
+
+    /// Whether a try of a step is counted on disk and has not ended.
+    pub(super) fn counts(&self, device: &str, run: &str, step: &str) -> bool {
+        self.on_disk().open.get(&(run.to_owned(), step.to_owned())).is_some_and(|open| open.device == device)
+    }
+
+    /// Whether the count of a device began anew after this try was counted.
+    pub(super) fn began_anew(&self, device: &str, run: &str, seq: u64) -> bool {
+        let now = self.now.anew.get(device).copied().unwrap_or_default();
+        self.now.open.iter().any(|((of, _), open)| of == run && open.seq == seq && open.device == device && open.anew != now)
+    }
+
+    /// The run in which somebody else was asked to make a try.
+    pub(super) fn tried_by_somebody(&self, device: &str, run: &str, step: &str) -> Option<String> {
+        let others = self.now.open.iter().filter(|((of, at), open)| open.device == device && open.asked && !(of == run && at == step));
+        others.map(|((run, _), _)| run.clone()).next().filter(|_| self.used(device) > 0)
+    }
+
     /// What was committed for a credential, for the look before a sending of `step`.
     pub(super) fn committed(&self, credential: &str, run: &str, step: &str) -> Vec<String> {
         let known = self.now.commitments.iter().filter(|known| known.credential == credential);
@@ -124,8 +172,30 @@ impl Journal {
 
 impl Tables {
     /// What an event means for the tables that other runs read.
-    fn note(&mut self, run: &str, body: &EventBody) {
+    fn note(&mut self, run: &str, seq: u64, body: &EventBody) {
+        let of = |step: &String| (run.to_owned(), step.clone());
         match body {
+            EventBody::AttemptCounted { step, on, used, .. } => {
+                self.used.insert(on.clone(), *used);
+                let anew = self.anew.get(on).copied().unwrap_or_default();
+                self.open.insert(of(step), OpenTry { device: on.clone(), seq, anew, asked: false });
+            }
+            EventBody::AttemptEnded { step, on, end, used, .. } => {
+                self.used.insert(on.clone(), *used);
+                self.open.remove(&of(step));
+                if *end == TryEnd::Proved {
+                    *self.anew.entry(on.clone()).or_default() += 1;
+                }
+            }
+            EventBody::AttemptsCleared { on, .. } => {
+                self.used.remove(on);
+                *self.anew.entry(on.clone()).or_default() += 1;
+            }
+            EventBody::HumanAsked { step, .. } => {
+                if let Some(open) = self.open.get_mut(&of(step)) {
+                    open.asked = true;
+                }
+            }
             EventBody::IntentRecorded { step, credential: Some(credential), .. } => {
                 let same = |known: &&mut Commitment| known.credential == *credential && known.run == run && known.step == *step;
                 match self.commitments.iter_mut().find(same) {
@@ -147,6 +217,9 @@ impl Tables {
             }
             EventBody::Reconciled { step, seen: Seen::NotDone { conclusive: true, .. }, .. } => self.commitment(run, step, "not_done", None),
             EventBody::HumanAnswered { step, answer, settled: Some(settled) } => {
+                if *settled == Settled::NotDone {
+                    self.open.remove(&of(step));
+                }
                 let state = if *settled == Settled::Done { "done" } else { "not_done" };
                 self.commitment(run, step, state, answer.fields.get("request_id").map(String::as_str));
             }
@@ -154,7 +227,10 @@ impl Tables {
                 let came_true = matches!(end.outcome, Outcome::Changed | Outcome::Unchanged);
                 self.commitment(run, step, if came_true { "done" } else { "not_done" }, request_id(&end.outputs));
             }
-            EventBody::RunEnded { .. } | EventBody::RunAbandoned { .. } => self.claims.retain(|_, holder| holder != run),
+            EventBody::RunEnded { .. } | EventBody::RunAbandoned { .. } => {
+                self.claims.retain(|_, holder| holder != run);
+                self.open.retain(|(of, _), _| of != run);
+            }
             _ => {}
         }
     }

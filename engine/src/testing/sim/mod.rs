@@ -9,16 +9,18 @@
 //! | `playbook steps parts` | random playbooks that pass `check` |
 //! | `case` | a playbook at a clinic, planned |
 //! | `ground faults` | true time, what goes wrong, what really happened |
-//! | `portal local` | the backends |
+//! | `portal local devices` | the backends |
 //! | `journal` | a journal in memory whose uncommitted tail a crash takes away |
-//! | `process task` | a process that drives a run |
-//! | `people operator` | who answers, who resumes, who gives up |
+//! | `process task tries` | a process that drives a run |
+//! | `people by_hand operator` | who answers, who works pages, who resumes, who gives up |
 //! | `invariants` | what must hold at every event |
 //! | `mutant` | wrong rules that the simulation must find |
 //!
 //! May use: everything of the engine. Must not: read a real clock, the environment or the disk while a seed runs; draw from anything but the seed.
 
+mod by_hand;
 mod case;
+mod devices;
 mod faults;
 mod ground;
 mod invariants;
@@ -34,6 +36,7 @@ mod process;
 mod rng;
 mod steps;
 mod task;
+mod tries;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -144,6 +147,8 @@ fn at_the_clinic(case: &Case, seed: u64, mutant: Option<Mutant>, tracing: bool) 
         registry: registry(),
         backends: &parts.backends,
         blobs: &parts.blobs,
+        portals: &parts.portals,
+        downloads: &parts.downloads,
         ground: &ground,
         sources: &sources,
         mutant,
@@ -212,6 +217,7 @@ impl<'w> Clinic<'w> {
         if alive {
             return false;
         }
+        self.site.ground.devices(|devices| devices.give_back(run, None));
         let lost = self.site.ground.journal(|journal| journal.crash(run));
         if lost > 0 {
             self.site.ground.say(|| format!("    {lost} events of {run} were not on disk"));

@@ -32,11 +32,17 @@ pub enum Mutant {
     NeverWaits,
     /// The state does not keep what it saw after its JSON.
     ForgetsLooks,
+    /// A try is made and not counted.
+    NeverCounts,
+    /// Tries go on, whatever was counted.
+    TriesOn,
+    /// A wrong value ends the count like a right one.
+    Forgives,
 }
 
 impl Mutant {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Resends,
         Self::SkipsLook,
         Self::OneLookIsEnough,
@@ -50,6 +56,9 @@ impl Mutant {
         Self::SkipsApproval,
         Self::NeverWaits,
         Self::ForgetsLooks,
+        Self::NeverCounts,
+        Self::TriesOn,
+        Self::Forgives,
     ];
 
     /// `apply`, by these rules.

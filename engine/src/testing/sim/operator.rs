@@ -30,8 +30,9 @@ pub(super) fn act(site: &Site<'_>, process: &mut Process<'_>, calm: bool) -> Res
     }
     if let Some((step, question)) = asked(&process.state) {
         let late = !calm && ground.draw(|rng| rng.chance(200));
-        if !late {
-            let answer = says(ground, &step, &question);
+        // Whoever answers too late is refused.
+        let answer = (!late).then(|| says(process, &step, &question)).filter(|answer| question.accepts(answer).is_ok());
+        if let Some(answer) = answer {
             process.append(EventBody::HumanAnswered { step: step.clone(), answer: answer.clone(), settled: None })?;
             if ground.harmed(Harm::Twice) {
                 // Two answers were on their way: the second one is refused by whoever reads the journal first, and changes nothing.
@@ -67,6 +68,18 @@ pub(super) fn act(site: &Site<'_>, process: &mut Process<'_>, calm: bool) -> Res
     } else if !calm && ground.draw(|rng| rng.chance(300)) {
         let wait = ground.draw(|rng| *rng.pick(&[60u64, 900, 7_200, 50_000]));
         ground.pass(Duration::from_secs(wait));
+    }
+    // A device that is stopped is seen to: whoever knows the right value now clears its count.
+    if let Some(device) = stopped(&process.state)
+        && ground.draw(|rng| rng.chance(300))
+    {
+        ground.devices(|devices| devices.reset(&device));
+        let cleared = EventBody::AttemptsCleared { on: device, by: "院長".to_owned(), account: "operator".to_owned(), reason: "確かめた".to_owned() };
+        let now = ground.now();
+        ground.journal(|journal| {
+            journal.append("state", now, cleared);
+            journal.commit();
+        });
     }
     process.append(EventBody::RunResumed { engine: "simulated".to_owned(), account: "operator".to_owned() })?;
     Ok(Done::Resumed)
@@ -121,6 +134,13 @@ fn settle(site: &Site<'_>, process: &mut Process<'_>, step: &str) -> Result<(), 
     let fields: BTreeMap<String, String> = request.into_iter().map(|id| ("request_id".to_owned(), id)).collect();
     let answer = found_out(site.ground, fields);
     process.append(EventBody::HumanAnswered { step: step.to_owned(), answer, settled: Some(settled) })
+}
+
+/// The device of a step that failed because no try is left.
+fn stopped(state: &State) -> Option<String> {
+    let (_, ended) = state.failed()?;
+    let error = ended.error.as_ref().filter(|error| error.code == "PIN.STOPPED")?;
+    error.data.get("device").cloned()
 }
 
 fn asked(state: &State) -> Option<(String, crate::action::Question)> {

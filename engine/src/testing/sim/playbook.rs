@@ -2,7 +2,7 @@
 //!
 //! They have what playbooks have: branches that need nothing, `when`, `require` and `expect`, `retry`, rows of `rescue` with steps of
 //! their own, `repeat`, deadlines, sub-playbooks, irreversible and human steps. Their roles are those of [`crate::testing::World`]:
-//! `issuer` (portal `obn`), `personal` (store), `backup` and `inbox` (folders). Texts are written first and checked afterwards; one
+//! `issuer` (portal `obn`), `personal` (store), `backup` and `inbox` (folders), `key` (token). Texts are written first and checked afterwards; one
 //! that the checks refuse is thrown away, and the next one has fewer of these things.
 //! May use: `check`, the shipped profile and catalogue. Must not: know runs.
 
@@ -95,7 +95,7 @@ fn write(rng: &mut Rng, rate: u64) -> (String, Shelf) {
             id
         });
     }
-    let outputs = pen.outputs();
+    let (outputs, limited) = (pen.outputs(), pen.limited());
     let steps = pen.into_text();
     let text = format!(
         r#"kirikae: playbook/1
@@ -108,6 +108,7 @@ backends:
   personal: store
   backup: folder
   inbox: folder
+  key: token
 inputs:
   code: {{ type: digits(10), title: 番号, default: "0110119153" }}
   wanted: {{ type: bool, title: はい, default: true }}
@@ -119,7 +120,7 @@ inputs:
 secrets:
   p12_password: {{ type: digits(4), new: true, title: 暗証 }}
   reference_id: {{ type: ascii, title: リファレンスID }}
-steps:
+{limited}steps:
 {steps}{outputs}"#
     );
     (text, shelf)
@@ -155,6 +156,8 @@ mod tests {
         have("a call", &|checked| any(checked, &|step| matches!(step.what, What::Call { .. })));
         have("an irreversible step", &|checked| any(checked, &|step| writes(step, Effect::Irreversible)));
         have("a human step", &|checked| any(checked, &|step| matches!(&step.what, What::Action(action) if action.manifest.person)));
+        have("a login", &|checked| any(checked, &|step| matches!(&step.what, What::Action(action) if action.manifest.name == "token.login")));
+        have("a try that a person makes", &|checked| any(checked, &|step| matches!(&step.what, What::Action(action) if action.with.contains_key("tries"))));
         have("a deletion", &|checked| any(checked, &|step| matches!(&step.what, What::Action(action) if action.manifest.name == "cert.delete")));
     }
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::faults::Harm;
 use super::ground::{Ground, SLACK, cut_off};
-use crate::backend::profile::{Operation, Profile};
+use crate::backend::profile::{Hands, Operation, Profile};
 use crate::backend::{BackendError, CaRead, CaWrite, Call, Capabilities, Gives, Locality, Progress, Request, Row, SecretSink, Session, Signer, Verb};
 use crate::clock::Clock;
 use crate::dsl::CertInfo;
@@ -26,7 +26,8 @@ pub(super) struct SimPortal {
     profile: Profile,
     ground: Arc<Ground>,
     p12: Arc<FakeP12>,
-    absent_after: Option<Duration>,
+    pub(super) absent_after: Option<Duration>,
+    hands: Hands,
     state: Mutex<State>,
 }
 
@@ -39,11 +40,11 @@ struct State {
 
 /// A row of the list.
 #[derive(Clone)]
-struct Listed {
-    request_id: String,
-    cert: CertInfo,
+pub(super) struct Listed {
+    pub(super) request_id: String,
+    pub(super) cert: CertInfo,
     visible_from: Timestamp,
-    ready_from: Timestamp,
+    pub(super) ready_from: Timestamp,
 }
 
 struct SimSession {
@@ -63,9 +64,9 @@ impl std::fmt::Debug for SimPortal {
 }
 
 impl SimPortal {
-    pub(super) fn new(profile: Profile, ground: Arc<Ground>, p12: Arc<FakeP12>, absent_after: Option<Duration>) -> Self {
+    pub(super) fn new(profile: Profile, ground: Arc<Ground>, p12: Arc<FakeP12>, absent_after: Option<Duration>, hands: Hands) -> Self {
         let id = format!("portal:{}@https://127.0.0.1", profile.id);
-        Self { id, profile, ground, p12, absent_after, state: Mutex::default() }
+        Self { id, profile, ground, p12, absent_after, hands, state: Mutex::default() }
     }
 
     /// Adds a row for a certificate that can be fetched.
@@ -74,7 +75,7 @@ impl SimPortal {
         locked(&self.state).rows.push(Listed { request_id: request_id.to_owned(), cert, visible_from: from, ready_from: from });
     }
 
-    fn visible(&self) -> Vec<Listed> {
+    pub(super) fn visible(&self) -> Vec<Listed> {
         let now = self.ground.clock.now();
         locked(&self.state).rows.iter().filter(|row| row.visible_from <= now).cloned().collect()
     }
@@ -125,7 +126,7 @@ impl SimPortal {
         Ok(gives)
     }
 
-    fn issue(&self, client: &CertInfo, lost: bool) -> Listed {
+    pub(super) fn issue(&self, client: &CertInfo, lost: bool) -> Listed {
         let now = self.ground.clock.now();
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
         let until = today.saturating_add(jiff::Span::new().years(3).months(3));
@@ -145,7 +146,7 @@ impl SimPortal {
         row
     }
 
-    fn file(&self, cert: &CertInfo, request: &Request) -> Gives {
+    pub(super) fn file(&self, cert: &CertInfo, request: &Request) -> Gives {
         let password = request.secret.get("password").and_then(|password| password.expose_text().map(str::to_owned)).unwrap_or_default();
         let content = if self.ground.harmed(Harm::Damaged) {
             let whole = self.p12.make("0000", cert, &[]);
@@ -185,6 +186,10 @@ impl CaRead for SimPortal {
 
     fn profile(&self) -> &Profile {
         &self.profile
+    }
+
+    fn hands(&self, _operation: Operation) -> Hands {
+        self.hands
     }
 
     fn absent_after(&self, _looking: Operation) -> Option<Duration> {
@@ -275,7 +280,7 @@ fn client(session: &mut dyn Session) -> Result<Option<CertInfo>, BackendError> {
     Ok(session.as_any_mut().downcast_mut::<SimSession>().ok_or_else(cut_off)?.client.clone())
 }
 
-fn shown(row: &Listed, now: Timestamp) -> Row {
+pub(super) fn shown(row: &Listed, now: Timestamp) -> Row {
     let day = |at: Timestamp| at.to_zoned(jiff::tz::TimeZone::UTC).date().strftime("%Y/%m/%d").to_string();
     let status = if row.ready_from > now { "鍵生成中" } else { "発行済み" };
     let columns = [

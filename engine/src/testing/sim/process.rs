@@ -3,7 +3,8 @@
 //! It follows the same rules: decide, write down, act; look, intent on disk, effect. Where it dies, everything that it had in
 //! memory and had not committed is gone.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -12,13 +13,14 @@ use super::faults::Harm;
 use super::ground::Ground;
 use super::invariants::Checker;
 use super::mutant::Mutant;
+use super::portal::SimPortal;
 use super::task::{Stage, Task};
-use crate::action::Registry;
+use crate::action::{Question, Registry};
 use crate::backend::{BackendSet, CancelToken};
 use crate::clock::{Clock, stepped_back};
 use crate::run::{Command, Doing, Event, EventBody, Phase, Program, RunSecrets, SecretSources, State, decide, park};
 use crate::secret::SecretRef;
-use crate::testing::FakeBlobs;
+use crate::testing::{FakeBlobs, FakeFolder};
 
 /// What every process of one clinic works with.
 pub(super) struct Site<'w> {
@@ -26,6 +28,10 @@ pub(super) struct Site<'w> {
     pub(super) registry: &'static Registry,
     pub(super) backends: &'w BackendSet,
     pub(super) blobs: &'w FakeBlobs,
+    /// Portals by role, for people who work their pages.
+    pub(super) portals: &'w BTreeMap<String, Arc<SimPortal>>,
+    /// Where a browser saves.
+    pub(super) downloads: &'w FakeFolder,
     pub(super) ground: &'w Ground,
     pub(super) sources: &'w dyn SecretSources,
     pub(super) mutant: Option<Mutant>,
@@ -146,6 +152,9 @@ impl<'w> Process<'w> {
         Mutant::apply(self.site.mutant, self.site.program, &mut self.state, &event);
         if let EventBody::Decided { rescue: Some(taken), .. } = &event.body {
             self.secrets.ask_again(&taken.ask_again);
+        }
+        if let EventBody::AttemptEnded { secrets, .. } = &event.body {
+            self.secrets.refused(secrets);
         }
         if matches!((self.site.mutant, &event.body), (Some(Mutant::DropsClaim), EventBody::RunParked { .. })) {
             ground.journal(|journal| journal.drop_claims(&self.run));
@@ -275,7 +284,11 @@ impl<'w> Process<'w> {
                 return self.carry_out(acts.swap_remove(at));
             }
             let task = self.tasks.swap_remove(at - acts.len());
+            let step = task.step.clone();
             let next = self.advance(task)?;
+            if next.is_none() {
+                ground.devices(|devices| devices.give_back(&self.run, Some(&step)));
+            }
             self.tasks.extend(next);
             return Ok(());
         }
@@ -342,13 +355,24 @@ impl<'w> Process<'w> {
         let Some(Doing::Asked(question)) = self.state.step(&step).map(|known| known.doing.clone()) else { return Ok(()) };
         // What was asked must be on disk before anybody sees it.
         self.commit();
-        match super::people::at_the_desk(self.site.ground, &step, &question) {
-            Some(answer) if question.accepts(&answer).is_ok() => self.deliver(EventBody::HumanAnswered { step, answer, settled: None }),
-            _ => {
-                self.alone.insert(step);
-                Ok(())
-            }
+        if self.lapses(&step, &question)? {
+            return Ok(());
         }
+        match super::people::at_the_desk(self, &step, &question) {
+            Some(answer) if question.accepts(&answer).is_ok() => return self.deliver(EventBody::HumanAnswered { step, answer, settled: None }),
+            _ => {}
+        }
+        if !self.lapses(&step, &question)? {
+            self.alone.insert(step);
+        }
+        Ok(())
+    }
+
+    /// Whether it is too late to answer; then the time is on record.
+    fn lapses(&mut self, step: &str, question: &Question) -> Result<bool, Dead> {
+        let Some(until) = question.until.filter(|until| self.now() > *until) else { return Ok(false) };
+        self.append(EventBody::TimerFired { timer: format!("{step}/lapse/{until}"), step: step.to_owned() })?;
+        Ok(true)
     }
 
     fn await_timer(&mut self, due: Timestamp, step: String, timers: &[(Timestamp, String)]) -> Result<(), Dead> {
@@ -391,7 +415,9 @@ pub(super) fn brief(body: &EventBody) -> String {
         }
         EventBody::Uncertain { code, .. } => code.clone(),
         EventBody::TimerArmed { due, .. } => format!("due {due}"),
-        EventBody::HumanAnswered { answer, settled, .. } => format!("yes {} {settled:?}", answer.yes),
+        EventBody::HumanAnswered { answer, settled, .. } => format!("yes {} {:?} {settled:?}", answer.yes, answer.problem),
+        EventBody::AttemptCounted { on, used, .. } => format!("{on} {used}"),
+        EventBody::AttemptEnded { on, end, used, .. } => format!("{on} {end:?} {used}"),
         EventBody::RunParked { cause, steps, .. } => format!("{cause:?} {steps:?}"),
         EventBody::RunEnded { end, .. } => format!("{end:?}"),
         _ => String::new(),

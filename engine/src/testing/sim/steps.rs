@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::devices::LIMIT;
 use super::parts::Part;
 use super::rng::Rng;
 
@@ -54,6 +55,11 @@ const DELETE: Act = Act { irreversible: true, ..act("cert.delete", &["STORE.LOCK
 const KEEP: Act = act("secret.keep", &[], &["FOLDER.FULL"]);
 pub(super) const NOTIFY: Act = act("notify.send", &["NOTIFY.UNREACHABLE"], &[]);
 pub(super) const CONFIRM: Act = act("human.confirm", &[], &["HUMAN.DECLINED"]);
+const WAIT: Act = act("token.wait", &[], &["TOKEN.ABSENT"]);
+const LOGIN: Act = act("token.login", &["ATTEMPTS.BUSY"], &["PIN.INCORRECT", "TOKEN.FAILED", "TOKEN.ABSENT"]);
+const PERFORM: Act = act("human.perform", &["ATTEMPTS.BUSY"], &["HUMAN.WRONG", "HUMAN.CANCELLED", "HUMAN.DECLINED"]);
+const COMMIT: Act = Act { irreversible: true, uses: "human.commit", ..PERFORM };
+const SEE: Act = Act { uses: "human.confirm", ..PERFORM };
 
 /// Writes steps one after another.
 pub(super) struct Pen {
@@ -65,6 +71,8 @@ pub(super) struct Pen {
     renewals: u32,
     deleted: bool,
     skippable: bool,
+    /// The secrets with limited tries that its steps use.
+    limited: Vec<&'static str>,
 }
 
 /// What a step may be followed by besides its own fields.
@@ -79,7 +87,7 @@ struct Room {
 
 impl Pen {
     pub(super) fn new(rate: u64) -> Self {
-        Self { text: String::new(), rate, ids: vec![], things: vec![], renewals: 0, deleted: false, skippable: false }
+        Self { text: String::new(), rate, ids: vec![], things: vec![], renewals: 0, deleted: false, skippable: false, limited: vec![] }
     }
 
     pub(super) fn into_text(self) -> String {
@@ -120,7 +128,7 @@ impl Pen {
         let file = self.of(Thing::File, rng);
         let has = |thing: Thing| self.things.iter().any(|(known, _)| *known == thing);
         let deletable = has(Thing::Proof) && has(Thing::Backup) && !self.deleted;
-        let weights: [(u64, &str); 15] = [
+        let weights: [(u64, &str); 17] = [
             (1, "find"),
             (if self.renewals < 2 { 6 / (1 + u64::from(self.renewals) * 3) } else { 0 }, "renew"),
             (u64::from(request.is_some()) * 2, "status"),
@@ -136,6 +144,8 @@ impl Pen {
             (1, "notify"),
             (1, "confirm"),
             (2, "call"),
+            (2, "login"),
+            (3, "perform"),
         ];
         let mut draw = rng.below(weights.iter().map(|(weight, _)| weight).sum());
         let chosen = weights.iter().find(|(weight, _)| {
@@ -205,6 +215,8 @@ impl Pen {
                 self.write(rng, &CONFIRM, &format!("ask: \"{ask}\""), &Room { expect: Some("result.by != ''"), ..plain });
             }
             "call" => self.call(rng, call),
+            "login" => self.login(rng),
+            "perform" => self.perform(rng),
             _ => {
                 self.write(rng, &NOTIFY, "to: 担当者, subject: 知らせ, body: 本文", &Room { give: Some(""), ..plain });
             }
@@ -232,6 +244,44 @@ impl Pen {
                 self.write(rng, &INSPECT, &given, &Room { expect: Some("result.cert.has_key"), ..plain });
             }
         }
+    }
+
+    /// The secrets that only playbooks with a step for them may declare.
+    pub(super) fn limited(&self) -> String {
+        let attempts = format!("attempts: {{ limit: {LIMIT}, leave: 3, per_run: 2, cite: obn_edge#1.3 }}");
+        let declared = |name: &str| match name {
+            "pin" => format!("  pin: {{ type: ascii, title: PIN, {attempts} }}\n"),
+            _ => format!("  birthday: {{ type: digits(8), title: 生年月日, typed_by_person: true, {attempts} }}\n"),
+        };
+        self.limited.iter().map(|name| declared(name)).collect()
+    }
+
+    fn limit(&mut self, name: &'static str) {
+        if !self.limited.contains(&name) {
+            self.limited.push(name);
+        }
+    }
+
+    fn login(&mut self, rng: &mut Rng) {
+        let plain = Room { expect: None, repeat: None, give: None };
+        self.limit("pin");
+        let token = self.write(rng, &WAIT, "in: key", &plain);
+        self.write(rng, &LOGIN, &format!("token: \"${{{{ steps.{token}.token }}}}\", pin: \"${{{{ secrets.pin }}}}\""), &plain);
+    }
+
+    /// Somebody does something on a phone, often with a value that may be typed so often only, sometimes until then at the latest.
+    fn perform(&mut self, rng: &mut Rng) {
+        let act = *rng.pick(&[&PERFORM, &PERFORM, &COMMIT, &SEE]);
+        let mut fields = "ask: できましたか。, problems: { wrong: 違うと出た, cancelled: 取り消した }".to_owned();
+        if rng.chance(700) {
+            self.limit("birthday");
+            fields.push_str(", tries: \"${{ secrets.birthday }}\", tries_on: CARD-7");
+            fields.push_str(", do: [ { do: 値を入れる, spends: true, problem: wrong }, { do: 押す, problem: cancelled } ]");
+        }
+        if rng.chance(300) {
+            let _ = write!(fields, ", lapse: {}", rng.pick(&["10m", "2h"]));
+        }
+        self.write(rng, act, &fields, &Room { expect: None, repeat: None, give: None });
     }
 
     fn delete(&mut self, rng: &mut Rng) {

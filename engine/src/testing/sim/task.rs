@@ -14,7 +14,7 @@ use crate::check::{Binding, BoundAction};
 use crate::clock::{Clock, is_right};
 use crate::dsl::{RoleKind, Type, Value};
 use crate::plan::{DeadlineState, credential_keys, deadline, outputs_to_json, site_key};
-use crate::run::{Doing, EffectResult, EventBody, Seen, StateFacts, may_begin, shown_secret};
+use crate::run::{Doing, EffectResult, EventBody, Seen, StateFacts, Try, may_begin, shown_secret};
 use crate::secret::{Secret, SecretRef};
 use crate::text::Text;
 
@@ -27,6 +27,8 @@ pub(super) struct Task {
     committed: Vec<String>,
     /// The credential that it acts on.
     pub(super) credential: Option<String>,
+    /// Its counted try.
+    counted: Option<Try>,
 }
 
 /// What comes next.
@@ -51,7 +53,7 @@ pub(super) enum Stage {
 
 impl Task {
     pub(super) fn new(step: String, attempt: u32, stage: Stage) -> Self {
-        Self { step, attempt, stage, sessions: Sessions::default(), committed: vec![], credential: None }
+        Self { step, attempt, stage, sessions: Sessions::default(), committed: vec![], credential: None, counted: None }
     }
 
     /// The same, on this credential.
@@ -64,10 +66,12 @@ impl Task {
     }
 
     /// The question that the action was left with, else what it came to.
-    fn asked_or(self, otherwise: impl FnOnce(Self) -> Option<Self>) -> Option<Self> {
+    /// `ahead`: how far the time of the run is before the clock; `look`: which look at its effect asks.
+    fn asked_or(self, (ahead, look): (SignedDuration, Option<u32>), otherwise: impl FnOnce(Self) -> Option<Self>) -> Option<Self> {
         match self.sessions.asked() {
-            Some(question) => {
-                let body = EventBody::HumanAsked { step: self.step.clone(), question, attempt: Some(self.attempt) };
+            Some(mut question) => {
+                question.until = question.until.and_then(|until| until.checked_add(ahead).ok());
+                let body = EventBody::HumanAsked { step: self.step.clone(), question, attempt: Some(self.attempt), look };
                 self.then(Stage::Deliver(body))
             }
             None => otherwise(self),
@@ -111,7 +115,7 @@ impl Process<'_> {
             Stage::Begin => self.look_first(task),
             Stage::Intend(baseline) => self.intend(task, baseline),
             Stage::Send(intent, cookie) => self.send(task, intent, cookie),
-            Stage::Sent(result, kept) => self.sent(&task, result, kept).map(|()| None),
+            Stage::Sent(result, kept) => self.sent(task, result, kept).map(|()| None),
             Stage::GoOn(cookie) => {
                 let Some(Doing::Pending { intent, .. }) = self.state.step(&task.step).map(|step| step.doing.clone()) else { return Ok(None) };
                 let intent = Intent { attempt: task.attempt, ..intent };
@@ -121,10 +125,23 @@ impl Process<'_> {
             Stage::Conclude => {
                 let Some(Doing::InFlight(intent)) = self.state.step(&task.step).map(|step| step.doing.clone()) else { return Ok(None) };
                 let intent = Intent { attempt: task.attempt, ..intent };
+                if let Some((inputs, _)) = self.prepared(&task.step) {
+                    task.counted = self.counted_before(&task.step, &inputs);
+                }
                 self.send(task, intent, None)
             }
             Stage::Deliver(body) => self.deliver(body).map(|()| None),
         }
+    }
+
+    /// How far the time of the run is before the clock, and the number of the look that asks.
+    fn asking(&self, step: &str) -> (SignedDuration, Option<u32>) {
+        let look = match self.state.step(step).map(|known| &known.doing) {
+            Some(Doing::Uncertain(uncertain)) => Some(uncertain.looked + 1),
+            Some(Doing::Ready) => Some(0),
+            _ => None,
+        };
+        (self.now().duration_since(self.site.ground.now()), look)
     }
 
     fn dead(&self) -> Result<(), Dead> {
@@ -144,10 +161,29 @@ impl Process<'_> {
         self.record_escrowed(&task.step)?;
         match kind {
             Kind::Read(read) => {
+                if task.sessions.is_answered() {
+                    task.counted = self.counted_before(&task.step, &inputs);
+                } else {
+                    let may = self.may_try(&task, &inputs, &kind);
+                    self.dead()?;
+                    match may {
+                        Ok(counted) => task.counted = counted,
+                        Err(error) => return Ok(task.observed(Seen::Failed { error: error.into() })),
+                    }
+                    if let Some(counted) = &task.counted {
+                        if !may_begin(self.site.program, &self.state, &task.step) {
+                            return Ok(None);
+                        }
+                        self.count(&task.step, counted)?;
+                    }
+                }
                 let result = read.read(&self.read_cx(&task, &[]), &inputs);
                 self.dead()?;
                 self.record_escrowed(&task.step)?;
-                Ok(task.asked_or(|task| task.observed(seen_read(result))))
+                let asks = matches!(&result, Err(error) if error.code == "PORTAL.NEEDS_PERSON");
+                let result = if asks { result } else { self.judged(&task.step, result, task.counted.as_ref(), &inputs, &kind)? };
+                let asking = self.asking(&task.step);
+                Ok(task.asked_or(asking, |task| task.observed(seen_read(result))))
             }
             Kind::Write(write) => {
                 let looked = self.before_write(&task.step, &inputs).and_then(|committed| {
@@ -158,25 +194,29 @@ impl Process<'_> {
                 });
                 self.dead()?;
                 let told = self.state.step(&task.step).is_some_and(|step| step.told_not_done);
-                if task.sessions.asked().is_some() {
-                    return Ok(task.asked_or(|_| None));
-                }
-                Ok(match looked {
+                let asking = self.asking(&task.step);
+                Ok(task.asked_or(asking, |task| match looked {
                     Err(error) => task.observed(Seen::Failed { error: error.into() }),
                     Ok(Observed::NotDone { baseline, .. }) => task.then(Stage::Intend(baseline)),
                     Ok(Observed::CannotTell { baseline, .. }) if told => task.then(Stage::Intend(baseline)),
                     Ok(other) => task.observed(seen_look(other)),
-                })
+                }))
             }
         }
     }
 
-    fn intend(&mut self, task: Task, baseline: serde_json::Value) -> Result<Option<Task>, Dead> {
+    fn intend(&mut self, mut task: Task, baseline: serde_json::Value) -> Result<Option<Task>, Dead> {
         if let Err(error) = self.still_in_time(&task.step) {
             return Ok(task.observed(Seen::Failed { error: error.into() }));
         }
         let intent = Intent { attempt: task.attempt, at: self.now(), baseline };
-        let Some((inputs, _)) = self.prepared(&task.step) else { return Ok(None) };
+        let Some((inputs, kind)) = self.prepared(&task.step) else { return Ok(None) };
+        let may = self.may_try(&task, &inputs, &kind);
+        self.dead()?;
+        match may {
+            Ok(counted) => task.counted = counted,
+            Err(error) => return Ok(task.observed(Seen::Failed { error: error.into() })),
+        }
         let program = self.site.program;
         let action = program.action(&task.step);
         let key = IdempotencyKey::new(&self.run, &task.step);
@@ -202,6 +242,9 @@ impl Process<'_> {
         if self.site.mutant != Some(Mutant::CommitsLate) {
             self.commit();
         }
+        if let Some(counted) = &task.counted {
+            self.count(&task.step, counted)?;
+        }
         Ok(task.then(Stage::Send(intent, None)))
     }
 
@@ -220,11 +263,16 @@ impl Process<'_> {
         };
         self.dead()?;
         let kept = escrow.into_inner().kept;
-        Ok(task.asked_or(|task| task.then(Stage::Sent(result, kept))))
+        let asking = self.asking(&task.step);
+        Ok(task.asked_or(asking, |task| task.then(Stage::Sent(result, kept))))
     }
 
-    fn sent(&mut self, task: &Task, result: Result<Progress<Outputs>, BackendError>, kept: Vec<(String, SecretRef)>) -> Result<(), Dead> {
+    fn sent(&mut self, task: Task, result: Result<Progress<Outputs>, BackendError>, kept: Vec<(String, SecretRef)>) -> Result<(), Dead> {
         let (step, attempt) = (task.step.clone(), task.attempt);
+        let result = match self.prepared(&step) {
+            Some((inputs, kind)) => self.judged(&step, result, task.counted.as_ref(), &inputs, &kind)?,
+            None => result,
+        };
         for (name, reference) in kept {
             self.append(EventBody::SecretEscrowed { step: step.clone(), name: format!("{step}.{name}"), reference: reference.as_str().to_owned() })?;
         }
@@ -264,7 +312,8 @@ impl Process<'_> {
         };
         self.dead()?;
         let body = EventBody::Reconciled { step: task.step.clone(), seen, attempt: Some(task.attempt), look };
-        Ok(task.asked_or(|task| task.then(Stage::Deliver(body))))
+        let asking = self.asking(&task.step);
+        Ok(task.asked_or(asking, |task| task.then(Stage::Deliver(body))))
     }
 
     fn add_shown(&self, address: &str, outputs: &mut Outputs) {
@@ -285,7 +334,7 @@ impl Process<'_> {
     }
 
     /// The inputs of a step and how its action is carried out.
-    fn prepared(&self, address: &str) -> Option<(Inputs, Kind<'static>)> {
+    pub(super) fn prepared(&self, address: &str) -> Option<(Inputs, Kind<'static>)> {
         let program = self.site.program;
         let (index, action) = (program.index(address)?, program.action(address)?);
         let facts = StateFacts(&self.state, program);
@@ -302,7 +351,8 @@ impl Process<'_> {
     }
 
     fn fetch_secrets(&self, inputs: &Inputs) -> Result<(), BackendError> {
-        let mut declared = inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(_)));
+        let elsewhere = |name: &String| self.site.program.checked.secrets.iter().any(|secret| secret.typed_by_person && secret.name == *name);
+        let mut declared = inputs.0.values().filter(|value| matches!(value, Value::DeclaredSecret(name) if !elsewhere(name)));
         declared.try_for_each(|value| self.secrets.value(value).map(|_| ()))
     }
 
@@ -332,7 +382,7 @@ impl Process<'_> {
         if !self.state.wrote {
             self.backup_places()?;
         }
-        if action.manifest.effect == Effect::Irreversible {
+        if action.manifest.effect == Effect::Irreversible && !action.manifest.person {
             self.read_pinned_again(address, inputs, action)?;
         }
         Ok(credential.map(|key| self.site.ground.journal(|journal| journal.committed(&key, &self.run, address))).unwrap_or_default())
@@ -384,7 +434,7 @@ impl Process<'_> {
         }
     }
 
-    fn read_cx<'s>(&'s self, task: &'s Task, committed: &'s [String]) -> ReadCx<'s> {
+    pub(super) fn read_cx<'s>(&'s self, task: &'s Task, committed: &'s [String]) -> ReadCx<'s> {
         let wall: Timestamp = self.site.ground.now();
         ReadCx {
             now: self.state.started_at.unwrap_or_default(),
