@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use kirikae_engine::action::{Inputs, Intent, Kind, Manifest, Observed, registry};
 use kirikae_engine::backend::profile::{ObserveBy, Operation, OperationSpec};
-use kirikae_engine::backend::{Call, StoreRead, TokenRead, Vault};
+use kirikae_engine::backend::{Call, StoreKeys, StoreRead, TokenRead, Vault};
 use kirikae_engine::clock::Clock;
 use kirikae_engine::dsl::{BackupRef, CertInfo, Proof, ProofBy, ProofKind, Type, Value};
 use kirikae_engine::run::{EventBody, Outcome, ParkCause, Phase, RunEnd, Settled};
@@ -47,14 +47,18 @@ const CONTRACTS: &[Contract] = &[
     ("ca.renew", Sight::Sees, renew),
     ("ca.root", Sight::Free, root),
     ("ca.software", Sight::Free, software),
+    ("cert.accept", Sight::Sees, accept),
     ("cert.delete", Sight::Sees, delete),
     ("cert.export", Sight::Free, export),
     ("cert.import", Sight::Sees, import),
     ("cert.trust", Sight::Sees, trust),
     ("file.delete", Sight::Sees, purge),
     ("file.save", Sight::Sees, save),
+    ("key.create", Sight::Sees, make_key),
     ("notify.send", Sight::Free, notify),
     ("secret.keep", Sight::Sees, keep),
+    ("software.install", Sight::Sees, install),
+    ("software.remove", Sight::Sees, remove),
     ("token.login", Sight::Counted, login),
     ("web.sign_in", Sight::Counted, sign_in),
 ];
@@ -197,6 +201,37 @@ fn delete() -> Scene {
     let given =
         inputs([("cert", cert_value(&old)), ("in", role("personal")), ("replaced_by", Value::Proof(Box::new(proof))), ("backed_up", Value::BackupRef(backup))]);
     Scene { world, given, effects: |world| world.store.effects().1.len() }
+}
+
+fn make_key() -> Scene {
+    let (world, _) = clinic();
+    let given = inputs([("in", role("personal")), ("alg", word("rsa2048")), ("exportable", Value::Bool(false))]);
+    Scene { world, given, effects: |world| world.store.pending(&Call::unattached()).unwrap().len() }
+}
+
+fn accept() -> Scene {
+    use kirikae_engine::action::Blobs;
+    let Scene { world, given, .. } = make_key();
+    let made = world.outputs("key.create", &given).unwrap().remove("key").unwrap();
+    let Value::Key(key) = &made else { panic!("a key") };
+    world.store.issue(&key.id, &new_cert());
+    let file = world.blobs.keep("issued.cer", &world.p12.make_certificate(&new_cert()), false).unwrap();
+    let given = inputs([("file", Value::File(file)), ("key", made), ("in", role("personal"))]);
+    Scene { world, given, effects: |world| world.store.effects().0.len() }
+}
+
+fn install() -> Scene {
+    use kirikae_engine::action::Blobs;
+    let (world, _) = clinic();
+    let file = world.blobs.keep("client.msi", &world.host.installer("Practice Client", "2.1"), false).unwrap();
+    let given = inputs([("file", Value::File(file)), ("name", word("Practice*")), ("version", word("2.1"))]);
+    Scene { world, given, effects: |world| world.host.effects() }
+}
+
+fn remove() -> Scene {
+    let (world, _) = clinic();
+    world.host.has("Practice Client", "2.1");
+    Scene { world, given: inputs([("name", word("Practice Client"))]), effects: |world| world.host.effects() }
 }
 
 fn export() -> Scene {

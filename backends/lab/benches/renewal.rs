@@ -161,7 +161,7 @@ fn backends(dir: &Path, state: &Path, checked: &Checked, site: &Site, port: u16,
         p12: Arc::new(Counting { inner: Pkcs12Files, count: count.clone() }),
         vault: Arc::new(AgeVault::open(state, &[]).unwrap()) as Arc<dyn Vault>,
         notifier: Arc::new(FakeNotifier::default()),
-        host: Arc::new(kirikae_backends::host::ThisHost),
+        host: Arc::new(kirikae_backends::host::ThisHost { scratch: dir.to_owned() }),
         practice: false,
     }
 }

@@ -2,7 +2,11 @@
 //!
 //! May use: the system's resolver, TCP connections to what is asked for. Must not: send anything over them, keep them open.
 
+#[cfg(windows)]
+mod windows;
+
 use std::net::{IpAddr, TcpStream, ToSocketAddrs};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kirikae_engine::backend::{BackendError, Call, HostRead, HostWrite, Installed};
@@ -13,12 +17,15 @@ use kirikae_engine::text::Text;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The terminal that the program runs on.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct ThisHost;
+#[derive(Clone, Debug)]
+pub struct ThisHost {
+    /// Where an installer lies while it runs.
+    pub scratch: PathBuf,
+}
 
 impl HostRead for ThisHost {
     fn os(&self) -> String {
-        std::env::consts::OS.to_owned()
+        system::os()
     }
 
     fn user(&self) -> String {
@@ -55,28 +62,59 @@ impl HostRead for ThisHost {
     }
 
     fn programs(&self, _call: &Call) -> Result<Vec<Installed>, BackendError> {
-        Err(unsupported())
+        system::programs()
     }
 
     fn probe_install(&self, _call: &Call) -> Result<(), BackendError> {
-        Err(unsupported())
+        system::probe_install()
     }
 }
 
 impl HostWrite for ThisHost {
-    fn install(&self, _call: &Call, _installer: &Secret) -> Result<(), BackendError> {
-        Err(unsupported())
+    fn install(&self, _call: &Call, installer: &Secret) -> Result<(), BackendError> {
+        system::install(&self.scratch, installer)
     }
 
-    fn remove(&self, _call: &Call, _program: &Installed) -> Result<(), BackendError> {
-        Err(unsupported())
+    fn remove(&self, _call: &Call, program: &Installed) -> Result<(), BackendError> {
+        system::remove(program)
     }
 }
 
-fn unsupported() -> BackendError {
-    BackendError::new(
-        "BACKEND.UNSUPPORTED",
-        Text::new("この端末では、プログラムを調べたり入れたりできません(Windows だけです)。", "programs can be looked at and installed on Windows only."),
-    )
-    .cure(Text::new("この手順は人が行ってください(human.perform)。", "let a person do this step (`human.perform`)."))
+#[cfg(windows)]
+use windows as system;
+
+/// Where programs come and go in ways that this program does not know.
+#[cfg(not(windows))]
+mod system {
+    use std::path::Path;
+
+    use super::{BackendError, Installed, Secret, Text};
+
+    pub(super) fn os() -> String {
+        std::env::consts::OS.to_owned()
+    }
+
+    pub(super) fn programs() -> Result<Vec<Installed>, BackendError> {
+        Err(unsupported())
+    }
+
+    pub(super) fn probe_install() -> Result<(), BackendError> {
+        Err(unsupported())
+    }
+
+    pub(super) fn install(_scratch: &Path, _installer: &Secret) -> Result<(), BackendError> {
+        Err(unsupported())
+    }
+
+    pub(super) fn remove(_program: &Installed) -> Result<(), BackendError> {
+        Err(unsupported())
+    }
+
+    fn unsupported() -> BackendError {
+        BackendError::new(
+            "BACKEND.UNSUPPORTED",
+            Text::new("この端末では、プログラムを調べたり入れたりできません(Windows だけです)。", "programs can be looked at and installed on Windows only."),
+        )
+        .cure(Text::new("この手順は人が行ってください(human.perform)。", "let a person do this step (`human.perform`)."))
+    }
 }

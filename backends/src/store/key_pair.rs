@@ -11,7 +11,7 @@ use kirikae_engine::secret::Secret;
 use kirikae_engine::text::Text;
 use p256::ecdsa::{DerSignature, SigningKey};
 use pkcs8::{DecodePrivateKey, EncodePrivateKey, EncodePublicKey, EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef};
-use rsa::RsaPrivateKey;
+use rsa::PrivateKey as RsaPrivateKey;
 use rsa::pkcs1v15::{Signature as RsaSignature, SigningKey as RsaSigningKey};
 use sha2::Sha256;
 use x509_cert::builder::{Builder, RequestBuilder};
@@ -109,7 +109,10 @@ fn name(subject: &[(String, String)]) -> Result<Name, BackendError> {
     };
     let text: Vec<String> = subject.iter().map(|(kind, value)| format!("{kind}={}", escape(value))).collect();
     Name::from_str(&text.join(",")).map_err(|error| {
-        let cause = Text::new(format!("申請者の名前({})を証明書に書けません({error})。", text.join(",")), format!("no certificate can have the name {} ({error}).", text.join(",")));
+        let cause = Text::new(
+            format!("申請者の名前({})を証明書に書けません({error})。", text.join(",")),
+            format!("no certificate can have the name {} ({error}).", text.join(",")),
+        );
         BackendError::new("INPUT.UNFIT", cause)
     })
 }

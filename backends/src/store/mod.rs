@@ -4,6 +4,7 @@
 
 pub mod dir;
 mod exclusive;
+pub mod key_pair;
 #[cfg(target_os = "linux")]
 pub mod nss;
 pub mod p12;

@@ -75,7 +75,7 @@ pub fn open_backends(open: &OpenSite, checked: &Checked, vault: &Arc<dyn Vault>,
             let to = if lang == Lang::Ja { "知らせ" } else { "notice" };
             crate::render::out(&format!("  {to} → {}: {}\n    {}", notice.to, notice.subject, notice.body));
         }))),
-        host: Arc::new(ThisHost),
+        host: Arc::new(ThisHost { scratch: std::env::temp_dir() }),
         practice: false,
     };
     for role in &checked.roles {

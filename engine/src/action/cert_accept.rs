@@ -32,8 +32,7 @@ impl Action for CertAccept {
                 "STORE.UNREADABLE",
             ],
             observe: Some(Phrase {
-                ja: "ファイルの証明書が、秘密鍵付きで保管先にあるか",
-                en: "whether the store has a certificate of the file, with its key",
+                ja: "ファイルの証明書が、秘密鍵付きで保管先にあるか", en: "whether the store has a certificate of the file, with its key"
             }),
             verbs: vec![Verb::List, Verb::MakeKey],
             ..manifest(
@@ -99,10 +98,8 @@ fn key<'a>(inputs: &'a Inputs, store: &dyn StoreRead) -> Result<&'a KeyInfo, Bac
     if key.holder == store.id() {
         return Ok(key);
     }
-    let cause = Text::new(
-        format!("鍵は {} にあり、{} にはありません。", key.holder, store.id()),
-        format!("the key is in {}, not in {}.", key.holder, store.id()),
-    );
+    let cause =
+        Text::new(format!("鍵は {} にあり、{} にはありません。", key.holder, store.id()), format!("the key is in {}, not in {}.", key.holder, store.id()));
     Err(BackendError::new("KEY.UNUSABLE", cause))
 }
 

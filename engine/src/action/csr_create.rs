@@ -26,12 +26,7 @@ impl Action for CsrCreate {
         Manifest {
             inputs: vec![
                 input("key", Type::Key, "申請に使う鍵(key.create が作ったもの)。", "the key that `key.create` made."),
-                input(
-                    "subject",
-                    Type::Map(Box::new(Type::String)),
-                    "申請者の名前。cn ou o l st c を書けます。",
-                    "the subject's name: `cn ou o l st c`.",
-                ),
+                input("subject", Type::Map(Box::new(Type::String)), "申請者の名前。cn ou o l st c を書けます。", "the subject's name: `cn ou o l st c`."),
                 input_or("format", Type::Enum(vec!["pem".to_owned(), "der".to_owned()]), "pem", "ファイルの形。", "shape of the file."),
             ],
             outputs: vec![

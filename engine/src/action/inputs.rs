@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::backend::BackendError;
-use crate::dsl::{BackupRef, CertInfo, FileRef, Proof, TokenInfo, Value};
+use crate::dsl::{BackupRef, CertInfo, FileRef, KeyInfo, Proof, TokenInfo, Value};
 use crate::text::Text;
 
 /// Inputs of an action: what is known. Optional ones that were not given are not in it; secrets are references.
@@ -54,6 +54,8 @@ impl Inputs {
         backup -> &BackupRef, Value::BackupRef(backup) => backup);
     reads!(/// A token.
         token -> &TokenInfo, Value::Token(token) => token);
+    reads!(/// A key that waits for its certificate.
+        key -> &KeyInfo, Value::Key(key) => key);
     reads!(/// The name of a live session.
         live -> &str, Value::Live(name) => name);
 

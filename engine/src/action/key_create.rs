@@ -23,7 +23,9 @@ impl Action for KeyCreate {
             ],
             outputs: vec![output("key", Type::Key, "作った鍵。秘密鍵は保管先から出ません。", "the key; its private part does not leave the store.")],
             codes: vec!["BACKEND.UNSUPPORTED", "FOLDER.FULL", "KEY.UNUSABLE", "STORE.LOCKED", "STORE.READONLY", "STORE.UNREADABLE"],
-            observe: Some(Phrase { ja: "この手順の名前の鍵が保管先にあるか", en: "whether the store has a key that is named after this step" }),
+            observe: Some(Phrase {
+                ja: "この手順の名前の鍵が保管先にあるか", en: "whether the store has a key that is named after this step"
+            }),
             verbs: vec![Verb::List, Verb::MakeKey],
             ..manifest(
                 "key.create",

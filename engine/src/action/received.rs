@@ -104,6 +104,11 @@ fn no_file() -> BackendError {
 
 fn check(cx: &ReadCx<'_>, inputs: &Inputs, gives: &Gives) -> Result<FileRef, BackendError> {
     let (name, content) = gives.file.as_ref().ok_or_else(no_file)?;
+    let password = password(cx, inputs, gives)?;
+    // An operation without a password may give the certificate alone: its key is where the request was made.
+    if password.is_none() && cx.backends.p12().certificates(content).is_ok() {
+        return cx.blobs.keep(name, content, false);
+    }
     if !is_whole_pkcs12(content.expose()) {
         let bytes = content.expose().len();
         return Err(bad(
@@ -111,7 +116,7 @@ fn check(cx: &ReadCx<'_>, inputs: &Inputs, gives: &Gives) -> Result<FileRef, Bac
             format!("what was received ({bytes} bytes) is no PKCS#12 file, or was cut off."),
         ));
     }
-    if let Some(password) = password(cx, inputs, gives)? {
+    if let Some(password) = password {
         cx.backends.p12().open(content, &password).map_err(|error| {
             bad(format!("受け取ったファイルが開けません。{}", error.cause.ja), format!("the received file does not open: {}", error.cause.get(Lang::En)))
                 .with("inner", error.code)

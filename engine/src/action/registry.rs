@@ -3,9 +3,10 @@
 use std::sync::OnceLock;
 
 use super::{
-    Action, Manifest, ca_apply, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_revoke, ca_root, ca_software, ca_status, cert_delete, cert_export, cert_find,
-    cert_import, cert_prove_key, cert_trust, file_delete, file_find, file_save, host_check, human_commit, human_confirm, human_destroy, human_perform,
-    notify_send, p12_inspect, portal, secret_keep, time_wait, token_login, token_wait, web_probe, web_set_password, web_sign_in,
+    Action, Manifest, ca_apply, ca_fetch, ca_find_issued, ca_obtain, ca_renew, ca_revoke, ca_root, ca_software, ca_status, cert_accept, cert_delete,
+    cert_export, cert_find, cert_import, cert_prove_key, cert_trust, csr_create, file_delete, file_find, file_save, host_check, human_commit, human_confirm,
+    human_destroy, human_perform, key_create, notify_send, p12_inspect, portal, secret_keep, software_install, software_remove, time_wait, token_login,
+    token_wait, web_probe, web_set_password, web_sign_in,
 };
 
 use crate::dsl::reader::nearest;
@@ -47,12 +48,14 @@ static ACTIONS: &[&dyn Action] = &[
     &ca_root::CaRoot,
     &ca_software::CaSoftware,
     &ca_status::CaStatus,
+    &cert_accept::CertAccept,
     &cert_delete::CertDelete,
     &cert_export::CertExport,
     &cert_find::CertFind,
     &cert_import::CertImport,
     &cert_prove_key::CertProveKey,
     &cert_trust::CertTrust,
+    &csr_create::CsrCreate,
     &file_delete::FileDelete,
     &file_find::FileFind,
     &file_save::FileSave,
@@ -61,9 +64,12 @@ static ACTIONS: &[&dyn Action] = &[
     &human_confirm::HumanConfirm,
     &human_destroy::HumanDestroy,
     &human_perform::HumanPerform,
+    &key_create::KeyCreate,
     &notify_send::NotifySend,
     &p12_inspect::P12Inspect,
     &secret_keep::SecretKeep,
+    &software_install::SoftwareInstall,
+    &software_remove::SoftwareRemove,
     &time_wait::TimeWait,
     &token_login::TokenLogin,
     &token_wait::TokenWait,

@@ -17,6 +17,10 @@ pub enum Verb {
     Export,
     /// Trust a root certificate.
     Trust,
+    /// Make a key that waits for its certificate.
+    MakeKey,
+    /// Install and remove programs.
+    Install,
     /// Read a page or file.
     Read,
     /// Send something or write a file.

@@ -28,6 +28,9 @@ pub use host::{HostRead, HostWrite, Installed};
 pub use notify::{Notice, Notifier};
 pub use practice::PRACTICE_ROOTS;
 pub use set::{BackendSet, ReadBackends, WriteBackends, on_token};
-pub use store::{ImportRequest, OpenedP12, P12, Signer, StoreExport, StoreLock, StoreRead, StoreRoots, StoreTrust, StoreWrite, StoredCert};
+pub use store::{
+    ImportRequest, KeyKind, OpenedP12, P12, PendingKey, Signer, StoreExport, StoreKeyMaker, StoreKeys, StoreLock, StoreRead, StoreRoots, StoreTrust,
+    StoreWrite, StoredCert,
+};
 pub use token::{PinFlags, PinShape, PresentToken, TokenRead, TokenSession, TokenWrite};
 pub use vault::{EntryInfo, Vault};

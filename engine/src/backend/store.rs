@@ -65,6 +65,10 @@ pub trait StoreRead: Debug + Send + Sync {
     fn export(&self) -> Option<&dyn StoreExport> {
         None
     }
+    /// Its keys that wait for their certificate, if it can have any.
+    fn keys(&self) -> Option<&dyn StoreKeys> {
+        None
+    }
     /// The roots that are trusted by those who use this store, if it keeps any.
     fn roots(&self) -> Option<&dyn StoreRoots> {
         None
@@ -101,6 +105,76 @@ pub trait StoreTrust: StoreRoots {
     fn trust(&self, call: &Call, root: &[u8]) -> Result<StoredCert, BackendError>;
 }
 
+/// Kinds of keys that a store can make.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyKind {
+    /// RSA, 2048 bits.
+    Rsa2048,
+    /// RSA, 3072 bits.
+    Rsa3072,
+    /// ECDSA on P-256.
+    P256,
+}
+
+impl KeyKind {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Rsa2048, Self::Rsa3072, Self::P256];
+
+    /// The word in playbooks.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Rsa2048 => "rsa2048",
+            Self::Rsa3072 => "rsa3072",
+            Self::P256 => "p256",
+        }
+    }
+
+    /// The kind written as `word`.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// A key that was made in a store and has no certificate yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingKey {
+    /// The name that it was made under, hex digits.
+    pub id: String,
+    /// Its kind.
+    pub kind: KeyKind,
+    /// Its public part, SubjectPublicKeyInfo in DER.
+    pub public_key: Vec<u8>,
+}
+
+/// Power of a store: it keeps keys that wait for their certificate.
+pub trait StoreKeys {
+    /// Those keys, by name.
+    ///
+    /// # Errors
+    /// `STORE.UNREADABLE`.
+    fn pending(&self, call: &Call) -> Result<Vec<PendingKey>, BackendError>;
+    /// A certification request (PKCS#10, DER) for this subject (`CN` and value, most specific first), signed with the key of this name.
+    ///
+    /// # Errors
+    /// `KEY.UNUSABLE`, `STORE.UNREADABLE`, `INPUT.UNFIT` (a subject that no certificate can have).
+    fn request(&self, call: &Call, id: &str, subject: &[(String, String)]) -> Result<Vec<u8>, BackendError>;
+}
+
+/// Power of a store: it makes keys, and joins them with their certificates.
+pub trait StoreKeyMaker: StoreKeys {
+    /// Makes a key under this name (hex digits). One that is there already is given back as it is.
+    ///
+    /// # Errors
+    /// `KEY.UNUSABLE`, `STORE.UNREADABLE`, `STORE.READONLY`, `STORE.LOCKED`, `FOLDER.FULL`.
+    fn create(&self, call: &Call, id: &str, kind: KeyKind, exportable: bool) -> Result<PendingKey, BackendError>;
+    /// Puts the certificate (DER) that is for the key of this name into the store, with the key and with what else of these
+    /// certificates belongs to its chain; the key waits no longer. After an error or a crash the store is as before or holds the whole credential.
+    ///
+    /// # Errors
+    /// `KEY.MISMATCH` (none of them is for it), `KEY.UNUSABLE`, `CERT.UNREADABLE`, `STORE.*`, `FOLDER.FULL`.
+    fn accept(&self, call: &Call, id: &str, certificates: &[Vec<u8>], friendly_name: Option<&str>) -> Result<StoredCert, BackendError>;
+}
+
 /// A PKCS#12 file to import, already opened and checked by the caller.
 #[derive(Clone)]
 pub struct ImportRequest {
@@ -127,6 +201,10 @@ pub trait StoreWrite: StoreRead {
     /// # Errors
     /// `STORE.LOCKED`, `STORE.UNREADABLE`, `STORE.READONLY`.
     fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError>;
+    /// Its power to make keys, if it has one.
+    fn making(&self) -> Option<&dyn StoreKeyMaker> {
+        None
+    }
     /// Its power to trust roots, if it has one.
     fn trusting(&self) -> Option<&dyn StoreTrust> {
         None

@@ -35,4 +35,4 @@ pub use site_file::decode_site;
 pub use sources::decode_sources;
 pub use test_file::{RoleKinds, decode_test};
 pub use types::{RoleKind, Type};
-pub use value::{BackupRef, CertInfo, FileRef, Proof, ProofBy, ProofKind, Subject, TokenInfo, Value, days_left};
+pub use value::{BackupRef, CertInfo, FileRef, KeyInfo, Proof, ProofBy, ProofKind, Subject, TokenInfo, Value, days_left};

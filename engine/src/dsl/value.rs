@@ -38,6 +38,8 @@ pub enum Value {
     File(FileRef),
     /// A token that was there.
     Token(TokenInfo),
+    /// A key that waits for its certificate.
+    Key(Box<KeyInfo>),
     /// A proof that a credential works.
     Proof(Box<Proof>),
     /// A verified backup.
@@ -60,6 +62,19 @@ pub struct TokenInfo {
     /// Its model.
     pub model: String,
     /// Identity of the backend that sees it.
+    pub holder: String,
+}
+
+/// A key that was made in a store and waits for its certificate. Nothing of its private part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyInfo {
+    /// Its name in the store.
+    pub id: String,
+    /// Its kind (`rsa2048`).
+    pub alg: String,
+    /// SubjectPublicKeyInfo DER, lower-case hex.
+    pub public_key: String,
+    /// Identity of the store that it is in.
     pub holder: String,
 }
 
@@ -214,6 +229,7 @@ impl Value {
             Self::Proof(proof) => json!(proof),
             Self::BackupRef(backup) => json!(backup),
             Self::Token(token) => json!(token),
+            Self::Key(key) => json!(key),
             Self::Live(name) => json!(format!("live:{name}")),
             Self::Secret(secret) => json!(secret),
             Self::DeclaredSecret(name) => json!(format!("secret:{name}")),
@@ -260,7 +276,7 @@ impl Value {
             Type::BackupRef => serde_json::from_value(json.clone()).ok().map(Self::BackupRef),
             Type::Token => serde_json::from_value(json.clone()).ok().map(Self::Token),
             Type::TokenSession | Type::WebSession => json.as_str()?.strip_prefix("live:").map(|name| Self::Live(name.to_owned())),
-            Type::Key => None,
+            Type::Key => serde_json::from_value(json.clone()).ok().map(Self::Key),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Walks a checked playbook once, reading what may be read, and says what would be done.
 
 mod guards;
+mod powers;
 mod summary;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -182,7 +183,11 @@ impl<'a> Walk<'a> {
                 self.bind(index, action, &mut entry);
                 self.tries(step, action, &mut entry);
                 if matches!(entry.decision, Decision::Run) {
-                    self.look(index, step, action, &mut entry);
+                    match powers::suffice(self.world.backends, action, &self.resolver().inputs_of(step.frame, action).known) {
+                        Ok(()) => self.look(index, step, action, &mut entry),
+                        Err(error) if self.rescued(step, &error, &mut entry) => {}
+                        Err(error) => blocks(&mut entry, &error),
+                    }
                 }
             }
             What::Call { frame } => self.summarise_call(*frame, &mut entry),
@@ -403,9 +408,7 @@ impl<'a> Walk<'a> {
             Looked::Failed(error) if self.rescued(step, &error, entry) => {}
             Looked::Failed(error) => {
                 let unreadable = matches!(error.class, Class::Transient) || UNREADABLE.contains(&error.code.as_str());
-                entry.decision = Decision::Blocked;
-                entry.reason = Some(Reason { say: error.cause.clone(), expr: None, waits_for: vec![] });
-                entry.blocked = Some(Blocked { code: error.code.clone(), class: error.class, cure: error.cure.clone() });
+                blocks(entry, &error);
                 if unreadable {
                     self.unreadable.insert(index);
                     // It may be readable when the plan is applied: what follows is shown, so that an auditor sees what could happen.
@@ -603,4 +606,11 @@ fn words(duration: Duration) -> String {
         s if s > 0 && s % 60 == 0 => format!("{}m", s / 60),
         s => format!("{s}s"),
     }
+}
+
+/// The step cannot be done as things are.
+fn blocks(entry: &mut PlanStep, error: &BackendError) {
+    entry.decision = Decision::Blocked;
+    entry.reason = Some(Reason { say: error.cause.clone(), expr: None, waits_for: vec![] });
+    entry.blocked = Some(Blocked { code: error.code.clone(), class: error.class, cure: error.cure.clone() });
 }

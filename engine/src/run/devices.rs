@@ -57,6 +57,7 @@ fn add(backends: &BackendSet, value: &Value, found: &mut BTreeMap<String, Device
         Value::Role(role) => by_role(backends, role, found),
         Value::Cert(cert) => holder(backends, &cert.holder, found),
         Value::Token(token) => holder(backends, &token.holder, found),
+        Value::Key(key) => holder(backends, &key.holder, found),
         Value::Proof(proof) => holder(backends, &proof.holder, found),
         Value::List(items) => items.iter().for_each(|item| add(backends, item, found)),
         Value::Map(entries) => entries.values().for_each(|entry| add(backends, entry, found)),

@@ -5,8 +5,8 @@ use std::sync::{Arc, Mutex};
 
 use super::{FakeP12, locked, stored};
 use crate::backend::{
-    BackendError, Call, Capabilities, ImportOption, ImportRequest, OptionSupport, P12, Signer, StoreExport, StoreLock, StoreRead, StoreRoots, StoreTrust,
-    StoreWrite, StoredCert, Verb,
+    BackendError, Call, Capabilities, ImportOption, ImportRequest, KeyKind, OptionSupport, P12, PendingKey, Signer, StoreExport, StoreKeyMaker, StoreKeys,
+    StoreLock, StoreRead, StoreRoots, StoreTrust, StoreWrite, StoredCert, Verb,
 };
 use crate::dsl::CertInfo;
 use crate::secret::Secret;
@@ -24,6 +24,9 @@ pub struct FakeStore {
 struct State {
     certs: Vec<StoredCert>,
     roots: Vec<StoredCert>,
+    keys: Vec<PendingKey>,
+    /// Which certificate (SHA-256) was issued for which key.
+    issued: BTreeMap<String, String>,
     /// The next call of this kind fails with this code (`list`, `import`, `delete`, `delete half`, `delete late`, `lock`, `writable`).
     faults: BTreeMap<&'static str, &'static str>,
     /// Every call of this kind fails with this code.
@@ -66,6 +69,16 @@ impl FakeStore {
     /// The key of this certificate no longer matches it.
     pub fn spoil_key(&self, thumbprint: &str) {
         locked(&self.state).bad_keys.insert(thumbprint.to_owned());
+    }
+
+    /// A certificate was issued for the key of this name.
+    pub fn issue(&self, id: &str, cert: &CertInfo) {
+        locked(&self.state).issued.insert(id.to_owned(), cert.sha256.clone());
+    }
+
+    fn key(&self, id: &str) -> Result<(), BackendError> {
+        let known = locked(&self.state).keys.iter().any(|key| key.id == id);
+        if known { Ok(()) } else { Err(BackendError::new("KEY.UNUSABLE", Text::new("その鍵はありません。", "no such key."))) }
     }
 
     /// Takes the key of a certificate away behind everybody's back.
@@ -112,7 +125,7 @@ impl StoreRead for FakeStore {
                 (ImportOption::StrongProtection, OptionSupport::Refused),
             ]),
             can_export_keys: true,
-            ..Capabilities::local(&[Verb::List, Verb::Import, Verb::Delete, Verb::Sign, Verb::Export, Verb::Trust])
+            ..Capabilities::local(&[Verb::List, Verb::Import, Verb::Delete, Verb::Sign, Verb::Export, Verb::Trust, Verb::MakeKey])
         }
     }
 
@@ -140,6 +153,10 @@ impl StoreRead for FakeStore {
     }
 
     fn roots(&self) -> Option<&dyn StoreRoots> {
+        Some(self)
+    }
+
+    fn keys(&self) -> Option<&dyn StoreKeys> {
         Some(self)
     }
 }
@@ -183,6 +200,43 @@ impl StoreTrust for FakeStore {
     }
 }
 
+impl StoreKeys for FakeStore {
+    fn pending(&self, _call: &Call) -> Result<Vec<PendingKey>, BackendError> {
+        self.fault("keys")?;
+        Ok(locked(&self.state).keys.clone())
+    }
+
+    fn request(&self, _call: &Call, id: &str, subject: &[(String, String)]) -> Result<Vec<u8>, BackendError> {
+        self.key(id)?;
+        let subject: Vec<String> = subject.iter().map(|(kind, value)| format!("{kind}={value}")).collect();
+        Ok(format!("request of {id} for {}", subject.join(",")).into_bytes())
+    }
+}
+
+impl StoreKeyMaker for FakeStore {
+    fn create(&self, _call: &Call, id: &str, kind: KeyKind, _exportable: bool) -> Result<PendingKey, BackendError> {
+        self.fault("create")?;
+        let key = PendingKey { id: id.to_owned(), kind, public_key: id.as_bytes().to_vec() };
+        locked(&self.state).keys.push(key.clone());
+        Ok(key)
+    }
+
+    fn accept(&self, _call: &Call, id: &str, certificates: &[Vec<u8>], friendly_name: Option<&str>) -> Result<StoredCert, BackendError> {
+        self.fault("accept")?;
+        self.key(id)?;
+        let mut state = locked(&self.state);
+        let own = state.issued.get(id).filter(|sha256| certificates.iter().any(|der| der == sha256.as_bytes())).cloned();
+        let own = own.ok_or_else(|| BackendError::new("KEY.MISMATCH", Text::new("この鍵の証明書ではありません。", "the certificate is not for this key.")))?;
+        let info = self.p12.certificate_of(&own).expect("a certificate that was issued");
+        let (has_key, friendly_name) = (true, friendly_name.map(str::to_owned));
+        let cert = stored(CertInfo { holder: self.id.clone(), has_key, friendly_name, ..info });
+        state.keys.retain(|key| key.id != id);
+        state.imported.push(cert.info.sha1.clone());
+        state.certs.push(cert.clone());
+        Ok(cert)
+    }
+}
+
 impl StoreWrite for FakeStore {
     fn import(&self, _call: &Call, request: &ImportRequest) -> Result<StoredCert, BackendError> {
         self.fault("import")?;
@@ -203,6 +257,10 @@ impl StoreWrite for FakeStore {
     }
 
     fn trusting(&self) -> Option<&dyn StoreTrust> {
+        Some(self)
+    }
+
+    fn making(&self) -> Option<&dyn StoreKeyMaker> {
         Some(self)
     }
 

@@ -1,5 +1,6 @@
 //! The store of kind `dir`: a folder with `NAME.p12` (the key, under the store's own password) and `NAME.json`
-//! (what may be seen without it) for each credential; trusted roots in its folder `roots`.
+//! (what may be seen without it) for each credential; trusted roots in its folder `roots`; keys
+//! that wait for their certificate in its folder `pending`.
 //!
 //! May use: files in its own folder. Must not: make the folder (a mistyped path must not look like an empty store),
 //! write a key in the clear, need the password to list.
@@ -11,6 +12,7 @@
 mod entry;
 mod error;
 mod lock;
+mod pending;
 mod roots;
 
 use std::collections::BTreeMap;
@@ -20,8 +22,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use kirikae_engine::backend::{
-    BackendError, Call, Capabilities, ImportOption, ImportRequest, OptionSupport, Signer, StoreExport, StoreLock, StoreRead, StoreRoots, StoreTrust,
-    StoreWrite, StoredCert, Verb,
+    BackendError, Call, Capabilities, ImportOption, ImportRequest, OptionSupport, Signer, StoreExport, StoreKeyMaker, StoreKeys, StoreLock, StoreRead,
+    StoreRoots, StoreTrust, StoreWrite, StoredCert, Verb,
 };
 use kirikae_engine::secret::Secret;
 use sha2::{Digest, Sha256};
@@ -125,6 +127,40 @@ impl DirStore {
         if opens { self.stored(&entry).ok() } else { None }
     }
 
+    /// Writes a credential. One that is there whole stays as it is.
+    fn put(
+        &self,
+        call: &Call,
+        leaf: &StoredCert,
+        bundle: &p12::Bundle<'_>,
+        friendly_name: Option<String>,
+        options: &BTreeMap<ImportOption, bool>,
+        password: &Secret,
+    ) -> Result<StoredCert, BackendError> {
+        let name = entry::name_of(&leaf.info);
+        // The lock last: a password may have been asked of a person.
+        let _lock = lock::take(&self.folder, call)?;
+        durable::sweep(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
+        if let Some(stored) = self.whole(&name, &leaf.der, password) {
+            // Whoever wrote it may have been killed before its names were on the disk.
+            durable::sync_folder(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
+            return Ok(stored);
+        }
+        let content = p12::write_as(p12::Profile::Modern, bundle, password)?;
+        let entry = Entry::new(name, &leaf.der, friendly_name, options, &Sha256::digest(&content));
+
+        let was_there = self.folder.join(entry.key_file()).exists();
+        self.replace(&entry.key_file(), &content)?;
+        if let Err(error) = self.replace(&entry.info_file(), &entry.encode()) {
+            if !was_there {
+                // As before: the key just written goes again. Should that fail too, importing again completes it.
+                let _ = self.remove(&entry.key_file());
+            }
+            return Err(error);
+        }
+        self.stored(&entry)
+    }
+
     fn read(&self, file: &str, limit: u64) -> Result<Vec<u8>, BackendError> {
         durable::read(&self.folder.join(file), limit).map_err(|reason| error::unread(&self.folder, file, reason))
     }
@@ -160,7 +196,7 @@ impl StoreRead for DirStore {
             can_export_keys: true,
             // Its lock honours deadlines; file operations cannot.
             interruptible: false,
-            ..Capabilities::local(&[Verb::List, Verb::Import, Verb::Delete, Verb::Sign, Verb::Export, Verb::Trust])
+            ..Capabilities::local(&[Verb::List, Verb::Import, Verb::Delete, Verb::Sign, Verb::Export, Verb::Trust, Verb::MakeKey])
         }
     }
 
@@ -191,6 +227,10 @@ impl StoreRead for DirStore {
     fn roots(&self) -> Option<&dyn StoreRoots> {
         Some(self)
     }
+
+    fn keys(&self) -> Option<&dyn StoreKeys> {
+        Some(self)
+    }
 }
 
 impl StoreExport for DirStore {
@@ -213,39 +253,22 @@ impl StoreWrite for DirStore {
         Some(self)
     }
 
+    fn making(&self) -> Option<&dyn StoreKeyMaker> {
+        Some(self)
+    }
+
     fn import(&self, call: &Call, request: &ImportRequest) -> Result<StoredCert, BackendError> {
         let credential = p12::open(request.file.expose(), &request.password, &self.id)?;
-        let leaf = &credential.leaf;
-        let name = entry::name_of(&leaf.info);
-        // The folder first: no password is made for a store that is not there. The lock last: a password may be asked of a person.
+        // The folder first: no password is made for a store that is not there.
         self.files()?;
         let password = (self.password)()?;
-
-        let _lock = lock::take(&self.folder, call)?;
-        durable::sweep(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
-        if let Some(stored) = self.whole(&name, &leaf.der, &password) {
-            // Whoever wrote it may have been killed before its names were on the disk.
-            durable::sync_folder(&self.folder).map_err(|reason| error::unwritable(&self.folder, &reason))?;
-            return Ok(stored);
-        }
+        let leaf = &credential.leaf;
         let friendly_name = request.friendly_name.clone().or_else(|| leaf.info.friendly_name.clone());
         let certificates: Vec<Vec<u8>> = std::iter::once(leaf).chain(&credential.others).map(|cert| cert.der.clone()).collect();
         let shown_name = friendly_name.as_deref().unwrap_or(&leaf.info.subject.cn);
         let local_key_id = credential.local_key_id.as_deref();
         let bundle = p12::Bundle { key: &credential.key, certificates: &certificates, friendly_name: shown_name, local_key_id };
-        let content = p12::write_as(p12::Profile::Modern, &bundle, &password)?;
-        let entry = Entry::new(name, &leaf.der, friendly_name, &request.options, &Sha256::digest(&content));
-
-        let was_there = self.folder.join(entry.key_file()).exists();
-        self.replace(&entry.key_file(), &content)?;
-        if let Err(error) = self.replace(&entry.info_file(), &entry.encode()) {
-            if !was_there {
-                // As before: the key just written goes again. Should that fail too, importing again completes it.
-                let _ = self.remove(&entry.key_file());
-            }
-            return Err(error);
-        }
-        self.stored(&entry)
+        self.put(call, leaf, &bundle, friendly_name.clone(), &request.options, &password)
     }
 
     fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError> {

@@ -22,6 +22,7 @@ use super::lock;
 use super::{DirStore, error};
 use crate::folder::durable;
 use crate::store::key_pair;
+use crate::store::p12::Bundle;
 use crate::x509::{Custody, cert_info, chain, public_key};
 
 /// The folder's name.
@@ -148,7 +149,9 @@ impl StoreKeyMaker for DirStore {
         let password = (self.password)()?;
         let private = self.private_key(id, &password)?;
         let options = BTreeMap::from([(ImportOption::Exportable, exportable)]);
-        let stored = self.put(call, &leaf, &private, &all, friendly_name.map(str::to_owned), &options, &password)?;
+        let shown_name = friendly_name.unwrap_or(&leaf.info.subject.cn);
+        let bundle = Bundle { key: &private, certificates: &all, friendly_name: shown_name, local_key_id: None };
+        let stored = self.put(call, &leaf, &bundle, friendly_name.map(str::to_owned), &options, &password)?;
         // It is in the store whole. Should this fail, what is left is encrypted and in nobody's way.
         let _ = self.forget(id);
         Ok(stored)

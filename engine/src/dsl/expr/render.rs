@@ -68,6 +68,7 @@ fn shown(value: &Value, lang: Lang, scope: &dyn Scope) -> String {
         Value::Proof(proof) => proof.thumbprint.clone(),
         Value::BackupRef(backup) => backup.place.clone(),
         Value::Token(token) => token.serial.clone(),
+        Value::Key(key) => key.id.clone(),
         Value::Live(name) => name.clone(),
         Value::Secret(_) | Value::DeclaredSecret(_) => word("(秘密)", "(secret)"),
     }

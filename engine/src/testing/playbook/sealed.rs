@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::backend::profile::{Operation, Profile};
 use crate::backend::{
     BackendError, BackendSet, CaRead, CaWrite, Call, Capabilities, EntryInfo, FileEntry, FolderRead, FolderWrite, Gives, ImportRequest, Notice, Notifier,
-    PresentToken, Progress, Request, SecretSink, Session, Signer, StoreExport, StoreLock, StoreRead, StoreRoots, StoreWrite, StoredCert, TokenRead,
+    PresentToken, Progress, Request, SecretSink, Session, Signer, StoreExport, StoreKeys, StoreLock, StoreRead, StoreRoots, StoreWrite, StoredCert, TokenRead,
     TokenSession, TokenWrite, Vault,
 };
 use crate::secret::{Secret, SecretRef};
@@ -60,6 +60,10 @@ impl StoreRead for Sealed<dyn StoreWrite> {
 
     fn roots(&self) -> Option<&dyn StoreRoots> {
         self.0.roots()
+    }
+
+    fn keys(&self) -> Option<&dyn StoreKeys> {
+        self.0.keys()
     }
 }
 

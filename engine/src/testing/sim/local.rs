@@ -6,8 +6,8 @@ use super::faults::Harm;
 use super::ground::Ground;
 use super::portal::fault;
 use crate::backend::{
-    BackendError, Call, Capabilities, EntryInfo, FileEntry, FolderRead, FolderWrite, ImportRequest, Notice, Notifier, Signer, StoreExport, StoreLock,
-    StoreRead, StoreRoots, StoreTrust, StoreWrite, StoredCert, Vault,
+    BackendError, Call, Capabilities, EntryInfo, FileEntry, FolderRead, FolderWrite, ImportRequest, Notice, Notifier, Signer, StoreExport, StoreKeyMaker,
+    StoreKeys, StoreLock, StoreRead, StoreRoots, StoreTrust, StoreWrite, StoredCert, Vault,
 };
 use crate::secret::{Secret, SecretRef};
 use crate::testing::{FakeFolder, FakeNotifier, FakeStore, FakeVault};
@@ -65,6 +65,10 @@ impl StoreRead for SimStore {
     fn roots(&self) -> Option<&dyn StoreRoots> {
         self.0.roots()
     }
+
+    fn keys(&self) -> Option<&dyn StoreKeys> {
+        self.0.keys()
+    }
 }
 
 impl StoreWrite for SimStore {
@@ -78,6 +82,10 @@ impl StoreWrite for SimStore {
 
     fn trusting(&self) -> Option<&dyn StoreTrust> {
         self.0.trusting()
+    }
+
+    fn making(&self) -> Option<&dyn StoreKeyMaker> {
+        self.0.making()
     }
 
     fn lock<'a>(&'a self, call: &Call) -> Result<Box<dyn StoreLock + 'a>, BackendError> {
