@@ -347,10 +347,8 @@ fn openssl_takes_signatures_of_a_token_in_tls_1_2_and_1_3() {
         let request = ["req", "-x509", "-new", "-days", "9", "-keyform", "DER", "-key", &key_file, "-subj", &format!("/CN=client {nth}")];
         trusted.push_str(&String::from_utf8(made(&request, "client.pem")).unwrap());
         hsm.put_key("tls", nth, &key);
-        hsm.put_certificate("tls", nth, &made(&[&request[..], &["-outform", "DER"]].concat(), "client.der"));
-        // The two are made at two moments: the one on the token is to be trusted, too.
-        let client = hsm.path("client.der").display().to_string();
-        trusted.push_str(&String::from_utf8(made(&["x509", "-inform", "DER", "-in", &client], "client.pem")).unwrap());
+        let client = hsm.path("client.pem").display().to_string();
+        hsm.put_certificate("tls", nth, &made(&["x509", "-in", &client, "-outform", "DER"], "client.der"));
     }
     std::fs::write(hsm.path("clients.pem"), trusted).unwrap();
     let server = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "9", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"];
