@@ -286,7 +286,9 @@ impl<'a> Scene<'a> {
         }
         let (portal, operation) = (self.world.portals.get(action.portal.as_deref()?)?, action.manifest.operation?);
         let spec = CaRead::profile(&**portal).operations.get(&operation)?;
-        (action.manifest.effect == Effect::Irreversible && spec.observe == ObserveBy::Nothing).then(|| portal.calls(operation) > 0)
+        // What its page showed once is lost with the answer: then nobody's word lets the run come to the same end.
+        let settled_by_word = spec.observe == ObserveBy::Nothing && spec.gives.is_empty();
+        (action.manifest.effect == Effect::Irreversible && settled_by_word).then(|| portal.calls(operation) > 0)
     }
 
     fn context<'c>(&'c self, program: &'c Program, backends: &'c BackendSet) -> RunContext<'c> {
