@@ -36,11 +36,17 @@ fn read(path: &Path) -> String {
 }
 
 #[test]
-fn the_shipped_folder_has_no_findings() {
+fn the_shipped_folder_has_no_findings_but_what_sites_show_once() {
     let output = run(&["check", "playbooks", "--format", "json"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
     let json = json(&output);
-    assert_eq!((json["errors"].as_u64(), json["findings"].as_array().map(Vec::len)), (Some(0), Some(0)));
+    assert_eq!(json["errors"].as_u64(), Some(0));
+    // These sites show a password, an address or a signed-in page once, and no later look can give it back.
+    let known = ["sanka/cd-switch.yaml", "sanka/usb-switch.yaml", "webqkan/client-renew-api.yaml", "webqkan/client-renew.yaml"];
+    for finding in json["findings"].as_array().unwrap() {
+        let file = finding["at"]["file"].as_str().unwrap_or_default();
+        assert!(finding["code"] == "CHECK.SHOWN_ONCE" && known.iter().any(|known| file.ends_with(known)), "{finding}");
+    }
     assert!(json["checked"].as_u64().unwrap() >= 9, "{json}");
 }
 

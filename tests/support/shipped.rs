@@ -11,8 +11,9 @@ use super::{Lab, said};
 /// Playbooks for which another one must be carried out first.
 const BEFORE: [(&str, &str); 1] = [("obn/delete-old", "obn/install")];
 
-/// Playbooks that only a rehearsal can carry out here: practice roots are trusted nowhere else, and the MPKI client is for Windows.
-const REHEARSED_ONLY: [&str; 3] = ["obn/mpki-install", "obn/mpki-upgrade", "obn/root-install"];
+/// Playbooks that only a rehearsal can carry out here: practice roots are trusted nowhere else, the MPKI client is for Windows, and a
+/// switch waits until the old certificate has expired, with USB keys that a hand changes.
+const REHEARSED_ONLY: [&str; 5] = ["obn/mpki-install", "obn/mpki-upgrade", "obn/root-install", "sanka/cd-switch", "sanka/usb-switch"];
 
 /// The ids of those that a person starts: they ask for nothing that only another playbook can give.
 pub fn rehearsed() -> Vec<String> {

@@ -54,11 +54,17 @@ fn about(profile: &Profile, name: &str, fact: &Fact) -> Text {
 }
 
 /// Words for the facts that profiles commonly have; another fact is called by its name.
-const FACTS: [(&str, Phrase); 6] = [
+const FACTS: [(&str, Phrase); 12] = [
+    ("address", Phrase { ja: "サイトのアドレス", en: "the address of the site" }),
+    ("contact", Phrase { ja: "連絡先", en: "the contact" }),
     ("download_by", Phrase { ja: "受け取りの期限", en: "the last day to download" }),
     ("hours", Phrase { ja: "利用できる時間", en: "the hours of service" }),
     ("issuer", Phrase { ja: "発行者", en: "the issuer" }),
+    ("maintenance", Phrase { ja: "保守の時間", en: "the hours of maintenance" }),
+    ("old_one", Phrase { ja: "更新したあとの古い証明書", en: "the old certificate after a renewal" }),
     ("renew_fee", Phrase { ja: "更新の費用", en: "the fee of a renewal" }),
     ("renew_opens", Phrase { ja: "更新できる時期", en: "when renewal opens" }),
+    ("site_root", Phrase { ja: "サイトのルート証明書", en: "the root of the site" }),
+    ("subject", Phrase { ja: "発行先", en: "the subject" }),
     ("validity", Phrase { ja: "有効期間", en: "the validity" }),
 ];

@@ -33,6 +33,10 @@ pub(super) fn site_lines(profile: &Profile) -> SiteLines {
         secrets: vec![
             format!("{id}/usb-switch.pin: {{ file: ./printed-number.txt }}"),
             format!("{id}/cd-switch.p12_password: {{ file: ./printed-number.txt }}"),
+            format!("{id}/usb-switch.first_password: {{ file: ./account-password.txt }}"),
+            format!("{id}/cd-switch.first_password: {{ file: ./account-password.txt }}"),
+            format!("{id}/usb-switch.web_password: {{ generate: ascii }}"),
+            format!("{id}/cd-switch.web_password: {{ generate: ascii }}"),
         ],
         backends: vec!["key: { token: soft, path: ./key }".to_owned(), "cd: { folder: ./cd, removable: true }".to_owned()],
     }

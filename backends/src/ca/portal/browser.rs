@@ -247,7 +247,8 @@ fn add(step: &Move, item: &mut PageItem, base: &mut String, request: &mut Reques
         Move::Press { label, .. } => item.press = Some(label.clone()),
         Move::Follow { label, .. } => item.follow = Some(label.clone()),
         Move::Dialog { text } => item.dialog = Some(text.clone()),
-        Move::Download { pattern, inside } => item.download = Some((pattern.clone(), inside.clone())),
+        // A browser saves an archive as it comes.
+        Move::Download { pattern, .. } => item.download = Some((pattern.clone(), None)),
     }
     Ok(())
 }
