@@ -34,7 +34,7 @@ fn a_terminal_in_order_is_told_so_and_nothing_is_sent_to_the_portal() {
     let told = lab.run(&["doctor", "obn/renew-web", "--format", "json"]);
     assert_eq!(told.status.code(), Some(0), "{}", said(&told));
     let report = json(&told);
-    assert_eq!(found(&report, "store"), [one("personal", "good", None), one("webqkan/personal", "good", None)].concat());
+    assert_eq!(found(&report, "store"), [one("personal", "good", None), one("sanka/personal", "good", None), one("webqkan/personal", "good", None)].concat());
     assert!(found(&report, "portal").iter().any(|(about, state, _)| about == "obn" && state == "good"), "{report}");
     assert!(found(&report, "folder").iter().all(|(_, state, _)| state == "good"), "{report}");
     assert_eq!(found(&report, "playbook"), one("obn/renew-web", "good", None));
@@ -55,7 +55,7 @@ fn each_finding_has_its_code_and_cure() {
     let told = lab.run(&["doctor", "--format", "json"]);
     assert_eq!(told.status.code(), Some(1), "{}", said(&told));
     let report = json(&told);
-    assert_eq!(found(&report, "store"), [one("personal", "problem", Some("STORE.UNREADABLE")), one("webqkan/personal", "good", None)].concat());
+    assert_eq!(found(&report, "store"), [one("personal", "problem", Some("STORE.UNREADABLE")), one("sanka/personal", "good", None), one("webqkan/personal", "good", None)].concat());
     // A stick may be taken out; a folder may not be missing.
     let folder = |about: &str, state: &str| (about.to_owned(), state.to_owned(), Some("FOLDER.ABSENT".to_owned()));
     let found_wrong: Vec<_> = found(&report, "folder").into_iter().filter(|(_, state, _)| state != "good").collect();

@@ -76,7 +76,7 @@ fn an_older_certificate_does_not_come_back_unasked() {
     std::fs::copy(&lab.store()[0], &old).unwrap();
     assert_eq!(lab.renew().status.code(), Some(0));
     let password = format!("password={}", lab.path("personal.pw").display());
-    let restore = |more: &[&str]| lab.run(&[&["restore", old.to_str().unwrap(), "--secret-file", &password, "--yes"], more].concat());
+    let restore = |more: &[&str]| lab.run(&[&["restore", old.to_str().unwrap(), "--secret-file", &password, "--to", "personal", "--yes"], more].concat());
     let refused = restore(&[]);
     assert!(refused.status.code() == Some(1) && said(&refused).contains("RESTORE.NEWER"), "{}", said(&refused));
     assert_eq!(lab.store().len(), 1);
@@ -127,7 +127,7 @@ fn a_backup_that_does_not_open_says_why_and_nothing_is_imported() {
     }
     assert_eq!(lab.store().len(), 1);
     std::fs::write(lab.path("pw"), "unheard-of\n").unwrap();
-    let restored = lab.run(&["restore", "locked.p12", "--secret-file", &format!("password={}", lab.path("pw").display()), "--yes"]);
+    let restored = lab.run(&["restore", "locked.p12", "--secret-file", &format!("password={}", lab.path("pw").display()), "--to", "personal", "--yes"]);
     assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
     assert_eq!(lab.store().len(), 2);
 }
@@ -169,7 +169,7 @@ fn a_lost_machine_is_recovered_with_age_alone() {
     std::fs::remove_dir_all(lab.state()).unwrap();
     empty(&lab.path("personal"));
 
-    let restored = lab.run(&["restore", p12.to_str().unwrap(), "--secret-file", &format!("password={}", password.display()), "--yes"]);
+    let restored = lab.run(&["restore", p12.to_str().unwrap(), "--secret-file", &format!("password={}", password.display()), "--to", "personal", "--yes"]);
     assert_eq!(restored.status.code(), Some(0), "{}", said(&restored));
     signs_in(&lab);
 }
@@ -191,7 +191,7 @@ fn a_copied_vault_is_recovered_for_a_new_machine() {
     // The backup itself is encrypted to the identity of before and to the recovery key.
     let p12 = lab.place.path().join("new.p12");
     age(&key, &the_backup(&lab), &p12);
-    let restored = lab.run(&["restore", p12.to_str().unwrap(), "--yes"]);
+    let restored = lab.run(&["restore", p12.to_str().unwrap(), "--to", "personal", "--yes"]);
     assert_eq!(restored.status.code(), Some(0), "the vault has its password: {}", said(&restored));
     signs_in(&lab);
     let list = lab.run(&["secrets", "list"]);

@@ -18,6 +18,11 @@ operations:
   renew: { client_cert: true, pages: [{ open: /, press: 申請, commits: true }] }
   status: { client_cert: true, pages: [{ open: /, see: 一覧, read: { status: { label: 状態, means: { pending: 待ち, issued: 済み } } } }] }
   fetch: { client_cert: true, pages: [{ open: /, press: 受取, commits: true }, { download: { file: \"*.p12\" } }] }
+  apply: { pages: [{ open: /, press: 申請, commits: true }] }
+  revoke: { client_cert: true, observe: none, pages: [{ open: /, press: 失効, commits: true }] }
+  root: { trust: none, pages: [{ open: /root, download: { file: \"*.cer\" } }] }
+  software: { pages: [{ open: /program, download: { file: \"*.msi\" } }] }
+  set_password: { client_cert: true, pages: [{ open: /, press: 設定, commits: true }] }
   obtain: { pages: [{ open: /, press: 受取, commits: true }, { download: { file: \"*.p12\" } }] }
 ";
 
@@ -29,6 +34,7 @@ title: 試し
 backends: { issuer: { kind: ca, profile: demo }, personal: store, backup: folder, key: token }
 secrets: { p12_password: { type: string, title: パスワード } }
 steps:
+  made: { title: 作る, uses: key.create@1, with: { in: personal, alg: p256, exportable: false } }
   plugged: { title: 挿す, uses: token.wait@1, with: { in: key } }
   current: { title: 探す, uses: cert.find@1, with: { in: personal, issuer: \"*\" } }
   received: { title: 探す, uses: file.find@1, with: { in: backup, name: \"*\" } }

@@ -115,7 +115,7 @@ pub(crate) struct SiteLines {
     pub inputs: Vec<(&'static str, String)>,
     /// Sources of secrets, as they are written.
     pub secrets: Vec<String>,
-    /// What further roles are bound to, as it is written.
+    /// What further roles of a program with a store of its own are bound to, as it is written.
     pub backends: Vec<String>,
 }
 

@@ -103,6 +103,13 @@ impl Sanka {
         Ok(Answer::page(menu(&user)))
     }
 
+    /// What whoever is signed in has in front of them.
+    fn screen(&self, visit: &Visit<'_>) -> Page {
+        let user = visit.session.values.get("user").map_or("", String::as_str);
+        let first = visit.desk.state.held.accounts.get(&self.account(user)).is_some_and(|account| account.to_be_set);
+        if first { password_page() } else { menu(user) }
+    }
+
     fn account(&self, user: &str) -> String {
         format!("{}/{user}", self.profile.id)
     }
@@ -119,6 +126,10 @@ impl Portal for Sanka {
 
     fn sends_notices(&self) -> bool {
         false
+    }
+
+    fn lists_as(&self) -> Option<&str> {
+        Some("sanka")
     }
 
     fn site_lines(&self) -> SiteLines {
@@ -153,7 +164,7 @@ impl Portal for Sanka {
             (false, FRONT) => Ok(Answer::page(login_page())),
             (true, LOGIN) => self.login(visit, &client),
             (true, PASSWORD) if signed_in => self.set_password(visit),
-            (false, MENU) if signed_in => Ok(Answer::page(menu(visit.session.values.get("user").map_or("", String::as_str)))),
+            (false, LOGIN | PASSWORD | MENU) if signed_in => Ok(Answer::page(self.screen(visit))),
             _ => Ok(Answer::page(session_over())),
         }
     }

@@ -87,7 +87,6 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
     }
     let mut portal_lines = String::new();
     let mut secret_lines = String::new();
-    let mut backend_lines = String::new();
     // Playbooks without a portal are practised, too: a personal ID that is no playbook's example.
     let mut inputs = BTreeMap::from([("person_id", "B7654321".to_owned())]);
     for portal in portals {
@@ -108,14 +107,15 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
         let lines = portal.site_lines();
         inputs.extend(lines.inputs);
         lines.secrets.iter().for_each(|line| secret_lines.push_str(&format!("  {line}\n")));
-        lines.backends.iter().for_each(|line| backend_lines.push_str(&format!("  {line}\n")));
     }
     let own: BTreeSet<&str> = portals.iter().filter_map(|portal| portal.lists_as()).collect();
     let mut program_lines: String = own
         .iter()
         .map(|program| {
             let store = format!("personal: {{ store: dir, path: ./{program}, password: {{ file: ./personal.pw }} }}");
-            format!("  {program}: {{ backends: {{ {store}, inbox: {{ folder: ./{} }} }} }}\n", inbox(Some(program)))
+            let further = portals.iter().filter(|portal| portal.lists_as() == Some(*program)).flat_map(|portal| portal.site_lines().backends);
+            let further: String = further.map(|line| format!(", {line}")).collect();
+            format!("  {program}: {{ backends: {{ {store}, inbox: {{ folder: ./{} }}{further} }} }}\n", inbox(Some(program)))
         })
         .collect();
     if !program_lines.is_empty() {
@@ -140,7 +140,6 @@ pub(crate) fn write(dir: &Path, portals: &[Box<dyn Portal>], desk: &Desk, port: 
          \x20 personal: {{ store: dir, path: ./personal, password: {{ file: ./personal.pw }} }}\n\
          \x20 backup: {{ folder: ./backup }}\n\
          \x20 inbox: {{ folder: ./inbox }}\n\
-         {backend_lines}\
          downloads: ./downloads\n\
          {program_lines}\
          {input_lines}\

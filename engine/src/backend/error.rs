@@ -627,21 +627,21 @@ pub const ERROR_CODES: &[CodeInfo] = &[
         p("使うものだけを挿してください。", "leave only the one to use."),
     ),
     code(
-        "TOKEN.NO_MODULE",
-        Class::Human,
-        p("USBキーのドライバーがない", "the token's driver is missing"),
-        p(
-            "USBキーやカードに付いてきたドライバーを入れ、サイトファイルの module を確かめてください。",
-            "install the driver that came with the token or card, and check `module` in the site file.",
-        ),
-    ),
-    code(
         "TOKEN.NOT_OPEN",
         Class::Human,
         p("USBキーが開いていない", "the token is not open"),
         p(
             "kirikae resume を実行すると、PIN を入れるところから続きます。手順書なら、その手順に session: を書きます。",
             "`kirikae resume` begins with the PIN again; in a playbook, give the step its `session:`.",
+        ),
+    ),
+    code(
+        "TOKEN.NO_MODULE",
+        Class::Human,
+        p("USBキーのドライバーがない", "the token's driver is missing"),
+        p(
+            "USBキーやカードに付いてきたドライバーを入れ、サイトファイルの module を確かめてください。",
+            "install the driver that came with the token or card, and check `module` in the site file.",
         ),
     ),
     code(

@@ -6,7 +6,7 @@ use super::planner::{Walk, absent_reason};
 use crate::action::Outputs;
 use crate::backend::BackendError;
 use crate::backend::profile::Then;
-use crate::check::{RescueRow, Row, Step};
+use crate::check::{RescueRow, Row, Step, What};
 use crate::dsl::Value;
 use crate::text::Text;
 
@@ -87,7 +87,9 @@ impl Walk<'_> {
             RescueRow::OfAction => error.cure.clone(),
             RescueRow::OfProfile(known, _) => known.say.clone().unwrap_or_else(|| error.cause.clone()),
         };
-        let asked_then = matches!(row, RescueRow::OfAction);
+        // A row that the playbook writes in place of the action's own asks a person as that does.
+        let asks = matches!(&step.what, What::Action(action) if action.manifest.hand_off.contains(&error.code.as_str()));
+        let asked_then = asks && row.then() == Then::HandOff;
         match row.then() {
             Then::Finish => {
                 self.finished = Some(Finished { step: step.address.clone(), say });
