@@ -55,7 +55,10 @@ fn each_finding_has_its_code_and_cure() {
     let told = lab.run(&["doctor", "--format", "json"]);
     assert_eq!(told.status.code(), Some(1), "{}", said(&told));
     let report = json(&told);
-    assert_eq!(found(&report, "store"), [one("personal", "problem", Some("STORE.UNREADABLE")), one("sanka/personal", "good", None), one("webqkan/personal", "good", None)].concat());
+    assert_eq!(
+        found(&report, "store"),
+        [one("personal", "problem", Some("STORE.UNREADABLE")), one("sanka/personal", "good", None), one("webqkan/personal", "good", None)].concat()
+    );
     // A stick may be taken out; a folder may not be missing.
     let folder = |about: &str, state: &str| (about.to_owned(), state.to_owned(), Some("FOLDER.ABSENT".to_owned()));
     let found_wrong: Vec<_> = found(&report, "folder").into_iter().filter(|(_, state, _)| state != "good").collect();

@@ -44,7 +44,7 @@ fn a_lost_store_is_restored_and_signs_in() {
     let backup = listed(&lab).pop().unwrap();
     assert_eq!((&backup["state"], &backup["wrapped"], &backup["stores"]), (&"opens".into(), &true.into(), &serde_json::json!(["personal"])), "{backup}");
     let name = backup["name"].as_str().unwrap();
-    let unchanged = lab.run(&["restore", name]);
+    let unchanged = lab.run(&["restore", name, "--to", "personal"]);
     assert!(unchanged.status.code() == Some(0) && said(&unchanged).contains("何も変えていません"), "{}", said(&unchanged));
 
     empty(&lab.path("personal"));
@@ -53,7 +53,7 @@ fn a_lost_store_is_restored_and_signs_in() {
     let told = lab.run(&["restore"]);
     assert!(said(&told).contains(&format!("kirikae restore {name}")) && said(&told).contains("開きます"), "{}", said(&told));
 
-    let asked = lab.run(&["restore", name]);
+    let asked = lab.run(&["restore", name, "--to", "personal"]);
     assert_eq!(asked.status.code(), Some(4), "{}", said(&asked));
     assert!(said(&asked).contains("APPROVAL.MISSING") && said(&asked).contains("取り込み"), "{}", said(&asked));
     assert_eq!(lab.store().len(), 0, "nothing without a yes");

@@ -85,7 +85,7 @@ fn a_key_signs_its_request_and_then_with_its_certificate() {
         let (store, call) = (store(place.path()), Call::unattached());
         let made = store.create(&call, ID, kind, true).unwrap();
         assert_eq!(store.create(&call, ID, kind, true).unwrap(), made, "the same step makes no second key");
-        assert_eq!(store.pending(&call).unwrap(), [made.clone()]);
+        assert_eq!(store.pending(&call).unwrap(), std::slice::from_ref(&made));
         assert!(store.list(&call).unwrap().is_empty() && store.locked(&call).unwrap().is_empty(), "a key alone is no certificate");
         let request = store.request(&call, ID, &subject()).unwrap();
         assert_eq!(CertReq::from_der(&request).unwrap().info.public_key.to_der().unwrap(), made.public_key);

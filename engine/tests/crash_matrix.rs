@@ -8,7 +8,7 @@ use kirikae_engine::action::{Answer, Effect, Question, registry};
 use kirikae_engine::backend::profile::ObserveBy;
 use kirikae_engine::check::{Checked, What, check};
 use kirikae_engine::clock::Clock;
-use kirikae_engine::dsl::{RoleKind, Type};
+use kirikae_engine::dsl::Type;
 use kirikae_engine::journal::Journal;
 use kirikae_engine::run::{Doing, Person, Phase, RunEnd, RunError, State};
 use kirikae_engine::testing::{CrashCase, Desk, Drive, Shipped, Willing, World, certificate, crash_matrix, planned, situations};
@@ -29,10 +29,6 @@ fn desk(playbook: &str) -> Desk {
             let mut desk = Desk::at(other);
             if other == "obn/revoke" {
                 desk = desk.given(&[("revoke_reason", "lost_notice"), ("revoked_request_id", "202311010000042"), ("applicant_mail", "uketsuke@example.jp")]);
-            } else if !other.starts_with("obn/") {
-                let inputs = desk.checked.inputs.clone();
-                let examples: Vec<(&str, &str)> = inputs.iter().filter_map(|input| Some((input.name.as_str(), input.example.as_deref()?))).collect();
-                desk = desk.given(&examples);
             }
             desk.world.store.put(certificate("0110119153", 1, "2023-08-22", "2027-01-22"));
             let file = desk.world.p12.make("1234", &certificate("0110119153", 2, "2026-11-01", "2030-02-01"), &[]);
@@ -49,10 +45,10 @@ fn is_started_by_people(checked: &Checked) -> bool {
     checked.inputs.iter().all(|input| !matches!(input.ty, Type::File | Type::Cert | Type::Proof | Type::BackupRef))
 }
 
-/// Whether this clinic has what a playbook needs: the portal of online billing, no tokens. Others are cut off in the worlds of their own
-/// tests (`kirikae test`, `generated/crash`).
+/// Whether this is its clinic: that of online billing. Other programs are cut off in the worlds of their own tests (`kirikae test`,
+/// `generated/crash`).
 fn fits(checked: &Checked) -> bool {
-    checked.profiles.values().all(|profile| profile.id == "obn") && checked.roles.iter().all(|role| role.kind != RoleKind::Token)
+    checked.program == "obn"
 }
 
 /// Whether nothing shows if this step happened: a person did it, or it was sent to a portal that has no page for it.

@@ -224,7 +224,11 @@ impl Portal for Obn {
         let made = ["renew-web", "obtain", "renew-mpki", "backup-export"].map(|playbook| secret(playbook, "p12_password", "generate: digits(4)"));
         let kept = ["install", "backup-file", "delete-old"].map(|playbook| secret(playbook, "p12_password", "file: ./install-password.txt"));
         let notice = secret("obtain", "reference_id", "file: ./reference-id.txt");
-        SiteLines { inputs: vec![("medical_code", MEDICAL_CODE.to_owned())], secrets: [notice].into_iter().chain(made).chain(kept).collect(), ..SiteLines::default() }
+        SiteLines {
+            inputs: vec![("medical_code", MEDICAL_CODE.to_owned())],
+            secrets: [notice].into_iter().chain(made).chain(kept).collect(),
+            ..SiteLines::default()
+        }
     }
 
     fn program(&self) -> Option<&str> {

@@ -180,7 +180,8 @@ fn login_page() -> Page {
 }
 
 fn password_page() -> Page {
-    let fields = vec![field("新しいパスワード", "newPassword", FieldKind::Password), field("新しいパスワード(確認)", "newPasswordConfirm", FieldKind::Password)];
+    let fields =
+        vec![field("新しいパスワード", "newPassword", FieldKind::Password), field("新しいパスワード(確認)", "newPasswordConfirm", FieldKind::Password)];
     Page::titled("パスワードの設定").with(Block::Form(Form { fields, ..Form::button(PASSWORD, "設定") }))
 }
 

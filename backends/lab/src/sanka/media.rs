@@ -24,7 +24,7 @@ const PRINTED: &str = "22221111";
 /// So many wrong PINs in a row make a key unusable (P3).
 const PIN_LIMIT: u32 = 10;
 
-/// What the site file says of them. The key that is inserted lies in `key`, the others in `keys`.
+/// What the site file says of them. The key that is inserted lies in `usb`, the others in `usb-others`.
 pub(super) fn site_lines(profile: &Profile) -> SiteLines {
     let id = &profile.id;
     let user = subject(profile).into_iter().find(|(kind, _)| kind == "CN").map(|(_, name)| name).unwrap_or_default();
@@ -38,25 +38,25 @@ pub(super) fn site_lines(profile: &Profile) -> SiteLines {
             format!("{id}/usb-switch.web_password: {{ generate: ascii }}"),
             format!("{id}/cd-switch.web_password: {{ generate: ascii }}"),
         ],
-        backends: vec!["key: { token: soft, path: ./key }".to_owned(), "cd: { folder: ./cd, removable: true }".to_owned()],
+        backends: vec!["key: { token: soft, path: ./usb }".to_owned(), "cd: { folder: ./cd, removable: true }".to_owned()],
     }
 }
 
 /// Writes the disc and the keys.
 pub(super) fn send(dir: &Path, profile: &Profile, issuer: &Issuer, days_left: i64, now: Timestamp) -> Result<(), LabError> {
     write_new(&dir.join("printed-number.txt"), PRINTED.as_bytes())?;
-    for folder in ["cd", "keys"] {
+    for folder in ["cd", "usb-others"] {
         let path = dir.join(folder);
         fs::create_dir_all(&path).map_err(|error| LabError::file(&path, &error))?;
     }
     write_new(&dir.join("cd").join("Certp.p12"), &file(profile, issuer, renewed_validity(now)?)?)?;
-    key(&dir.join("key"), "4C41420000000001", &file(profile, issuer, ending_in(days_left, now)?)?)?;
-    key(&dir.join("keys").join("new"), "4C41420000000002", &file(profile, issuer, renewed_validity(now)?)?)
+    key(&dir.join("usb"), "4C41420000000001", &file(profile, issuer, ending_in(days_left, now)?)?)?;
+    key(&dir.join("usb-others").join("new"), "4C41420000000002", &file(profile, issuer, renewed_validity(now)?)?)
 }
 
 /// Takes the inserted key out and inserts the next one. `false`: there is no other.
 pub(crate) fn change_key(dir: &Path) -> Result<bool, LabError> {
-    let (inserted, others) = (dir.join("key"), dir.join("keys"));
+    let (inserted, others) = (dir.join("usb"), dir.join("usb-others"));
     let failed = |error: std::io::Error| LabError::file(&others, &error);
     if !others.is_dir() {
         return Ok(false);

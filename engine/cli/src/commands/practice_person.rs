@@ -14,6 +14,8 @@ use kirikae_backends::ca::portal::browser::{Browser, Notes, Window};
 use kirikae_engine::action::Question;
 use kirikae_engine::backend::checklist::{Move, ShownCert};
 use kirikae_engine::backend::{BackendError, Call, Signer};
+use kirikae_engine::check::{Binding, What};
+use kirikae_engine::dsl::expr::{Expr, Node, Ref};
 use kirikae_engine::run::{Doing, EventBody, SecretSources};
 use kirikae_engine::secret::{Secret, SecretRef};
 use kirikae_engine::text::Text;
@@ -182,7 +184,31 @@ fn only_here(moves: &[Move]) -> bool {
 /// The key of the certificate, from where it is.
 fn signer(revived: &Revived, client: Option<&ShownCert>) -> Result<Option<Arc<dyn Signer>>, Failure> {
     let Some(cert) = client else { return Ok(None) };
+    if let Some(serial) = cert.holder.strip_prefix("token:") {
+        return on_token(revived, serial, &cert.sha1).map(Some);
+    }
     Ok(Some(revived.backends.reads().holder(&cert.holder)?.signer(&Call::unattached(), &cert.sha1)?))
+}
+
+/// The key of a certificate on an inserted token, opened as a browser does: by the PIN of the playbook's own login.
+fn on_token(revived: &Revived, serial: &str, sha1: &str) -> Result<Arc<dyn Signer>, Failure> {
+    let call = Call::unattached();
+    let no = || refused(Text::new("その証明書のUSBキーを開けません。", "the token of that certificate cannot be opened."));
+    let logins = revived.old.program.checked.steps.iter().filter_map(|step| match &step.what {
+        What::Action(action) if action.manifest.name == "token.login" => action.with.get("pin"),
+        _ => None,
+    });
+    let mut names = logins.filter_map(|pin| match pin {
+        Binding::Expr(Expr { node: Node::Ref(Ref::Secret(name)), .. }) => Some(name),
+        _ => None,
+    });
+    let pin = declared(revived, names.next().ok_or_else(no)?)?.ok_or_else(no)?;
+    for token in revived.backends.tokens.values() {
+        if token.tokens(&call)?.iter().any(|found| found.info.serial == serial) {
+            return Ok(token.login(&call, serial, &pin)?.signer(&call, sha1)?);
+        }
+    }
+    Err(no())
 }
 
 fn declared(revived: &Revived, name: &str) -> Result<Option<Secret>, Failure> {

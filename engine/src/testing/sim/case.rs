@@ -56,7 +56,9 @@ fn fits(checked: &Checked) -> Option<String> {
     let has = |operation: Option<Operation>| operation.is_none_or(|operation| OPERATIONS.contains(&operation));
     let action = |step: &crate::check::Step| if let What::Action(action) = &step.what { has(action.manifest.operation) } else { true };
     let given = checked.inputs.iter().all(|input| input.ty.is_optional() || input.default.is_some() || !input.ty.is_handle() && value_for(input).is_some());
-    (given && checked.steps.iter().all(action)).then(|| checked.id.clone())
+    // What a person does with a program of the terminal (the MPKI client) does not happen here, so no look into a store waits for it.
+    let waits = |step: &crate::check::Step| step.repeat.is_some() && matches!(&step.what, What::Action(action) if action.manifest.operation.is_none());
+    (given && checked.steps.iter().all(action) && !checked.steps.iter().any(waits)).then(|| checked.id.clone())
 }
 
 /// What the simulated portal can do.

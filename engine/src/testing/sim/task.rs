@@ -48,7 +48,7 @@ pub(super) enum Stage {
     /// A person acted: what they gave becomes the answer of an effect in flight.
     Conclude,
     /// An event to deliver.
-    Deliver(EventBody),
+    Deliver(Box<EventBody>),
 }
 
 impl Task {
@@ -72,7 +72,7 @@ impl Task {
             Some(mut question) => {
                 question.until = question.until.and_then(|until| until.checked_add(ahead).ok());
                 let body = EventBody::HumanAsked { step: self.step.clone(), question, attempt: Some(self.attempt), look };
-                self.then(Stage::Deliver(body))
+                self.then(Stage::Deliver(Box::new(body)))
             }
             None => otherwise(self),
         }
@@ -80,7 +80,7 @@ impl Task {
 
     fn observed(self, seen: Seen) -> Option<Self> {
         let body = EventBody::Observed { step: self.step.clone(), attempt: self.attempt, seen };
-        self.then(Stage::Deliver(body))
+        self.then(Stage::Deliver(Box::new(body)))
     }
 }
 
@@ -130,7 +130,7 @@ impl Process<'_> {
                 }
                 self.send(task, intent, None)
             }
-            Stage::Deliver(body) => self.deliver(body).map(|()| None),
+            Stage::Deliver(body) => self.deliver(*body).map(|()| None),
         }
     }
 
@@ -299,7 +299,7 @@ impl Process<'_> {
         let Some(intent) = uncertain.intent else { return Ok(None) };
         if self.site.mutant == Some(Mutant::SkipsLook) {
             let seen = Seen::NotDone { conclusive: true, baseline: intent.baseline };
-            return Ok(Task::new(task.step.clone(), 0, Stage::Deliver(EventBody::Reconciled { step: task.step, seen, attempt: None, look })).into());
+            return Ok(Task::new(task.step.clone(), 0, Stage::Deliver(Box::new(EventBody::Reconciled { step: task.step, seen, attempt: None, look }))).into());
         }
         let task = Task { attempt: intent.attempt, ..task };
         let seen = match write.observe(&self.read_cx(&task, &[]), &inputs, Some(&intent)) {
@@ -313,7 +313,7 @@ impl Process<'_> {
         self.dead()?;
         let body = EventBody::Reconciled { step: task.step.clone(), seen, attempt: Some(task.attempt), look };
         let asking = self.asking(&task.step);
-        Ok(task.asked_or(asking, |task| task.then(Stage::Deliver(body))))
+        Ok(task.asked_or(asking, |task| task.then(Stage::Deliver(Box::new(body)))))
     }
 
     fn add_shown(&self, address: &str, outputs: &mut Outputs) {
