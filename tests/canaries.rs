@@ -17,8 +17,16 @@ use support::{Lab, said};
 const DIGITS: &str = "7391";
 
 /// The files of a lab that hold its secrets, and nothing else of it is left out.
-const SOURCES: [&str; 7] =
-    ["personal.pw", "install-password.txt", "reference-id.txt", "held-reference-id.txt", "account-password.txt", "printed-number.txt", "lab-state.json"];
+const SOURCES: [&str; 8] = [
+    "personal.pw",
+    "install-password.txt",
+    "reference-id.txt",
+    "held-reference-id.txt",
+    "account-password.txt",
+    "printed-number.txt",
+    "web-password.txt",
+    "lab-state.json",
+];
 
 /// A lab whose secrets all come from a program, which writes down how it and the one who asks can be seen; and what can read the vault.
 fn lab(playbook: &str) -> (Lab, age::x25519::Identity) {

@@ -118,6 +118,14 @@ impl Names<'_> {
                 self.holder(role);
                 names.iter().for_each(|name| self.cert(situation, name, false));
             }
+            for (role, serials) in answers.value.iter().flat_map(|answer| &answer.inserts) {
+                let tokens = match situation.backends.get(&role.value) {
+                    Some(SimBackend::Tokens(tokens)) => tokens.as_slice(),
+                    _ => &[],
+                };
+                let known: Vec<&str> = tokens.iter().map(|token| token.serial.value.as_str()).collect();
+                serials.iter().for_each(|serial| self.one_of(serial, &known, &Text::new("USBキー・カード", "token")));
+            }
         }
         for backend in situation.backends.values() {
             match backend {

@@ -207,6 +207,8 @@ pub struct SimAnswer {
     pub evidence: Option<String>,
     /// Certificates that the person's work leaves in stores, by role.
     pub leaves: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
+    /// Serials of the tokens that are inserted afterwards, and no others, by role.
+    pub inserts: Vec<(Spanned<String>, Vec<Spanned<String>>)>,
 }
 
 /// A secret kept from before.

@@ -20,7 +20,7 @@ pub(super) const PORTAL_KEYS: [&str; 10] = ["status", "issues", "listed", "gives
 pub(super) const FOLDER_KEYS: [&str; 3] = ["files", "present", "plain"];
 pub(super) const TOKENS_KEYS: [&str; 1] = ["tokens"];
 pub(super) const TOKEN_KEYS: [&str; 6] = ["serial", "pin", "limit", "wrong", "present", "holds"];
-pub(super) const ANSWER_KEYS: [&str; 4] = ["yes", "fields", "evidence", "leaves"];
+pub(super) const ANSWER_KEYS: [&str; 5] = ["yes", "fields", "evidence", "leaves", "inserts"];
 pub(super) const FAULT_KEYS: [&str; 6] = ["at", "before", "after_effect", "times", "crash", "then"];
 
 pub(super) const DOWNLOADS: [(&str, SimDownload); 4] =
@@ -247,12 +247,19 @@ fn answer(reader: &mut Reader<'_>, node: &Node) -> Option<SimAnswer> {
     let given = fields.get("fields").and_then(|node| reader.entries(node)).unwrap_or_default();
     let given = given.iter().filter_map(|field| Some((field.key.value.clone(), reader.scalar(&field.value)?.text.clone()))).collect();
     let evidence = fields.get("evidence").and_then(|node| reader.string(node));
-    let left = fields.get("leaves").and_then(|node| reader.entries(node)).unwrap_or_default();
-    let leaves = left.iter().map(|entry| {
+    let leaves = named_by_role(reader, &fields, "leaves");
+    let inserts = named_by_role(reader, &fields, "inserts");
+    Some(SimAnswer { word: yes.to_string(), nobody: false, fields: given, evidence, leaves, inserts })
+}
+
+/// Names by role.
+fn named_by_role(reader: &mut Reader<'_>, fields: &Fields<'_>, key: &str) -> Vec<(Spanned<String>, Vec<Spanned<String>>)> {
+    let entries = fields.get(key).and_then(|node| reader.entries(node)).unwrap_or_default();
+    let named = entries.iter().map(|entry| {
         let names = reader.one_or_list(&entry.value).iter().filter_map(|node| spanned(reader, node)).collect();
         (Spanned::new(entry.key.value.clone(), entry.key.span), names)
     });
-    Some(SimAnswer { word: yes.to_string(), nobody: false, fields: given, evidence, leaves: leaves.collect() })
+    named.collect()
 }
 
 fn entry(reader: &mut Reader<'_>, node: &Node) -> Option<SimEntry> {

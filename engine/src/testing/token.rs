@@ -104,6 +104,11 @@ impl FakeTokens {
         self.with(|tokens| change(tokens.iter_mut().find(|token| token.serial == serial).expect("a token of this serial")));
     }
 
+    /// These are inserted, and no others.
+    pub fn only(&self, serials: &[&str]) {
+        self.with(|tokens| tokens.iter_mut().for_each(|token| token.present = serials.contains(&token.serial.as_str())));
+    }
+
     /// A token as it is.
     pub fn look(&self, serial: &str) -> FakeToken {
         self.with(|tokens| tokens.iter().find(|token| token.serial == serial).cloned()).expect("a token of this serial")

@@ -14,7 +14,7 @@ use kirikae_engine::secret::Secret;
 
 use crate::LabError;
 use crate::desk::{certify, renewed_validity};
-use crate::pki::{Issuer, Validity, pack};
+use crate::pki::{Issuer, Validity, pack, random_bytes};
 use crate::portal::SiteLines;
 use crate::site::{ending_in, subject, write_new};
 
@@ -29,14 +29,16 @@ pub(super) fn site_lines(profile: &Profile) -> SiteLines {
     let id = &profile.id;
     let user = subject(profile).into_iter().find(|(kind, _)| kind == "CN").map(|(_, name)| name).unwrap_or_default();
     SiteLines {
-        inputs: vec![("user_id", user)],
+        inputs: vec![("user_id", user), ("symptom", "no_login_screen".to_owned())],
         secrets: vec![
             format!("{id}/usb-switch.pin: {{ file: ./printed-number.txt }}"),
             format!("{id}/cd-switch.p12_password: {{ file: ./printed-number.txt }}"),
             format!("{id}/usb-switch.first_password: {{ file: ./account-password.txt }}"),
             format!("{id}/cd-switch.first_password: {{ file: ./account-password.txt }}"),
-            format!("{id}/usb-switch.web_password: {{ generate: ascii }}"),
-            format!("{id}/cd-switch.web_password: {{ generate: ascii }}"),
+            format!("{id}/usb-switch.web_password: {{ file: ./web-password.txt }}"),
+            format!("{id}/usb-switch.chosen_password: {{ file: ./web-password.txt }}"),
+            format!("{id}/cd-switch.web_password: {{ file: ./web-password.txt }}"),
+            format!("{id}/cd-switch.chosen_password: {{ file: ./web-password.txt }}"),
         ],
         backends: vec!["key: { token: soft, path: ./usb }".to_owned(), "cd: { folder: ./cd, removable: true }".to_owned()],
     }
@@ -45,6 +47,7 @@ pub(super) fn site_lines(profile: &Profile) -> SiteLines {
 /// Writes the disc and the keys.
 pub(super) fn send(dir: &Path, profile: &Profile, issuer: &Issuer, days_left: i64, now: Timestamp) -> Result<(), LabError> {
     write_new(&dir.join("printed-number.txt"), PRINTED.as_bytes())?;
+    write_new(&dir.join("web-password.txt"), hex::encode(random_bytes::<8>()?).as_bytes())?;
     for folder in ["cd", "usb-others"] {
         let path = dir.join(folder);
         fs::create_dir_all(&path).map_err(|error| LabError::file(&path, &error))?;

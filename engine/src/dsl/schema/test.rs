@@ -129,6 +129,7 @@ fn answer() -> Json {
         ("fields", help("質問の項目の値。", keyed(scalar()))),
         ("evidence", help("見たもの。", string())),
         ("leaves", help("人の作業で保管先に入る証明書。役割と、証明書の名前。", keyed(one_or_list(string())))),
+        ("inserts", help("人が挿し替えたあと、挿さっているUSBキー・カード。役割と、シリアル番号(ほかは抜けている)。", keyed(one_or_list(string())))),
     ];
     let mut full = object(&[], keys);
     full["type"] = json!(["object", "string", "number", "boolean"]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::super::{FakeStore, FixedClock, locked};
+use super::super::{FakeStore, FakeTokens, FixedClock, locked};
 use super::world::SimWorld;
 use crate::action::{Answer, Question};
 use crate::backend::BackendError;
@@ -20,6 +20,7 @@ pub(super) struct People {
     answers: BTreeMap<String, Vec<SimAnswer>>,
     given: Mutex<BTreeMap<String, usize>>,
     stores: BTreeMap<String, Arc<FakeStore>>,
+    tokens: BTreeMap<String, Arc<FakeTokens>>,
     certs: BTreeMap<String, CertInfo>,
     clock: Arc<FixedClock>,
 }
@@ -27,7 +28,8 @@ pub(super) struct People {
 impl People {
     /// People of these answers, who live in this world.
     pub(super) fn new(answers: BTreeMap<String, Vec<SimAnswer>>, world: &SimWorld) -> Self {
-        Self { answers, given: Mutex::default(), stores: world.stores.clone(), certs: world.certs.clone(), clock: world.clock.clone() }
+        let (stores, tokens, certs) = (world.stores.clone(), world.tokens.clone(), world.certs.clone());
+        Self { answers, given: Mutex::default(), stores, tokens, certs, clock: world.clock.clone() }
     }
 
     /// Does what an answer says was done, once.
@@ -38,6 +40,10 @@ impl People {
             {
                 store.put(cert.clone());
             }
+        }
+        for (tokens, serials) in answer.inserts.iter().filter_map(|(role, serials)| Some((self.tokens.get(&role.value)?, serials))) {
+            let serials: Vec<&str> = serials.iter().map(|serial| serial.value.as_str()).collect();
+            tokens.only(&serials);
         }
     }
 

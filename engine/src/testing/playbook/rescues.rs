@@ -70,8 +70,10 @@ fn tried(bench: &Bench, suite: &TestSuite, row: &RowOf, step: &str, situation: &
     let fault = if ambiguous { SimFault::After { at, code, times: 1 } } else { SimFault::Before { at, code, times: 1 } };
     let mut answers: BTreeMap<_, _> = situation.answers.clone();
     if row.then == Then::HandOff {
-        let leaves = answers.get(step).iter().flat_map(|several| &several.value).flat_map(|answer| answer.leaves.clone()).collect();
-        let yes = SimAnswer { word: "true".to_owned(), leaves, ..SimAnswer::default() };
+        let said = || answers.get(step).into_iter().flat_map(|several| &several.value);
+        let leaves = said().flat_map(|answer| answer.leaves.clone()).collect();
+        let inserts = said().flat_map(|answer| answer.inserts.clone()).collect();
+        let yes = SimAnswer { word: "true".to_owned(), leaves, inserts, ..SimAnswer::default() };
         answers.insert(step.to_owned(), Spanned::new(vec![yes], Span::default()));
     }
     let disturbed = Situation { faults: vec![Spanned::new(fault, Span::default())], answers, ..situation.clone() };

@@ -28,7 +28,7 @@ pub(super) struct SimWorld {
     pub(super) stores: BTreeMap<String, Arc<FakeStore>>,
     pub(super) portals: BTreeMap<String, Arc<FakePortal>>,
     pub(super) folders: BTreeMap<String, Arc<FakeFolder>>,
-    tokens: BTreeMap<String, Arc<FakeTokens>>,
+    pub(super) tokens: BTreeMap<String, Arc<FakeTokens>>,
     /// Serials of tokens, with their roles, and whether they were locked at the beginning.
     serials: Vec<(String, String, bool)>,
     /// Certificates of the test file by name.
