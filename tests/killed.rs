@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use support::gate::Held;
-use support::shipped::{lab_before, started_by_people};
+use support::shipped::{counts_tries, lab_before, started_by_people};
 use support::{Lab, said};
 
 /// A lab in which this playbook has something to do.
@@ -122,8 +122,9 @@ fn a_renewal_killed_behind_every_write_and_in_the_midst_of_what_follows_issues_o
 
 #[test]
 fn every_other_playbook_killed_here_and_there_ends_as_if_nothing_had_happened() {
-    // A renewal that nothing can look up is tried apart.
-    for playbook in started_by_people().iter().filter(|playbook| !["obn/renew-web", "webqkan/client-renew-api"].contains(&playbook.as_str())) {
+    // A renewal that nothing can look up is tried apart. A stored value whose try was cut off is not tried again: such a run ends with a person.
+    let apart = ["obn/renew-web", "webqkan/client-renew-api"];
+    for playbook in started_by_people().iter().filter(|playbook| !apart.contains(&playbook.as_str()) && !counts_tries(playbook)) {
         let (writes, intents, expected) = undisturbed(playbook);
         let kills = writes.into_iter().step_by(4).map(Kill::Behind).chain(intents.into_iter().step_by(2).map(Kill::InTheMidstOf));
         all(playbook, kills.collect(), &expected);

@@ -32,6 +32,12 @@ pub fn asks_for_secrets(playbook: &str) -> bool {
     !check(&Shipped.playbook(playbook).unwrap(), &Shipped, registry()).result.unwrap().secrets.iter().all(|secret| secret.typed_by_person)
 }
 
+/// Whether a playbook has a secret with a limited number of tries that the engine makes.
+pub fn counts_tries(playbook: &str) -> bool {
+    let checked = check(&Shipped.playbook(playbook).unwrap(), &Shipped, registry()).result.unwrap();
+    checked.secrets.iter().any(|secret| secret.attempts.is_some() && !secret.typed_by_person)
+}
+
 /// Does in a fresh lab what gives this playbook something to do.
 pub fn lab_before(lab: &Lab, playbook: &str) {
     for (_, before) in BEFORE.iter().filter(|(of, _)| *of == playbook) {
