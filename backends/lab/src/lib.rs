@@ -203,8 +203,9 @@ pub fn start(options: LabOptions) -> Result<Lab, LabError> {
     let service = Arc::new(Service { portals, faults, html, pace, clock, changing });
     let (stop, stopped) = watch::channel(false);
     let thread = server::run(listener, tls, service.clone(), stopped)?;
-    let told = dir.join("port");
-    fs::write(&told, port.to_string()).map_err(|error| LabError::file(&told, &error))?;
+    let (told, half) = (dir.join("port"), dir.join("port.tmp"));
+    // Whoever waits for the file must not read half of it.
+    fs::write(&half, port.to_string()).and_then(|()| fs::rename(&half, &told)).map_err(|error| LabError::file(&told, &error))?;
     Ok(Lab { port, dir, service, stop, thread: Some(thread) })
 }
 
