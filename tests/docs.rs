@@ -4,6 +4,12 @@
 
 use std::path::{Path, PathBuf};
 
+use kirikae_engine::action::registry;
+use kirikae_engine::check::check;
+use kirikae_engine::dsl::{RoleKind, decode_site};
+use kirikae_engine::testing::Shipped;
+use kirikae_engine::text::Source;
+
 /// A page and how many different paths it names at least: fewer means that they are no longer found.
 const PAGES: [(&str, usize); 2] = [("ARCHITECTURE.md", 15), ("CONTRIBUTING.md", 8)];
 
@@ -20,6 +26,32 @@ fn every_path_named_for_contributors_exists() {
         let absent: Vec<&String> = named.iter().filter(|path| !root.join(path).exists()).collect();
         assert!(absent.is_empty(), "{page} names what does not exist: {absent:?}");
     }
+}
+
+/// Whole site files in the pages for those who run a program: they decode, and bind every role of every playbook that the page names.
+#[test]
+fn site_files_of_the_program_pages_bind_what_their_playbooks_need() {
+    let mut shown = 0;
+    for page in std::fs::read_dir(root().join("docs/programs")).expect("pages").flatten() {
+        let text = std::fs::read_to_string(page.path()).expect("a page");
+        for fence in text.split("```").skip(1).step_by(2).filter_map(|fence| fence.split_once('\n')).map(|(_, body)| body) {
+            if !fence.starts_with("kirikae: site/1") {
+                continue;
+            }
+            let name = page.path().display().to_string();
+            let site = decode_site(&Source::new("site.yaml", fence)).unwrap_or_else(|found| panic!("{name}: {found:?}"));
+            let named = Shipped.playbooks().into_iter().map(|source| check(&source, &Shipped, registry()).result.expect("a playbook"));
+            for checked in named.filter(|checked| text.contains(&format!("`{}`", checked.id))) {
+                let of_program = site.programs.get(&checked.program).map(|program| &program.backends);
+                let local = checked.roles.iter().filter(|role| !matches!(role.kind, RoleKind::Ca | RoleKind::Web));
+                let bound = |role: &str| site.backends.contains_key(role) || of_program.is_some_and(|known| known.contains_key(role));
+                let unbound: Vec<&str> = local.map(|role| role.name.as_str()).filter(|role| !bound(role)).collect();
+                assert!(unbound.is_empty(), "{name}: {} has roles that the site file does not bind: {unbound:?}", checked.id);
+            }
+            shown += 1;
+        }
+    }
+    assert!(shown >= 2, "{shown} site files");
 }
 
 #[test]

@@ -246,6 +246,32 @@ fn a_probe_by_a_person_needs_evidence_and_is_a_persons_proof_from_when_it_was_se
 }
 
 #[test]
+fn a_sign_in_by_a_person_is_a_proof_from_when_it_was_seen() {
+    let entered = r#"
+  entered:
+    title: 入る
+    uses: web.sign_in@1
+    with: { client_cert: "${{ steps.current.cert }}", user_id: "0110119153" }
+"#;
+    let steps = format!("{CURRENT}{entered}");
+    let sign_in = "operations:\n  sign_in: { hands: person, client_cert: true, tries: user_id, takes: { user_id: digits(10) }, pages: [{ open: /in, fill: { user_id: ID }, press: ログイン, commits: true }, { signed_in: メニュー }] }\n";
+    let checked = support::checked_with_profile(&steps, "operations:\n", sign_in);
+    let mut world = World::obn();
+    world.portal = Arc::new(FakePortal::new(checked.profiles["issuer"].clone(), world.clock.clone(), world.p12.clone()));
+    world.store.put(certificate(CODE, 1, "2023-10-22", "2027-01-22"));
+    let desk = Desk::new(world);
+    let program = desk.program_of(checked, &BTreeMap::new());
+    let parked = desk.apply(&program);
+    assert_eq!(parked.phase, Phase::Parked(ParkCause::Person), "{:?}", parked.failed());
+    let seen = kirikae_engine::clock::Clock::now(&*desk.world.clock);
+    desk.answer_with("entered", Answer { evidence: Some("メニューが出た".to_owned()), ..yes(&[]) }, None);
+    desk.world.clock.advance(std::time::Duration::from_secs(1800));
+    let state = desk.resume(&program);
+    let proof = &state.ended("entered").unwrap().outputs["proof"];
+    assert_eq!((proof["by"].as_str(), proof["at"].as_str().unwrap().parse().ok()), (Some("person"), Some(seen)), "not from when it was taken up");
+}
+
+#[test]
 fn the_notice_s_numbers_are_shown_and_its_secrets_are_not() {
     let steps = r#"
   obtain:

@@ -47,6 +47,36 @@ fn an_answer_that_is_delivered_again_later_changes_nothing() {
     nothing_changes_when_it_comes_again(&desk, &program, &kinds);
 }
 
+#[test]
+fn a_timer_that_fires_twice_counts_once_though_the_clock_stands_still() {
+    let desk = desk();
+    desk.world.portal.pending_looks(3);
+    desk.answers.borrow_mut().push_back((true, Box::new(|_: &World| ())));
+    let program = desk.program(&format!("{CURRENT}{REQUEST}{ISSUED}"));
+    assert_eq!(desk.apply(&program).phase, Phase::Ended(RunEnd::Done));
+    // The clock was set far back: every event is of the same instant, and so is every timer.
+    let mut events = desk.events();
+    let still = events.iter().map(|event| event.at).max().unwrap();
+    for event in &mut events {
+        event.at = still;
+        if let EventBody::TimerArmed { due, .. } = &mut event.body {
+            *due = still;
+        }
+    }
+    let mut state = State::new(RUN);
+    let mut fired: Vec<Event> = vec![];
+    for event in &events {
+        apply(&program, &mut state, event);
+        for old in &fired {
+            let mut after = state.clone();
+            apply(&program, &mut after, &Event { seq: state.seq + 1, at: still, body: old.body.clone() });
+            assert_eq!(State { seq: state.seq, ..after }, state, "{:?} again after {:?}", old.body, event.body);
+        }
+        fired.extend(Some(event).filter(|event| event.body.kind() == "TimerFired").cloned());
+    }
+    assert!(fired.len() >= 2, "{fired:?}");
+}
+
 /// Every event of these kinds, delivered once more at any later time, changes nothing.
 fn nothing_changes_when_it_comes_again(desk: &Desk, program: &Program, kinds: &[&str]) {
     let events = desk.events();

@@ -3,7 +3,6 @@
 use super::manifest::{input, output};
 use super::rows::read_dates;
 use super::{CountedOn, InputSpec, Inputs, Manifest, OutputSpec, Outputs, ReadCx, WriteCx, hands};
-use jiff::Timestamp;
 
 use crate::backend::profile::{Hands, ObserveBy, Operation, OperationSpec, Profile};
 use crate::backend::{BackendError, CaRead, Gives, PinFlags, Progress, Request, Row, Session, on_token};
@@ -259,20 +258,23 @@ pub(super) fn check_value(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation
     request(cx, inputs, spec(ca(cx, inputs)?.profile(), operation)?).map(|_| ())
 }
 
-/// The proof that a site accepted a certificate. Its key came from the certificate's holder: `Sessions` takes it nowhere else.
-pub(super) fn accepted(cert: &CertInfo, marker: String, hands: Hands, at: Timestamp) -> Proof {
-    Proof {
+/// The proof that a site accepted the client certificate, where its `signed_in` marker was read. Its key came from the certificate's
+/// holder: `Sessions` takes it nowhere else. A person's proof is of the time they answered, however much later it is taken up.
+pub(super) fn proof(cx: &ReadCx<'_>, inputs: &Inputs, operation: Operation, gives: &Gives) -> Result<Option<Value>, BackendError> {
+    let (Some(cert), Some(marker)) = (inputs.cert("client_cert"), &gives.signed_in) else { return Ok(None) };
+    let (by, at) = match ca(cx, inputs)?.hands(operation) {
+        Hands::Engine => (ProofBy::Engine, cx.wall),
+        Hands::Person => (ProofBy::Person, gives.date.unwrap_or(cx.wall)),
+    };
+    Ok(Some(Value::Proof(Box::new(Proof {
         thumbprint: cert.sha1.clone(),
         sha256: cert.sha256.clone(),
         holder: cert.holder.clone(),
         kind: ProofKind::Accepted,
-        by: match hands {
-            Hands::Engine => ProofBy::Engine,
-            Hands::Person => ProofBy::Person,
-        },
-        evidence: marker,
+        by,
+        evidence: marker.clone(),
         at,
-    }
+    }))))
 }
 
 /// The client certificate of an operation; `None` where it uses none.

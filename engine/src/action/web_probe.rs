@@ -2,7 +2,7 @@
 
 use super::manifest::{manifest, output};
 use super::{Action, Inputs, Kind, Manifest, Outputs, ReadAction, ReadCx, portal};
-use crate::backend::profile::{Hands, Operation};
+use crate::backend::profile::Operation;
 use crate::backend::{BackendError, Verb};
 use crate::dsl::{CertInfo, Type, Value};
 use crate::text::{Phrase, Text};
@@ -49,19 +49,13 @@ impl ReadAction for WebProbe {
         let spec = portal::spec(ca.profile(), Operation::Probe)?;
         let gives = portal::look(cx, inputs, Operation::Probe)?;
         let mut outputs = portal::outputs(spec, &gives, "PORTAL.PAGE_UNKNOWN")?;
+        let marked = spec.pages.iter().any(|page| page.signed_in.is_some());
+        if let (Some(cert), None, true) = (inputs.cert("client_cert"), &gives.signed_in, marked) {
+            return Err(rejected(cert));
+        }
+        outputs.extend(portal::proof(cx, inputs, Operation::Probe, &gives)?.map(|proof| ("proof".to_owned(), proof)));
         let missing = gives.missing.into_iter().map(Value::Str).collect();
         outputs.insert("missing".to_owned(), Value::List(missing));
-        let marked = spec.pages.iter().any(|page| page.signed_in.is_some());
-        match (inputs.cert("client_cert"), gives.signed_in) {
-            (Some(cert), Some(marker)) => {
-                let (hands, seen) = (ca.hands(Operation::Probe), gives.date.unwrap_or(cx.wall));
-                let at = if hands == Hands::Person { seen } else { cx.wall };
-                let proof = portal::accepted(cert, marker, hands, at);
-                outputs.insert("proof".to_owned(), Value::Proof(Box::new(proof)));
-            }
-            (Some(cert), None) if marked => return Err(rejected(cert)),
-            _ => {}
-        }
         Ok(outputs)
     }
 

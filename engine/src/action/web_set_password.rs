@@ -4,7 +4,7 @@ use super::manifest::{manifest, output};
 use super::{Action, Effect, Inputs, Intent, IntentOnDisk, Kind, Manifest, Observed, Outputs, ReadCx, WriteAction, WriteCx, portal, requested};
 use crate::backend::profile::Operation;
 use crate::backend::{BackendError, Progress, Verb};
-use crate::dsl::{Type, Value};
+use crate::dsl::Type;
 use crate::text::Phrase;
 
 /// The action.
@@ -60,10 +60,7 @@ impl WriteAction for WebSetPassword {
             Progress::Pending { retry_after, cookie } => return Ok(Progress::Pending { retry_after, cookie }),
         };
         let mut outputs = portal::outputs(spec, &gives, "PORTAL.RESULT_UNKNOWN")?;
-        if let (Some(cert), Some(marker)) = (inputs.cert("client_cert"), gives.signed_in) {
-            let proof = portal::accepted(cert, marker, ca.hands(Operation::SetPassword), cx.read.wall);
-            outputs.insert("proof".to_owned(), Value::Proof(Box::new(proof)));
-        }
+        outputs.extend(portal::proof(&cx.read, inputs, Operation::SetPassword, &gives)?.map(|proof| ("proof".to_owned(), proof)));
         Ok(Progress::Done(outputs))
     }
 

@@ -65,10 +65,7 @@ impl WriteAction for WebSignIn {
             Progress::Pending { retry_after, cookie } => return Ok(Progress::Pending { retry_after, cookie }),
         };
         let mut outputs = portal::outputs(spec, &gives, "PORTAL.RESULT_UNKNOWN")?;
-        if let (Some(cert), Some(marker)) = (inputs.cert("client_cert"), gives.signed_in) {
-            let proof = portal::accepted(cert, marker, ca.hands(Operation::SignIn), cx.read.wall);
-            outputs.insert("proof".to_owned(), Value::Proof(Box::new(proof)));
-        }
+        outputs.extend(portal::proof(&cx.read, inputs, Operation::SignIn, &gives)?.map(|proof| ("proof".to_owned(), proof)));
         let name = cx.read.call.key.as_str();
         cx.read.sessions.hand_on(name, ca, portal::client(inputs, spec)?);
         outputs.insert("web".to_owned(), Value::Live(name.to_owned()));

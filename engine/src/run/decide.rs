@@ -580,7 +580,8 @@ impl Judge<'_> {
                 if self.state.at.is_some_and(|at| at >= due) {
                     Next::Do(Command::Look { step: address })
                 } else {
-                    let timer = format!("{address}/look/{}", uncertain.looks.len() + 1);
+                    let attempt = self.state.step(&address).map_or(0, |known| known.attempt);
+                    let timer = format!("{address}/look/{attempt}/{}", uncertain.looks.len() + 1);
                     EventBody::TimerArmed { timer, step: address, due }.into()
                 }
             }

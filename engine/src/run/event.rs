@@ -206,7 +206,7 @@ pub enum EventBody {
     },
     /// The time has come.
     TimerFired {
-        /// Its id.
+        /// Its id; in older journals `address/due`.
         timer: String,
         /// Address.
         step: String,

@@ -57,7 +57,8 @@ pub(super) fn is_late(address: &str, step: &StepState, body: &EventBody) -> bool
                 Doing::Uncertain(uncertain) => uncertain.timer,
                 _ => None,
             };
-            due.is_none_or(|due| *timer != format!("{address}/{due}"))
+            // Older journals name a timer by its instant, which is the same for two of them while the clock stands still.
+            due.is_none_or(|due| *timer != step.timer(address, due) && *timer != format!("{address}/{due}"))
         }
         // The same question is not put twice in one attempt.
         EventBody::HumanAsked { question, attempt, look, .. } => {

@@ -67,17 +67,18 @@ impl Judge<'_> {
 
     fn another_try(&self, error: &ErrorBody) -> Option<EventBody> {
         if let Some(due) = not_before(error) {
-            let nth = self.state.step(&self.step.address)?.retries + 1;
-            return Some(EventBody::TimerArmed { timer: format!("{}/until/{nth}", self.step.address), step: self.step.address.clone(), due });
+            let attempt = self.state.step(&self.step.address)?.attempt;
+            return Some(EventBody::TimerArmed { timer: format!("{}/until/{attempt}", self.step.address), step: self.step.address.clone(), due });
         }
         let retry = self.step.retry.as_ref()?;
-        let used = self.state.step(&self.step.address)?.retries;
+        let (used, attempt) = self.state.step(&self.step.address).map(|known| (known.retries, known.attempt))?;
         if error.class != Class::Transient || !retry.errors.contains(&error.code) || used >= retry.times {
             return None;
         }
         let (nth, now) = (used + 1, self.state.at?);
         let wait = jiff::SignedDuration::try_from(wait(retry.wait, nth, &self.state.run, &self.step.address)).ok()?;
-        let timer = format!("{}/retry/{nth}", self.step.address);
+        // Re-tries are counted anew after a look that answered; attempts never are.
+        let timer = format!("{}/retry/{attempt}", self.step.address);
         Some(EventBody::TimerArmed { timer, step: self.step.address.clone(), due: now.saturating_add(wait).unwrap_or(now) })
     }
 
@@ -87,9 +88,10 @@ impl Judge<'_> {
             return None;
         }
         let (step, now) = (self.step.address.clone(), self.state.at?);
-        let timer = format!("{step}/look again/{failed}");
         // Another draw than that of the step's own re-tries.
-        let wait = jiff::SignedDuration::try_from(wait(LOOK_WAIT, failed, &self.state.run, &timer)).ok()?;
+        let draw = format!("{step}/look again/{failed}");
+        let wait = jiff::SignedDuration::try_from(wait(LOOK_WAIT, failed, &self.state.run, &draw)).ok()?;
+        let timer = format!("{step}/look again/{}/{failed}", self.state.step(&step)?.attempt);
         Some(EventBody::TimerArmed { timer, step, due: now.saturating_add(wait).unwrap_or(now) })
     }
 

@@ -152,6 +152,9 @@ pub struct StepState {
     /// Its counted try whose end is not on disk yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trying: Option<Counted>,
+    /// Id of the timer that was armed for it and has not fired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub armed: Option<String>,
 }
 
 /// What a step is doing.
@@ -316,6 +319,12 @@ impl State {
 }
 
 impl StepState {
+    /// Id of the timer whose time comes at `due`: the armed one; for an answer that is to be asked for again, which arms none, its instant.
+    pub fn timer(&self, address: &str, due: Timestamp) -> String {
+        let armed = self.armed.as_ref().filter(|_| !matches!(self.doing, Doing::Pending { .. }));
+        armed.cloned().unwrap_or_else(|| format!("{address}/{due}"))
+    }
+
     /// Whether its intent is on disk and nothing says what became of it.
     pub fn in_doubt(&self) -> bool {
         let open = |doing: &Doing| matches!(doing, Doing::InFlight(_) | Doing::Pending { .. } | Doing::Uncertain(_));
@@ -574,24 +583,30 @@ fn change_step(program: &Program, address: &str, step: &mut StepState, body: &Ev
             step.answered.clear();
             reconcile(program, address, step, seen, at);
         }
-        EventBody::TimerArmed { due, .. } => match &mut step.doing {
-            Doing::Uncertain(uncertain) => uncertain.timer = Some(*due),
-            Doing::Seen(_) => step.doing = Doing::Polling(*due),
-            Doing::Erred(error) => {
-                step.retries += 1;
-                step.doing = Doing::Retrying { error: error.clone(), due: *due };
+        EventBody::TimerArmed { timer, due, .. } => {
+            match &mut step.doing {
+                Doing::Uncertain(uncertain) => uncertain.timer = Some(*due),
+                Doing::Seen(_) => step.doing = Doing::Polling(*due),
+                Doing::Erred(error) => {
+                    step.retries += 1;
+                    step.doing = Doing::Retrying { error: error.clone(), due: *due };
+                }
+                _ => return,
             }
-            _ => {}
-        },
-        EventBody::TimerFired { .. } => match &mut step.doing {
-            Doing::Uncertain(uncertain) => {
-                uncertain.timer = None;
-                uncertain.look_failed = None;
+            step.armed = Some(timer.clone());
+        }
+        EventBody::TimerFired { .. } => {
+            step.armed = None;
+            match &mut step.doing {
+                Doing::Uncertain(uncertain) => {
+                    uncertain.timer = None;
+                    uncertain.look_failed = None;
+                }
+                Doing::Polling(_) => step.doing = Doing::Ready,
+                Doing::Retrying { .. } => step.doing = Doing::Waiting,
+                _ => {}
             }
-            Doing::Polling(_) => step.doing = Doing::Ready,
-            Doing::Retrying { .. } => step.doing = Doing::Waiting,
-            _ => {}
-        },
+        }
         EventBody::HumanAsked { question, .. } => {
             let before = std::mem::take(&mut step.doing);
             step.handed_off = if let Doing::Rescuing { error, .. } = &before { Some(error.clone()) } else { None };

@@ -191,7 +191,8 @@ impl<'scope, 'env, 'desk, 'a> Turns<'scope, 'env, 'desk, 'a> {
     }
 
     fn fire(&mut self, step: &str, due: Timestamp) {
-        self.desk.stage(EventBody::TimerFired { timer: format!("{step}/{due}"), step: step.to_owned() });
+        let timer = self.desk.log.state().step(step).map_or_else(|| format!("{step}/{due}"), |known| known.timer(step, due));
+        self.desk.stage(EventBody::TimerFired { timer, step: step.to_owned() });
     }
 
     /// Waits for the nearest timer while nobody is at work; where that is too long, the run parks.

@@ -86,8 +86,10 @@ pub(super) fn is_path(module: &str) -> bool {
 pub(super) fn find(module: &str) -> Result<PathBuf, BackendError> {
     let found = if is_path(module) {
         Some(PathBuf::from(module)).filter(|path| path.is_file())
-    } else if let Some(known) = KNOWN.iter().find(|known| known.name == module || known.files.iter().any(|file| file.eq_ignore_ascii_case(module))) {
-        let only: Vec<&str> = known.files.iter().copied().filter(|file| known.name == module || file.eq_ignore_ascii_case(module)).collect();
+    } else if let Some(known) =
+        KNOWN.iter().find(|known| known.name.eq_ignore_ascii_case(module) || known.files.iter().any(|file| file.eq_ignore_ascii_case(module)))
+    {
+        let only: Vec<&str> = known.files.iter().copied().filter(|file| known.name.eq_ignore_ascii_case(module) || file.eq_ignore_ascii_case(module)).collect();
         installed(&only, known.folders)
     } else {
         installed(&[module], &[])

@@ -6,7 +6,7 @@ mod tests;
 mod words;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kirikae_engine::check::{Catalogue, Checked};
 use kirikae_engine::dsl::site::Site;
@@ -278,18 +278,25 @@ fn head(words: &Words) -> String {
 /// The manuals that the steps cite, and which of their sections have no step here.
 fn manuals(plan: &Plan, catalogue: &Catalogue, words: &Words) -> Vec<String> {
     let mut cited: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (manual, section) in plan.steps.iter().flat_map(|step| &step.cite).filter_map(|cite| cite.split_once('#')) {
-        cited.entry(manual).or_default().push(section);
+    let mut own: BTreeSet<&str> = BTreeSet::new();
+    for step in &plan.steps {
+        for (manual, section) in step.cite.iter().filter_map(|cite| cite.split_once('#')) {
+            cited.entry(manual).or_default().push(section);
+            // What only a part cites (how a file is imported) is not the manual that this procedure follows.
+            if !step.address.contains('/') {
+                own.insert(manual);
+            }
+        }
     }
     let mut lines = vec![];
-    let mut manuals: Vec<_> = cited.into_iter().filter_map(|(id, sections)| Some((catalogue.0.get(id)?, sections))).collect();
-    manuals.sort_by_key(|(manual, _)| manual.unofficial);
-    for (manual, sections) in manuals {
+    let mut manuals: Vec<_> = cited.into_iter().filter_map(|(id, sections)| Some((catalogue.0.get(id)?, sections, own.contains(id)))).collect();
+    manuals.sort_by_key(|(manual, ..)| manual.unofficial);
+    for (manual, sections, followed) in manuals {
         let label = if manual.unofficial { words.pick("参考(公式でない)", "unofficial") } else { words.pick("手引", "manual") };
         lines.extend(row(&label, &format!("{} {}", manual.title.get(words.lang), manual.edition)));
         // A section whose parts have steps is not without one.
         let has_step = |section: &&String| sections.iter().any(|cited| cited == section || cited.starts_with(&format!("{section}.")));
-        let asks = |section: &&String| !manual.unofficial && !manual.out_of_scope.contains_key(*section);
+        let asks = |section: &&String| followed && !manual.unofficial && !manual.out_of_scope.contains_key(*section);
         let without: Vec<&str> =
             manual.ordered().into_iter().map(|(section, _)| section).filter(|section| asks(section) && !has_step(section)).map(String::as_str).collect();
         if !without.is_empty() {

@@ -388,7 +388,8 @@ impl<'w> Process<'w> {
                 return Ok(());
             }
         }
-        self.deliver(EventBody::TimerFired { timer: format!("{step}/{due}"), step })
+        let timer = self.state.step(&step).map_or_else(|| format!("{step}/{due}"), |known| known.timer(&step, due));
+        self.deliver(EventBody::TimerFired { timer, step })
     }
 }
 
